@@ -1,0 +1,232 @@
+package etcdembed_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"bookservice/discovery/etcdembed"
+)
+
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func start(t *testing.T, c etcdembed.Config) *etcdembed.Cluster {
+	t.Helper()
+	cluster, err := etcdembed.Start(within(t, 30*time.Second), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return cluster
+}
+
+func client(t *testing.T, endpoints ...string) *clientv3.Client {
+	t.Helper()
+	c, err := clientv3.New(clientv3.Config{Endpoints: endpoints, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func put(t *testing.T, c *clientv3.Client, key string) {
+	t.Helper()
+	if _, err := c.Put(within(t, 20*time.Second), key, "v"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func count(t *testing.T, c *clientv3.Client, key string) int64 {
+	t.Helper()
+	resp, err := c.Get(within(t, 20*time.Second), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.Count
+}
+
+func TestStartReturnsAClusterThatAnswers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		members int
+		want    int
+	}{
+		{"default", 0, 1},
+		{"three", 3, 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			cluster := start(t, etcdembed.Config{Members: test.members})
+			if have := len(cluster.Endpoints()); have != test.want {
+				t.Fatalf("have %d endpoints, want %d", have, test.want)
+			}
+			if have, want := cluster.ClientURL(), "http://"+cluster.Endpoints()[0]; have != want {
+				t.Errorf("have %s, want %s", have, want)
+			}
+			for _, endpoint := range cluster.Endpoints() {
+				put(t, client(t, endpoint), "/k")
+			}
+		})
+	}
+}
+
+func TestStartRefusesOtherSizes(t *testing.T) {
+	for _, members := range []int{-1, 2, 4} {
+		if _, err := etcdembed.Start(t.Context(), etcdembed.Config{Members: members}); err == nil {
+			t.Errorf("%d members: have no error, want one", members)
+		}
+	}
+}
+
+func TestStartEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	dir := t.TempDir()
+	cluster, err := etcdembed.Start(ctx, etcdembed.Config{Members: 3, Dir: dir})
+	if err == nil {
+		cluster.Close()
+		t.Fatal("have no error, want one: the context was over")
+	}
+}
+
+func TestShortLeases(t *testing.T) {
+	t.Parallel()
+	c := client(t, start(t, etcdembed.Config{}).Endpoints()...)
+	lease, err := c.Grant(within(t, 20*time.Second), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lease.TTL != 2 {
+		t.Errorf("have a lease of %d s, want 2 s", lease.TTL)
+	}
+}
+
+func TestRestartKeepsTheDataOrNot(t *testing.T) {
+	t.Parallel()
+	cluster := start(t, etcdembed.Config{})
+	c := client(t, cluster.Endpoints()...)
+	put(t, c, "/k")
+	endpoint := cluster.Endpoints()[0]
+
+	cluster.Stop()
+	if conn, err := net.Dial("tcp", endpoint); err == nil {
+		conn.Close()
+		t.Errorf("%s still answers after Stop", endpoint)
+	}
+	if err := cluster.Restart(within(t, 30*time.Second), true); err != nil {
+		t.Fatal(err)
+	}
+	if have := cluster.Endpoints()[0]; have != endpoint {
+		t.Errorf("have endpoint %s after a restart, want %s", have, endpoint)
+	}
+	if have := count(t, c, "/k"); have != 1 {
+		t.Errorf("restart with data: have %d keys, want 1", have)
+	}
+
+	if err := cluster.Restart(within(t, 30*time.Second), false); err != nil {
+		t.Fatal(err)
+	}
+	if have := count(t, c, "/k"); have != 0 {
+		t.Errorf("restart without data: have %d keys, want 0", have)
+	}
+}
+
+func TestStopDoesNotWaitForOpenWatches(t *testing.T) {
+	t.Parallel()
+	cluster := start(t, etcdembed.Config{})
+	c := client(t, cluster.Endpoints()...)
+	put(t, c, "/k") // the connection is there
+	watch := c.Watch(t.Context(), "/", clientv3.WithPrefix(), clientv3.WithRev(1))
+	<-watch
+	begin := time.Now()
+	cluster.Stop()
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("Stop took %s, want less than 4s", took)
+	}
+}
+
+func TestTwoOfThreeMembersGoOn(t *testing.T) {
+	t.Parallel()
+	cluster := start(t, etcdembed.Config{Members: 3})
+	for _, i := range []int{-1, 3} {
+		if err := cluster.StopMember(i); err == nil {
+			t.Errorf("stop member %d: have no error, want one", i)
+		}
+	}
+	for range 2 { // stopping twice is nothing
+		if err := cluster.StopMember(0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, client(t, cluster.Endpoints()[1:]...), "/k")
+	if err := cluster.Restart(within(t, 30*time.Second), true); err != nil {
+		t.Fatal(err)
+	}
+	if have := count(t, client(t, cluster.Endpoints()[0]), "/k"); have != 1 {
+		t.Errorf("have %d keys on the member that was stopped, want 1", have)
+	}
+}
+
+func TestCloseRemovesTemporaryDataOnly(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	cluster := start(t, etcdembed.Config{Dir: dir})
+	for range 2 {
+		if err := cluster.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Errorf("the caller's folder is gone: %v", err)
+	}
+	if err := cluster.Restart(t.Context(), true); err == nil {
+		t.Error("restart after Close: have no error, want one")
+	}
+
+	t.Setenv("TMPDIR", t.TempDir())
+	if err := start(t, etcdembed.Config{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(os.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) > 0 {
+		t.Errorf("have %d entries in the temporary folder after Close, want 0", len(left))
+	}
+}
+
+// TestMain checks that Close ends every goroutine. The connections between the
+// members of one cluster end with etcd's read timeout of five seconds at the
+// latest, hence more patience than goleak has on its own.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	limit := time.Now().Add(15 * time.Second)
+	err := goleak.Find()
+	for err != nil && time.Now().Before(limit) {
+		err = goleak.Find()
+	}
+	if err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
