@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bookservice/service"
@@ -99,24 +100,24 @@ func TestNoLatencyCostsNothing(t *testing.T) {
 	}
 }
 
-// The delay is uniform between 0 and the value: its mean over many calls is about half, and no call is bound to wait for
-// the whole of it.
+// The clock is the bubble's, which moves by the delays alone.
 func TestLatencyIsUniform(t *testing.T) {
-	const calls, most = 200, 2 * time.Millisecond
-	s := service.WithLatency(&counted{}, 0, most)
-	shortest, start := time.Hour, time.Now()
-	for range calls {
-		one := time.Now()
-		if _, err := s.BookInfo(t.Context(), 1); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		const calls, most = 1000, time.Second
+		s := service.WithLatency(&counted{}, 0, most)
+		shortest, longest, start := time.Hour, time.Duration(0), time.Now()
+		for range calls {
+			one := time.Now()
+			if _, err := s.BookInfo(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+			shortest, longest = min(shortest, time.Since(one)), max(longest, time.Since(one))
 		}
-		shortest = min(shortest, time.Since(one))
-	}
-	// Only the lower bounds hold on a busy machine. The mean of 200 draws is below a quarter of the value about never.
-	if mean := time.Since(start) / calls; mean < most/4 {
-		t.Errorf("mean delay: have %v, want about %v", mean, most/2)
-	}
-	if shortest > most/2 {
-		t.Errorf("shortest delay: have %v, want near 0", shortest)
-	}
+		if mean := time.Since(start) / calls; mean < 400*time.Millisecond || mean > 600*time.Millisecond {
+			t.Errorf("mean delay: have %v, want about %v", mean, most/2)
+		}
+		if shortest > most/10 || longest < most*9/10 || longest > most {
+			t.Errorf("have delays from %v to %v, want 0 to %v", shortest, longest, most)
+		}
+	})
 }

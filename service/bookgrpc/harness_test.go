@@ -46,7 +46,8 @@ func serve(t testing.TB, svc service.Service, tracer opentracing.Tracer) (*grpc.
 	return serveWith(t, svc, tracer, bookendpoint.Config{RateEvery: 1, RateBurst: 1, RateMode: bookendpoint.RateOff})
 }
 
-func serveWith(t testing.TB, svc service.Service, tracer opentracing.Tracer, c bookendpoint.Config) (*grpc.ClientConn, *lines) {
+func serveWith(t testing.TB, svc service.Service, tracer opentracing.Tracer,
+	c bookendpoint.Config) (*grpc.ClientConn, *lines) {
 	t.Helper()
 	log := &lines{}
 	set := bookendpoint.New(svc, bookendpoint.Guards(c, log.logger()))
@@ -61,9 +62,8 @@ func serveWith(t testing.TB, svc service.Service, tracer opentracing.Tracer, c b
 			t.Error(err)
 		}
 	}()
-	conn, err := bookgrpc.Dial("server.test:50051", grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-		return listener.DialContext(ctx)
-	}))
+	dialer := func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
+	conn, err := bookgrpc.Dial("server.test:50051", grpc.WithContextDialer(dialer))
 	if err != nil {
 		t.Fatal(err)
 	}

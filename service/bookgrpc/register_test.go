@@ -44,7 +44,8 @@ func TestReflection(t *testing.T) {
 	}
 }
 
-func ask(t *testing.T, stream grpc.ClientStream, r *reflectionv1.ServerReflectionRequest) *reflectionv1.ServerReflectionResponse {
+func ask(t *testing.T, stream grpc.ClientStream,
+	r *reflectionv1.ServerReflectionRequest) *reflectionv1.ServerReflectionResponse {
 	t.Helper()
 	if err := stream.SendMsg(r); err != nil {
 		t.Fatal(err)

@@ -79,7 +79,8 @@ func checkLog(t *testing.T, log, text string) {
 	if text == "" {
 		want = 0
 	}
-	if have := strings.Count(log, "level=ERROR"); have != want || have != strings.Count(log, "\n") || !strings.Contains(log, text) {
+	have := strings.Count(log, "level=ERROR")
+	if have != want || have != strings.Count(log, "\n") || !strings.Contains(log, text) {
 		t.Errorf("have %d errors in the log, want %d with %q:\n%s", have, want, text, log)
 	}
 }

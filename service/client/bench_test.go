@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"testing"
 
@@ -38,7 +39,7 @@ func inMemory(b *testing.B, srv book.BookServiceServer) grpc.DialOption {
 
 // BenchmarkCall measures what each layer adds to a call, both sides of it, without tracing.
 func BenchmarkCall(b *testing.B) {
-	kit := bookgrpc.NewServer(bookendpoint.New(inmem.Default()), nil, nil)
+	kit := bookgrpc.NewServer(bookendpoint.New(inmem.Default()), nil, slog.New(slog.DiscardHandler))
 	b.Run("raw gRPC", func(b *testing.B) {
 		conn, err := bookgrpc.Dial("bench:1", inMemory(b, raw{}))
 		if err != nil {

@@ -67,7 +67,7 @@ func (c *Client) guarded(caller context.Context, cl *call) (any, error) {
 // calls need none of it.
 func (c *Client) attempts(ctx context.Context, cl *call) (any, error) {
 	response, err := c.attempt(ctx, cl)
-	if !retryable(err) || ctx.Err() != nil {
+	if !retryable(err) || gone(ctx) {
 		return response, err
 	}
 	made := true

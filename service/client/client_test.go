@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-kit/kit/sd"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -197,7 +198,8 @@ func TestObserver(t *testing.T) {
 		seen[fmt.Sprint(a.Method, " ", instance, " ", status.Code(a.Err))]++
 	}
 	delete(seen, "GetBookList dead Unavailable") // depends on whose turn it was
-	want := map[string]int{"GetBookInfo alive OK": 2, "GetBookInfo dead Unavailable": 1, "GetBookList alive InvalidArgument": 1}
+	want := map[string]int{"GetBookInfo alive OK": 2, "GetBookInfo dead Unavailable": 1,
+		"GetBookList alive InvalidArgument": 1}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("attempts (-want +have):\n%s", diff)
 	}
@@ -215,6 +217,20 @@ func TestDiscoveryErrorsChangeNothing(t *testing.T) {
 	c.Close()
 	if have := log.String(); !strings.Contains(have, "level=WARN msg=discovery err=\"etcd is away\"") ||
 		strings.Contains(have, "settled") {
+		t.Errorf("have log %s", have)
+	}
+}
+
+// An instance that no connection can be made for is none, and the log says why.
+func TestBadInstanceIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	c := dialWith(t, &directory{instances: []string{"a:1"}}, nil, quick(nil),
+		client.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+		client.WithDialOptions(grpc.WithDefaultServiceConfig("no JSON")))
+	if _, err := c.BookInfo(t.Context(), 1); !errors.Is(err, client.ErrNoInstance) {
+		t.Errorf("have %v, want %v", err, client.ErrNoInstance)
+	}
+	if have := log.String(); !strings.Contains(have, "level=WARN msg=discovery instance=a:1 err=") {
 		t.Errorf("have log %s", have)
 	}
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,10 +61,11 @@ func ended(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// gone reports whether the caller waits no longer. gRPC goes by the clock, which may be ahead of the context's timer.
-func gone(caller context.Context) bool {
-	deadline, ok := caller.Deadline()
-	return caller.Err() != nil || ok && time.Until(deadline) <= 0
+// gone reports whether nobody waits for a call with this context any longer. gRPC goes by the clock, which may be ahead of
+// the context's timer.
+func gone(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
 }
 
 // atInstance says where an attempt failed. An answer stays as it is: it does not matter who gave it.
@@ -77,15 +79,15 @@ func atInstance(addr string, err error) error {
 // explain gives a status to the error of a call that ran out of time or was cancelled, and says how its latest attempt
 // went: that is the reason for it more often than not.
 func (c *Client) explain(caller, limited context.Context, last, err error) error {
-	if !ended(err) || limited.Err() == nil {
+	if !ended(err) || !gone(limited) {
 		return err
 	}
-	why := limited.Err()
+	why := cmp.Or(limited.Err(), context.DeadlineExceeded)
+	code := status.FromContextError(why).Code()
 	if !gone(caller) {
 		timeout, flag := c.cfg.timeout()
 		why = fmt.Errorf("no answer within %v (%s): %w", timeout, flag, why)
 	}
-	code := status.FromContextError(limited.Err()).Code()
 	if last != nil {
 		why = fmt.Errorf("%w; latest attempt: %v", why, last)
 	}

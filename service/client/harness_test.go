@@ -85,7 +85,9 @@ func startAt(t testing.TB, addr string, svc service.Service, tracer opentracing.
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{addr: listener.Addr().String(), done: make(chan struct{}), grpc: grpc.NewServer(bookgrpc.ServerOptions()...)}
+	s := &server{
+		addr: listener.Addr().String(), done: make(chan struct{}), grpc: grpc.NewServer(bookgrpc.ServerOptions()...),
+	}
 	logger := slog.New(slog.DiscardHandler)
 	set := bookendpoint.New(counting{svc, &s.calls}, bookendpoint.Recover(logger))
 	bookgrpc.Register(s.grpc, bookgrpc.NewServer(set, tracer, logger))
@@ -192,7 +194,8 @@ func dial(t testing.TB, cfg client.Config, instances ...string) *client.Client {
 	return dialWith(t, &directory{instances: instances}, nil, cfg)
 }
 
-func dialWith(t testing.TB, d sd.Instancer, tracer opentracing.Tracer, cfg client.Config, opts ...client.Option) *client.Client {
+func dialWith(t testing.TB, d sd.Instancer, tracer opentracing.Tracer, cfg client.Config,
+	opts ...client.Option) *client.Client {
 	t.Helper()
 	c, err := client.New(d, tracer, cfg, opts...)
 	if err != nil {

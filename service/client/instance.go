@@ -32,7 +32,8 @@ func connector(tracer opentracing.Tracer, o options) func(addr string) (*instanc
 		if err != nil {
 			return nil, err
 		}
-		opts := append([]bookgrpc.ClientOption{bookgrpc.WithPeerAddress(addr), bookgrpc.WithClientLogger(o.logger)}, o.client...)
+		opts := []bookgrpc.ClientOption{bookgrpc.WithPeerAddress(addr), bookgrpc.WithClientLogger(o.logger)}
+		opts = append(opts, o.client...)
 		return &instance{addr: addr, conn: conn, set: bookgrpc.NewClient(conn, tracer, opts...)}, nil
 	}
 }

@@ -50,7 +50,8 @@ func TestAttempts(t *testing.T) {
 		last := &tests[len(tests)-1]
 		last.name, last.err, last.code = code.String(), status.Error(code, "no"), code
 	}
-	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Aborted, codes.DataLoss, codes.ResourceExhausted} {
+	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Aborted, codes.DataLoss,
+		codes.ResourceExhausted} {
 		tests = append(tests, tests[0])
 		last := &tests[len(tests)-1]
 		last.name, last.err, last.code, last.attempts = code.String(), status.Error(code, "no"), code, 3

@@ -25,7 +25,8 @@ func TestStore(t *testing.T) {
 
 func TestDefault(t *testing.T) {
 	have, err := inmem.Default().BookList(t.Context(), 1, 0)
-	if want := []service.Book{{ID: 1, Name: "21天精通php"}, {ID: 2, Name: "21天精通java"}}; err != nil || !slices.Equal(have, want) {
+	want := []service.Book{{ID: 1, Name: "21天精通php"}, {ID: 2, Name: "21天精通java"}}
+	if err != nil || !slices.Equal(have, want) {
 		t.Errorf("have %v, %v, want %v", have, err, want)
 	}
 }
@@ -55,7 +56,8 @@ func TestNewRefuses(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "books.json")
-	if err := os.WriteFile(path, []byte("\ufeff[{\"name\":\"go\",\"id\":7},\n {\"id\":3,\"name\":\"\\u4e66\"}]\n"), 0o644); err != nil {
+	content := "\ufeff" + `[{"name":"go","id":7}, {"id":3,"name":"\u4e66"}]` + "\n"
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	catalogue, err := inmem.Load(path)

@@ -1,0 +1,130 @@
+package tracer
+
+import (
+	"flag"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/openzipkin/zipkin-go/model"
+)
+
+// Config says where the spans of a service go. DefaultConfig is a start for it.
+type Config struct {
+	// Backend is the name of a backend, or several separated by commas: noop, zipkin, log, memory. noop stands alone.
+	Backend string
+	// ServiceName is the name of this service in its spans. Every backend but noop needs one.
+	ServiceName string
+	// Address is the "ip:port" at which this instance is reached, for its spans; empty for a client.
+	Address string
+	// Sample is the share of new traces that are recorded, 0 to 1. A trace that comes in with a decision keeps it.
+	Sample float64
+	// FlushTimeout is how long Close may try to send what is left.
+	FlushTimeout time.Duration
+	Zipkin       ZipkinConfig
+}
+
+// ZipkinConfig is what only the zipkin backend needs.
+type ZipkinConfig struct {
+	URL string // of the collector's POST endpoint, http or https
+}
+
+// DefaultConfig records nothing: it has the noop backend, and the defaults of everything else.
+func DefaultConfig() Config {
+	return Config{
+		Backend:      "noop",
+		Sample:       1,
+		FlushTimeout: 5 * time.Second,
+		Zipkin:       ZipkinConfig{URL: "http://127.0.0.1:9411/api/v2/spans"},
+	}
+}
+
+// RegisterFlags defines the flags that set c; what c holds now are their defaults.
+func (c *Config) RegisterFlags(fs *flag.FlagSet) {
+	fs.StringVar(&c.Backend, "tracer", c.Backend, "where spans go: "+have()+"; several with commas")
+	fs.StringVar(&c.ServiceName, "service-name", c.ServiceName, "name of this service in its spans")
+	fs.Float64Var(&c.Sample, "sample", c.Sample, "share of new traces that are recorded, 0..1")
+	fs.DurationVar(&c.FlushTimeout, "flush-timeout", c.FlushTimeout, "how long sending the last spans may take at the end")
+	fs.StringVar(&c.Zipkin.URL, "zipkin-url", c.Zipkin.URL, "where Zipkin takes spans")
+}
+
+// Validate returns the first setting that makes no sense, as one line that names it, its value and what is allowed.
+func (c Config) Validate() error {
+	names, err := c.backends()
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	switch {
+	case c.ServiceName == "":
+		return fmt.Errorf("tracer: service-name is empty: backend %s needs one", c.Backend)
+	case !(c.Sample >= 0 && c.Sample <= 1): // NaN fails too
+		return fmt.Errorf("tracer: sample %v: must be 0 to 1", c.Sample)
+	case c.FlushTimeout <= 0:
+		return fmt.Errorf("tracer: flush-timeout %v: must be more than 0", c.FlushTimeout)
+	}
+	for _, name := range names {
+		if err := backends[name].check(c); err != nil {
+			return fmt.Errorf("tracer: %w", err)
+		}
+	}
+	return nil
+}
+
+// backends returns the names that Backend lists, none for noop.
+func (c Config) backends() ([]string, error) {
+	if c.Backend == noop {
+		return nil, nil
+	}
+	names := strings.Split(c.Backend, ",")
+	for i, name := range names {
+		names[i] = strings.TrimSpace(name)
+		if names[i] == noop {
+			return nil, fmt.Errorf("tracer: backend %q: noop stands alone", c.Backend)
+		}
+		if _, ok := backends[names[i]]; !ok {
+			return nil, fmt.Errorf("tracer: unknown backend %q (have %s)", names[i], have())
+		}
+	}
+	return names, nil
+}
+
+// TraceURL returns the address at which a person finds the trace in Zipkin's pages; empty if the spans go elsewhere.
+func (c Config) TraceURL(traceID string) string {
+	names, err := c.backends()
+	if err != nil {
+		return ""
+	}
+	for _, name := range names {
+		if name != "zipkin" {
+			continue
+		}
+		u, err := url.Parse(c.Zipkin.URL)
+		if err != nil {
+			return ""
+		}
+		base := strings.TrimSuffix(strings.TrimSuffix(u.Path, "/api/v2/spans"), "/zipkin")
+		u.User, u.RawQuery = nil, ""
+		u.Path = base + "/zipkin/traces/" + traceID
+		return u.String()
+	}
+	return ""
+}
+
+func localEndpoint(c Config) model.Endpoint {
+	e := model.Endpoint{ServiceName: c.ServiceName}
+	addr, err := netip.ParseAddrPort(c.Address)
+	if err != nil {
+		return e // a name, which Zipkin has no place for
+	}
+	e.Port = addr.Port()
+	switch ip := addr.Addr().Unmap(); {
+	case ip.IsUnspecified():
+	case ip.Is4():
+		e.IPv4 = ip.AsSlice()
+	default:
+		e.IPv6 = ip.AsSlice()
+	}
+	return e
+}

@@ -1,0 +1,64 @@
+package tracer_test
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"github.com/opentracing/opentracing-go"
+
+	"bookservice/tracer"
+)
+
+func TestValidate(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*tracer.Config)
+		want   string
+	}{
+		"unknown backend": {func(c *tracer.Config) { c.Backend = "zipkn" }, `tracer: unknown backend "zipkn" (have log, memory, noop, zipkin)`},
+		"noop and more":   {func(c *tracer.Config) { c.Backend = "noop,log" }, `tracer: backend "noop,log": noop stands alone`},
+		"no name":         {func(c *tracer.Config) { c.ServiceName = "" }, "tracer: service-name is empty: backend zipkin needs one"},
+		"sample":          {func(c *tracer.Config) { c.Sample = 1.5 }, "tracer: sample 1.5: must be 0 to 1"},
+		"sample NaN":      {func(c *tracer.Config) { c.Sample = math.NaN() }, "tracer: sample NaN: must be 0 to 1"},
+		"flush":           {func(c *tracer.Config) { c.FlushTimeout = 0 }, "tracer: flush-timeout 0s: must be more than 0"},
+		"url": {func(c *tracer.Config) { c.Zipkin.URL = "localhost:9411" },
+			`tracer: zipkin-url "localhost:9411": must be like http://127.0.0.1:9411/api/v2/spans`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := config("zipkin")
+			test.change(&c)
+			if _, _, err := tracer.Open(context.Background(), c); err == nil || err.Error() != test.want {
+				t.Errorf("have %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestNoopIsOpenTracingsOwn(t *testing.T) {
+	tr, closer, err := tracer.Open(context.Background(), tracer.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tr != (opentracing.NoopTracer{}) {
+		t.Errorf("have %T, want opentracing.NoopTracer", tr)
+	}
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTraceURL(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://127.0.0.1:9411/api/v2/spans":        "http://127.0.0.1:9411/zipkin/traces/7",
+		"https://u:p@z.example/zipkin/api/v2/spans": "https://z.example/zipkin/traces/7",
+	} {
+		c := config("zipkin")
+		c.Zipkin.URL = url
+		if have := c.TraceURL("7"); have != want {
+			t.Errorf("have %s, want %s", have, want)
+		}
+	}
+	if have := config("log").TraceURL("7"); have != "" {
+		t.Errorf("have %s, want none", have)
+	}
+}

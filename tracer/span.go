@@ -1,0 +1,166 @@
+package tracer
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/log"
+	"github.com/openzipkin/zipkin-go/model"
+)
+
+// Limits on what one span exports. What goes beyond is cut, or left out, without a word to the caller: a span is
+// never the reason for an error.
+const (
+	maxName  = 1 << 10 // bytes of a span's name
+	maxKey   = 1 << 8  // bytes of a tag's key
+	maxValue = 1 << 12 // bytes of a tag's value, and of a log record
+	maxTags  = 128
+	maxLogs  = 128
+)
+
+// A span that is recorded. Everything said about it stays here until Finish; from then on nothing is written, so that
+// the replay reads without the lock. Only the context may still change: baggage stays settable after Finish.
+type span struct {
+	tracer *recorder
+	own    SpanContext // as exported
+	start  time.Time
+
+	mu     sync.Mutex
+	ctx    *SpanContext // &own until baggage is set
+	done   bool
+	failed bool // the error tag is true
+	name   string
+	kind   model.Kind
+	peer   peer
+	reason string // the message of a logged error
+	tags   []tag
+	inline [6]tag // the first of tags, to spare an allocation
+	logs   []model.Annotation
+}
+
+type tag struct{ key, value string }
+
+type peer struct {
+	service string
+	ip      netip.Addr
+	port    uint16
+}
+
+func (s *span) Tracer() opentracing.Tracer { return s.tracer }
+
+func (s *span) Context() opentracing.SpanContext {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctx
+}
+
+func (s *span) SetOperationName(name string) opentracing.Span {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.done {
+		s.name = limited(name, maxName)
+	}
+	return s
+}
+
+func (s *span) SetTag(key string, value any) opentracing.Span {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.done {
+		s.setTag(key, value)
+	}
+	return s
+}
+
+func (s *span) SetBaggageItem(key, value string) opentracing.Span {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ctx = s.ctx.withBaggage(key, value)
+	return s
+}
+
+func (s *span) BaggageItem(key string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctx.baggageItem(key)
+}
+
+func (s *span) LogFields(fields ...log.Field) {
+	s.log(time.Now(), fields)
+}
+
+func (s *span) LogKV(keyValues ...any) {
+	if fields, err := log.InterleavedKVToFields(keyValues...); err == nil {
+		s.log(time.Now(), fields)
+	}
+}
+
+func (s *span) LogEvent(event string) {
+	s.Log(opentracing.LogData{Event: event})
+}
+
+func (s *span) LogEventWithPayload(event string, payload any) {
+	s.Log(opentracing.LogData{Event: event, Payload: payload})
+}
+
+func (s *span) Log(data opentracing.LogData) {
+	record := data.ToLogRecord()
+	s.log(record.Timestamp, record.Fields)
+}
+
+func (s *span) log(at time.Time, fields []log.Field) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.done {
+		s.addLog(at, fields)
+	}
+}
+
+func (s *span) addLog(at time.Time, fields []log.Field) {
+	if len(s.logs) == maxLogs || len(fields) == 0 {
+		return
+	}
+	if at.Unix() < 1 {
+		at = time.Now()
+	}
+	text, reason := joinFields(fields)
+	s.logs = append(s.logs, model.Annotation{Timestamp: at, Value: text})
+	if reason != "" {
+		s.reason = reason
+	}
+}
+
+func (s *span) Finish() {
+	s.FinishWithOptions(opentracing.FinishOptions{})
+}
+
+// FinishWithOptions ends the span and hands it to the sinks. Only the first call counts.
+func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
+	end := opts.FinishTime
+	if end.IsZero() {
+		end = time.Now()
+	}
+	if s.finish(opts) {
+		s.tracer.replay(s, end.Sub(s.start))
+	}
+}
+
+// finish closes the span to all writers and reports whether this call was the one that did.
+func (s *span) finish(opts opentracing.FinishOptions) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		return false
+	}
+	for _, record := range opts.LogRecords {
+		s.addLog(record.Timestamp, record.Fields)
+	}
+	for _, data := range opts.BulkLogData {
+		record := data.ToLogRecord()
+		s.addLog(record.Timestamp, record.Fields)
+	}
+	s.done = true
+	return true
+}

@@ -1,0 +1,202 @@
+package tracer
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/opentracing/opentracing-go/ext"
+	"github.com/opentracing/opentracing-go/log"
+	"github.com/openzipkin/zipkin-go/model"
+)
+
+const (
+	tagError   = "error"
+	tagRefType = "opentracing.ref_type" // OpenTelemetry's name for the kind of a reference
+)
+
+// setTag takes a tag at its meaning: the kind and the peer have places of their own in a Zipkin span, and error is
+// there only if it is true. The caller holds the lock, or is the only one that knows the span.
+func (s *span) setTag(key string, value any) {
+	switch key {
+	case string(ext.SpanKind):
+		if kind, ok := asKind(value); ok {
+			s.kind = kind
+			return
+		}
+	case string(ext.PeerService):
+		s.peer.service = limited(format(value), maxValue)
+		return
+	case string(ext.PeerAddress):
+		if addr, ok := asAddrPort(value); ok {
+			s.peer.ip, s.peer.port = addr.Addr().Unmap(), addr.Port()
+			return
+		}
+	case string(ext.PeerHostIPv4), string(ext.PeerHostIPv6):
+		if ip, ok := asIP(value); ok {
+			s.peer.ip = ip.Unmap()
+			return
+		}
+	case string(ext.PeerPort):
+		if port, ok := asInt(value); ok && port >= 0 && port <= 65535 {
+			s.peer.port = uint16(port)
+			return
+		}
+	case tagError:
+		s.setError(value)
+		return
+	case string(ext.SamplingPriority):
+		return // obeyed at the start, where it can still be
+	}
+	s.putTag(limited(key, maxKey), limited(format(value), maxValue))
+}
+
+// setError keeps error=true apart from an error tag with a text of its own: only the first can take the message of a
+// logged error in its place.
+func (s *span) setError(value any) {
+	text := limited(format(value), maxValue)
+	s.dropTag(tagError)
+	s.failed = text == "true"
+	if !s.failed && text != "false" && text != "" {
+		s.putTag(tagError, text)
+	}
+}
+
+func (s *span) putTag(key, value string) {
+	for i := range s.tags {
+		if s.tags[i].key == key {
+			s.tags[i].value = value
+			return
+		}
+	}
+	if len(s.tags) < maxTags {
+		s.tags = append(s.tags, tag{key, value})
+	}
+}
+
+func (s *span) dropTag(key string) {
+	for i := range s.tags {
+		if s.tags[i].key == key {
+			s.tags = append(s.tags[:i], s.tags[i+1:]...)
+			return
+		}
+	}
+}
+
+func asKind(value any) (model.Kind, bool) {
+	var kind string
+	switch v := value.(type) {
+	case ext.SpanKindEnum:
+		kind = string(v)
+	case string:
+		kind = v
+	}
+	for _, k := range []model.Kind{model.Client, model.Server, model.Producer, model.Consumer} {
+		if strings.EqualFold(kind, string(k)) {
+			return k, true
+		}
+	}
+	return "", false
+}
+
+func asAddrPort(value any) (netip.AddrPort, bool) {
+	if tcp, ok := value.(*net.TCPAddr); ok && tcp != nil {
+		addr := tcp.AddrPort()
+		return addr, addr.IsValid()
+	}
+	addr, err := netip.ParseAddrPort(format(value))
+	return addr, err == nil
+}
+
+// asIP reads an address as text, as net.IP, or as the number that opentracing-go's ext package makes of an IPv4 one.
+func asIP(value any) (netip.Addr, bool) {
+	switch v := value.(type) {
+	case uint32:
+		return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), true
+	case net.IP:
+		return netip.AddrFromSlice(v)
+	}
+	ip, err := netip.ParseAddr(format(value))
+	return ip, err == nil
+}
+
+// asInt reads any integer type, and text that is an integer.
+func asInt(value any) (int64, bool) {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return v.Int(), true
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return int64(min(v.Uint(), 1<<62)), true
+	case reflect.String:
+		n, err := strconv.ParseInt(v.String(), 10, 64)
+		return n, err == nil
+	}
+	return 0, false
+}
+
+// format renders a tag's value. The common types go without fmt; fmt also survives a String method that panics.
+func format(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case int:
+		return strconv.Itoa(v)
+	case int32:
+		return strconv.FormatInt(int64(v), 10)
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case uint16:
+		return strconv.FormatUint(uint64(v), 10)
+	case uint32:
+		return strconv.FormatUint(uint64(v), 10)
+	case uint64:
+		return strconv.FormatUint(v, 10)
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	case nil:
+		return ""
+	}
+	return fmt.Sprint(value)
+}
+
+// limited cuts s to so many bytes and makes it valid UTF-8, which protobuf insists on.
+func limited(s string, most int) string {
+	if len(s) > most {
+		for most > 0 && !utf8.RuneStart(s[most]) {
+			most--
+		}
+		s = s[:most]
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// joinFields makes one annotation of a log record: a lone event as it is, else key=value pairs. It also returns the
+// message of an error.object among the fields.
+func joinFields(fields []log.Field) (text, reason string) {
+	if len(fields) == 1 && fields[0].Key() == "event" {
+		return limited(format(fields[0].Value()), maxValue), ""
+	}
+	var b strings.Builder
+	for _, f := range fields {
+		value := format(f.Value())
+		if f.Key() == "error.object" {
+			reason = limited(value, maxValue)
+		}
+		if b.Len() > maxValue {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(f.Key())
+		b.WriteByte('=')
+		b.WriteString(limited(value, maxValue))
+	}
+	return limited(b.String(), maxValue), reason
+}

@@ -1,0 +1,115 @@
+package tracer_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/log"
+	"github.com/openzipkin/zipkin-go/model"
+	"github.com/openzipkin/zipkin-go/proto/zipkin_proto3"
+
+	"bookservice/tracer"
+)
+
+// A collector decodes what it is sent with zipkin-go's own decoder.
+type collector struct {
+	*httptest.Server
+	mu      sync.Mutex
+	refuse  int // so many posts are answered 500 first
+	spans   []*model.SpanModel
+	problem error
+}
+
+func newCollector(t *testing.T, refuse int) *collector {
+	c := &collector{refuse: refuse}
+	c.Server = httptest.NewServer(c)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refuse > 0 {
+		c.refuse--
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	spans, parseErr := zipkin_proto3.ParseSpans(body, false)
+	if err == nil {
+		err = parseErr
+	}
+	if err != nil {
+		c.problem = err
+	}
+	c.spans = append(c.spans, spans...)
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// TestZipkinReceivesWhatMemoryKeeps has both backends take the same spans, through a collector that fails at first.
+func TestZipkinReceivesWhatMemoryKeeps(t *testing.T) {
+	to := newCollector(t, 2)
+	c := config("zipkin,memory")
+	c.Address, c.Zipkin.URL = "[::1]:50051", to.URL+"/api/v2/spans"
+	m := &tracer.Memory{}
+	tr, closer, err := tracer.Open(context.Background(), c, tracer.WithMemory(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := tr.StartSpan("root")
+	for range 1000 {
+		s := tr.StartSpan("book.BookService/GetBookInfo", opentracing.ChildOf(root.Context()),
+			opentracing.Tags{"span.kind": "client", "peer.service": "books", "peer.ipv4": "10.0.0.1", "peer.port": 80, "long": string(make([]byte, 300))})
+		s.LogFields(log.String("event", "retry"), log.Int("n", 1))
+		s.SetTag("error", true).Finish()
+	}
+	root.Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if to.problem != nil {
+		t.Fatal(to.problem)
+	}
+	var want []*model.SpanModel
+	for _, s := range m.Spans() {
+		s.Timestamp, s.Duration = s.Timestamp.Truncate(time.Microsecond), (s.Duration + 500).Truncate(time.Microsecond)
+		for i := range s.Annotations {
+			s.Annotations[i].Timestamp = s.Annotations[i].Timestamp.Truncate(time.Microsecond)
+		}
+		s.Sampled = nil // not in the format
+		if s.Kind == "" {
+			s.Kind = "SPAN_KIND_UNSPECIFIED" // the decoder's name for none
+		}
+		want = append(want, &s)
+	}
+	if diff := cmp.Diff(want, to.spans, cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(0)); diff != "" {
+		t.Errorf("-want +have\n%.2000s", diff)
+	}
+}
+
+func TestCloseSaysWhatWasLost(t *testing.T) {
+	c := config("zipkin")
+	c.FlushTimeout = 50 * time.Millisecond
+	tr, closer, err := tracer.Open(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("one").Finish()
+	tr.StartSpan("two").Finish()
+	const want = "tracer: zipkin http://127.0.0.1:1/api/v2/spans: 2 spans lost: "
+	for range 2 {
+		if err := closer.Close(); err == nil || err.Error()[:min(len(want), len(err.Error()))] != want {
+			t.Errorf("have %v, want %s…", err, want)
+		}
+	}
+	tr.StartSpan("late").Finish()
+}
