@@ -1,0 +1,45 @@
+// Bookserver serves the book service over gRPC, registers in etcd and traces every call.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"bookservice/cmd/internal/server"
+	"bookservice/configs"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // from here on a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run returns 0 when stopped by a signal, 1 when serving failed, and 2 when it could not start as asked.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cfg, err := configs.ParseServer(args, stdout)
+	if errors.Is(err, configs.ErrDone) {
+		return 0
+	}
+	var s *server.Server
+	if err == nil {
+		s, err = server.Start(ctx, cfg, slog.New(slog.NewTextHandler(stderr, nil)))
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "bookserver:", err)
+		return 2
+	}
+	err = s.Wait(ctx)
+	s.Stop()
+	if err != nil {
+		fmt.Fprintln(stderr, "bookserver:", err)
+		return 1
+	}
+	return 0
+}

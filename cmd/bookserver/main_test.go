@@ -1,0 +1,36 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBadInputIsOneLineAndStatus2(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "server.yaml")
+	if err := os.WriteFile(file, []byte("zipkin-urll: x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ args, want string }{
+		"flag":      {"-nope", "-nope"},
+		"key":       {"-config " + file, "zipkin-urll"},
+		"file":      {"-config /no/such.yaml", "/no/such.yaml"},
+		"backend":   {"-tracer zipkn", `unknown backend "zipkn" (have log, memory, noop, zipkin)`},
+		"discovery": {"-discovery etdc", `unknown kind "etdc" (have etcd, static)`},
+		"url":       {"-tracer zipkin -zipkin-url x", `zipkin-url "x"`},
+		"advertise": {"-grpc-addr :50051", "-advertise"},
+		"value":     {"-ttl soon", "soon"},
+		"argument":  {"-tracer noop extra", `"extra"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			code := run(context.Background(), strings.Fields(test.args), &out, &errs)
+			if code != 2 || strings.Count(errs.String(), "\n") != 1 || !strings.Contains(errs.String(), test.want) {
+				t.Errorf("have status %d and %q, want 2 and a line with %q", code, errs.String(), test.want)
+			}
+		})
+	}
+}

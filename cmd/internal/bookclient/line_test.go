@@ -1,0 +1,87 @@
+package bookclient_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openzipkin/zipkin-go/model"
+
+	"bookservice/cmd/internal/bookclient"
+	"bookservice/cmd/internal/server"
+	"bookservice/configs"
+	"bookservice/discovery/etcdembed"
+	"bookservice/tracer"
+)
+
+// TestTheTraceOfOneRun starts an etcd and a server, runs the client once and looks at all spans.
+func TestTheTraceOfOneRun(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	etcd, err := etcdembed.Start(ctx, etcdembed.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer etcd.Close()
+	quiet, spans := slog.New(slog.DiscardHandler), &tracer.Memory{}
+
+	sc := configs.DefaultServer()
+	sc.GRPCAddr, sc.DrainDelay = "127.0.0.1:0", 0
+	sc.Guards.RateMode = "off"
+	sc.Guards.RateEvery, sc.Guards.RateBurst = time.Second, 1
+	sc.Discovery.Etcd, sc.Tracer.Backend = etcd.Endpoints(), "memory"
+	srv, err := server.Start(ctx, sc, quiet, tracer.WithMemory(spans))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Stop()
+
+	cc := configs.DefaultClient()
+	cc.Lang, cc.Wait = "zh", 20*time.Second
+	cc.Discovery.Etcd, cc.Tracer.Backend = etcd.Endpoints(), "memory"
+	var out bytes.Buffer
+	if err := bookclient.Run(ctx, cc, &out, quiet, tracer.WithMemory(spans)); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(out.String(), "\n")
+	if len(lines) != 8 || !strings.HasPrefix(lines[0], "请求服务: "+srv.Addr()+" 当前时间: ") ||
+		lines[2] != "bookId: 1  =>  bookName: 21天精通php" || lines[5] != "bookId: 2  =>  bookName: 21天精通java" {
+		t.Errorf("have output\n%s", out.String())
+	}
+
+	byID := map[model.ID]model.SpanModel{}
+	kinds := map[model.Kind]int{}
+	for _, s := range spans.Spans() {
+		byID[s.ID] = s
+		kinds[s.Kind]++
+	}
+	if len(byID) != 5 || kinds[""] != 1 || kinds[model.Client] != 2 || kinds[model.Server] != 2 {
+		t.Fatalf("have kinds %v, want bookCaller, 2 CLIENT and 2 SERVER", kinds)
+	}
+	for _, s := range byID {
+		if want := "trace: " + s.TraceID.String(); lines[6] != want {
+			t.Errorf("have %q, want %q", lines[6], want)
+		}
+		want := map[model.Kind]string{"": "bookclient", model.Client: "bookclient", model.Server: "bookserver"}[s.Kind]
+		if s.LocalEndpoint.ServiceName != want {
+			t.Errorf("%s %s is of %s, want %s", s.Kind, s.Name, s.LocalEndpoint.ServiceName, want)
+		}
+		if s.Kind == "" {
+			continue
+		}
+		if s.ParentID == nil || byID[*s.ParentID].ID == 0 {
+			t.Errorf("%s %s has no parent that is reported", s.Kind, s.Name)
+			continue
+		}
+		above := byID[*s.ParentID]
+		if (s.Kind == model.Client && above.Name != "bookCaller") || (s.Kind == model.Server && (above.Kind != model.Client || above.Name != s.Name)) {
+			t.Errorf("%s %s is below %s %s", s.Kind, s.Name, above.Kind, above.Name)
+		}
+		if s.RemoteEndpoint == nil || s.RemoteEndpoint.Port == 0 {
+			t.Errorf("%s %s has remote endpoint %v", s.Kind, s.Name, s.RemoteEndpoint)
+		}
+	}
+}
