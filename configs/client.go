@@ -18,7 +18,7 @@ type Client struct {
 	ID    int           // of the book asked for
 	Runs  int           // how often to make both calls
 	JSON  bool          // one object a run instead of text
-	Lang  string        // "zh" or "en"
+	Lang  string        // "zh" or "en"; empty for zh where LANG begins with it, else en
 	Wait  time.Duration // for a first instance
 	Calls client.Config
 
@@ -28,11 +28,8 @@ type Client struct {
 
 // DefaultClient returns the defaults of every flag.
 func DefaultClient() Client {
-	c := Client{ID: 1, Runs: 1, Lang: "en", Wait: 5 * time.Second,
+	c := Client{ID: 1, Runs: 1, Wait: 5 * time.Second,
 		Calls: client.DefaultConfig(), Tracer: tracer.DefaultConfig(), Discovery: discovery.DefaultConfig()}
-	if strings.HasPrefix(os.Getenv("LANG"), "zh") {
-		c.Lang = "zh"
-	}
 	c.Tracer.ServiceName = "bookclient"
 	return c
 }
@@ -44,7 +41,7 @@ func ParseClient(args []string, stdout io.Writer) (Client, error) {
 	fs.IntVar(&c.ID, "id", c.ID, "id of the book to ask for")
 	fs.IntVar(&c.Runs, "n", c.Runs, "how often to make both calls")
 	fs.BoolVar(&c.JSON, "json", c.JSON, "print one JSON object a run")
-	fs.StringVar(&c.Lang, "lang", c.Lang, "language of the output, zh or en")
+	fs.StringVar(&c.Lang, "lang", c.Lang, "language of the output, zh or en; empty for what LANG says")
 	fs.DurationVar(&c.Wait, "wait", c.Wait, "how long to wait for a first instance")
 	c.Calls.RegisterFlags(fs)
 	c.Tracer.RegisterFlags(fs)
@@ -60,8 +57,8 @@ func (c *Client) Validate() error {
 		return fmt.Errorf("id %d: must fit in 32 bits", c.ID)
 	case c.Runs < 1:
 		return fmt.Errorf("n %d: must be 1 or more", c.Runs)
-	case c.Lang != "zh" && c.Lang != "en":
-		return fmt.Errorf("lang %q: must be zh or en", c.Lang)
+	case c.Lang != "" && c.Lang != "zh" && c.Lang != "en":
+		return fmt.Errorf("lang %q: must be zh, en or empty", c.Lang)
 	case c.Wait <= 0:
 		return fmt.Errorf("wait %v: must be more than 0", c.Wait)
 	}
@@ -71,4 +68,9 @@ func (c *Client) Validate() error {
 		}
 	}
 	return nil
+}
+
+// Chinese reports whether the output is in Chinese.
+func (c *Client) Chinese() bool {
+	return c.Lang == "zh" || c.Lang == "" && strings.HasPrefix(os.Getenv("LANG"), "zh")
 }

@@ -22,7 +22,7 @@ func ParseDemo(args []string, stdout io.Writer) (Demo, error) {
 	d.Server.Tracer.Backend, d.Client.Tracer.Backend = "memory", "memory"
 	fs := flag.NewFlagSet("bookdemo", flag.ContinueOnError)
 	fs.BoolVar(&d.Exit, "exit", d.Exit, "stop after one run")
-	fs.StringVar(&d.Client.Lang, "lang", d.Client.Lang, "language of the output, zh or en")
+	fs.StringVar(&d.Client.Lang, "lang", d.Client.Lang, "language of the output, zh or en; empty for what LANG says")
 	err := parse(fs, args, stdout, func() error { return d.Client.Validate() })
 	return d, err
 }

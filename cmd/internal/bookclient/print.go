@@ -37,8 +37,8 @@ func shown(books ...service.Book) []book {
 // words are the parts of the output that a person reads.
 type words struct{ service, now, info, list string }
 
-func in(lang string) words {
-	if lang == "zh" {
+func in(chinese bool) words {
+	if chinese {
 		return words{"请求服务", "当前时间", "获取书籍详情", "获取书籍列表"}
 	}
 	return words{"service", "time", "book", "books"}
@@ -51,7 +51,7 @@ func (r result) print(w io.Writer, cfg configs.Client) error {
 	if cfg.JSON {
 		return json.NewEncoder(w).Encode(r)
 	}
-	said := in(cfg.Lang)
+	said := in(cfg.Chinese())
 	last := ""
 	for _, instance := range r.Instances {
 		if instance != last {
