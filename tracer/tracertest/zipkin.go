@@ -1,0 +1,127 @@
+package tracertest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openzipkin/zipkin-go/model"
+)
+
+// ZipkinJar is the environment variable that names the jar of a Zipkin server.
+const ZipkinJar = "ZIPKIN_JAR"
+
+// Zipkin is a Zipkin server in a process of its own.
+type Zipkin struct {
+	// URL is the server's address without a path, like http://127.0.0.1:9411.
+	URL string
+	// Addr is the same as host:port.
+	Addr string
+}
+
+// StartZipkin starts the server of the jar that ZIPKIN_JAR names, on a free port of 127.0.0.1 and with its spans in
+// memory, and stops it at the end of the test. Without a jar the test is skipped.
+func StartZipkin(t testing.TB) *Zipkin {
+	t.Helper()
+	jar := os.Getenv(ZipkinJar)
+	if jar == "" {
+		t.Skipf("%s names no Zipkin jar", ZipkinJar)
+	}
+	addr := freeAddr(t)
+	host, port, _ := net.SplitHostPort(addr)
+	var log bytes.Buffer
+	java := exec.Command("java", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", jar,
+		"--armeria.ports[0].ip="+host, "--armeria.ports[0].port="+port, "--armeria.ports[0].protocols[0]=http")
+	java.Env = append(os.Environ(), "STORAGE_TYPE=mem", "MEM_MAX_SPANS=100000")
+	java.Stdout, java.Stderr = &log, &log
+	if err := java.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan struct{})
+	go func() { _ = java.Wait(); close(exited) }()
+	t.Cleanup(func() {
+		_ = java.Process.Kill()
+		<-exited
+		if t.Failed() {
+			t.Logf("zipkin said:\n%s", log.String())
+		}
+	})
+	z := &Zipkin{URL: "http://" + addr, Addr: addr}
+	z.poll(t, "/health", 90*time.Second, func([]byte) bool { return true })
+	return z
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Trace returns the spans of the trace once there are so many of them, as the server read them. Zipkin stores after it
+// has answered: it is asked until the limit of 30 s.
+func (z *Zipkin) Trace(t testing.TB, traceID string, spans int) []model.SpanModel {
+	t.Helper()
+	var all []model.SpanModel
+	z.poll(t, "/api/v2/trace/"+traceID, 30*time.Second, func(body []byte) bool {
+		all = nil
+		return json.Unmarshal(body, &all) == nil && len(all) >= spans
+	})
+	return all
+}
+
+// A Link is an edge of Zipkin's dependency graph.
+type Link struct {
+	Parent    string `json:"parent"`
+	Child     string `json:"child"`
+	CallCount int    `json:"callCount"`
+}
+
+// Dependencies returns the links that the server draws from the last hour's traces.
+func (z *Zipkin) Dependencies(t testing.TB) []Link {
+	t.Helper()
+	var links []Link
+	path := fmt.Sprintf("/api/v2/dependencies?endTs=%d&lookback=3600000", time.Now().UnixMilli()+1000)
+	z.poll(t, path, 30*time.Second, func(body []byte) bool { return json.Unmarshal(body, &links) == nil })
+	return links
+}
+
+// Received returns how many spans the server has been sent over HTTP, by its own count.
+func (z *Zipkin) Received(t testing.TB) int {
+	t.Helper()
+	var metrics map[string]float64
+	z.poll(t, "/metrics", 30*time.Second, func(body []byte) bool { return json.Unmarshal(body, &metrics) == nil })
+	return int(metrics["counter.zipkin_collector.spans.http"])
+}
+
+func (z *Zipkin) poll(t testing.TB, path string, limit time.Duration, done func(body []byte) bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	var last string
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); <-tick.C {
+		resp, err := http.Get(z.URL + path)
+		if err != nil {
+			last = err.Error()
+			continue
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		last = resp.Status + " " + string(body)
+		if err == nil && resp.StatusCode == http.StatusOK && done(body) {
+			return
+		}
+	}
+	t.Fatalf("zipkin %s: not as expected within %v: %.500s", path, limit, strings.TrimSpace(last))
+}
