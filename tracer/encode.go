@@ -55,9 +55,9 @@ func appendSpan(b []byte, f *finished) []byte {
 			return appendText(appendTime(b, annotationTimestamp, a.Timestamp), annotationValue, a.Value)
 		})
 	}
-	f.eachTag(func(k, v string) {
+	f.eachTag(func(t tag) {
 		b = appendMessage(b, spanTags, func(b []byte) []byte {
-			return appendText(appendText(b, mapKey, k), mapValue, v)
+			return appendText(appendText(b, mapKey, t.key), mapValue, t.value)
 		})
 	})
 	if m.Debug {

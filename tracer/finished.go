@@ -50,12 +50,12 @@ func (f *finished) complete() {
 }
 
 // eachTag calls do with every tag that is exported.
-func (f *finished) eachTag(do func(key, value string)) {
+func (f *finished) eachTag(do func(t tag)) {
 	for _, t := range f.span.tags {
-		do(t.key, t.value)
+		do(t)
 	}
 	if f.errTag != "" {
-		do(tagError, f.errTag)
+		do(tag{key: tagError, value: f.errTag})
 	}
 }
 
@@ -63,7 +63,7 @@ func (f *finished) eachTag(do func(key, value string)) {
 func (f *finished) spanModel() model.SpanModel {
 	m := f.model
 	m.Tags = make(map[string]string, len(f.span.tags)+1)
-	f.eachTag(func(k, v string) { m.Tags[k] = v })
+	f.eachTag(func(t tag) { m.Tags[t.key] = t.value })
 	m.Annotations = slices.Clone(m.Annotations)
 	if m.ParentID != nil {
 		parent := *m.ParentID

@@ -8,7 +8,7 @@ import (
 // logSink writes one line a span.
 type logSink struct{ log *slog.Logger }
 
-func openLog(_ Config, o options) (sink, error) { return logSink{o.log}, nil }
+func openLog(_ context.Context, _ Config, o options) (sink, error) { return logSink{o.log}, nil }
 
 func (l logSink) consume(f *finished) {
 	m := &f.model
@@ -28,7 +28,7 @@ func (l logSink) consume(f *finished) {
 		attrs = append(attrs, slog.String("remote", m.RemoteEndpoint.ServiceName))
 	}
 	var tags []any
-	f.eachTag(func(k, v string) { tags = append(tags, slog.String(k, v)) })
+	f.eachTag(func(t tag) { tags = append(tags, slog.String(t.key, t.value)) })
 	if len(tags) > 0 {
 		attrs = append(attrs, slog.Group("tags", tags...))
 	}

@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"context"
 	"slices"
 	"sync"
 
@@ -36,7 +37,7 @@ func (m *Memory) consume(f *finished) {
 // Close keeps the spans: they are there to be read.
 func (m *Memory) Close() error { return nil }
 
-func openMemory(_ Config, o options) (sink, error) {
+func openMemory(_ context.Context, _ Config, o options) (sink, error) {
 	if o.memory == nil {
 		return &Memory{}, nil
 	}

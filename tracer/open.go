@@ -18,7 +18,7 @@ const noop = "noop"
 // A backend is a place for finished spans.
 type backend struct {
 	check func(Config) error
-	open  func(Config, options) (sink, error)
+	open  func(context.Context, Config, options) (sink, error)
 }
 
 // backends names every backend but noop that configuration can ask for.
@@ -54,7 +54,7 @@ func WithMemory(m *Memory) Option { return func(o *options) { o.memory = m } }
 //
 // Closing sends what is left within Config.FlushTimeout and returns an error that says how many spans were lost. It
 // may be called more than once; a span that is finished later is dropped. The global tracer is left alone.
-func Open(_ context.Context, c Config, opts ...Option) (opentracing.Tracer, io.Closer, error) {
+func Open(ctx context.Context, c Config, opts ...Option) (opentracing.Tracer, io.Closer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, nil, err
 	}
@@ -71,7 +71,7 @@ func Open(_ context.Context, c Config, opts ...Option) (opentracing.Tracer, io.C
 	}
 	var sinks sinkCloser
 	for _, name := range names {
-		s, err := backends[name].open(c, o)
+		s, err := backends[name].open(ctx, c, o)
 		if err != nil {
 			return nil, nil, errors.Join(err, sinks.Close())
 		}

@@ -40,7 +40,20 @@ type span struct {
 	logs   []model.Annotation
 }
 
-type tag struct{ key, value string }
+// A tag's value is kept as text, and what it was beside it: OTLP sends numbers as numbers.
+type tag struct {
+	key, value string
+	typ        valueType
+}
+
+type valueType uint8
+
+const (
+	typeString valueType = iota
+	typeBool
+	typeInt // fits in an int64
+	typeFloat
+)
 
 type peer struct {
 	service string

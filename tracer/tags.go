@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"reflect"
@@ -29,7 +30,7 @@ func (s *span) setTag(key string, value any) {
 			return
 		}
 	case string(ext.PeerService):
-		s.peer.service = limited(format(value), maxValue)
+		s.peer.service = limited(text(value), maxValue)
 		return
 	case string(ext.PeerAddress):
 		if addr, ok := asAddrPort(value); ok {
@@ -52,29 +53,30 @@ func (s *span) setTag(key string, value any) {
 	case string(ext.SamplingPriority):
 		return // obeyed at the start, where it can still be
 	}
-	s.putTag(limited(key, maxKey), limited(format(value), maxValue))
+	text, typ := format(value)
+	s.putTag(tag{limited(key, maxKey), limited(text, maxValue), typ})
 }
 
 // setError keeps error=true apart from an error tag with a text of its own: only the first can take the message of a
 // logged error in its place.
 func (s *span) setError(value any) {
-	text := limited(format(value), maxValue)
+	said := limited(text(value), maxValue)
 	s.dropTag(tagError)
-	s.failed = text == "true"
-	if !s.failed && text != "false" && text != "" {
-		s.putTag(tagError, text)
+	s.failed = said == "true"
+	if !s.failed && said != "false" && said != "" {
+		s.putTag(tag{key: tagError, value: said})
 	}
 }
 
-func (s *span) putTag(key, value string) {
+func (s *span) putTag(t tag) {
 	for i := range s.tags {
-		if s.tags[i].key == key {
-			s.tags[i].value = value
+		if s.tags[i].key == t.key {
+			s.tags[i] = t
 			return
 		}
 	}
 	if len(s.tags) < maxTags {
-		s.tags = append(s.tags, tag{key, value})
+		s.tags = append(s.tags, t)
 	}
 }
 
@@ -108,7 +110,7 @@ func asAddrPort(value any) (netip.AddrPort, bool) {
 		addr := tcp.AddrPort()
 		return addr, addr.IsValid()
 	}
-	addr, err := netip.ParseAddrPort(format(value))
+	addr, err := netip.ParseAddrPort(text(value))
 	return addr, err == nil
 }
 
@@ -120,7 +122,7 @@ func asIP(value any) (netip.Addr, bool) {
 	case net.IP:
 		return netip.AddrFromSlice(v)
 	}
-	ip, err := netip.ParseAddr(format(value))
+	ip, err := netip.ParseAddr(text(value))
 	return ip, err == nil
 }
 
@@ -138,31 +140,51 @@ func asInt(value any) (int64, bool) {
 	return 0, false
 }
 
-// format renders a tag's value. The common types go without fmt; fmt also survives a String method that panics.
-func format(value any) string {
+// format renders a tag's value and says what it was. The common types go without fmt; fmt also survives a String method
+// that panics.
+func format(value any) (string, valueType) {
 	switch v := value.(type) {
 	case string:
-		return v
+		return v, typeString
 	case bool:
-		return strconv.FormatBool(v)
+		return strconv.FormatBool(v), typeBool
 	case int:
-		return strconv.Itoa(v)
+		return strconv.Itoa(v), typeInt
 	case int32:
-		return strconv.FormatInt(int64(v), 10)
+		return strconv.FormatInt(int64(v), 10), typeInt
 	case int64:
-		return strconv.FormatInt(v, 10)
+		return strconv.FormatInt(v, 10), typeInt
 	case uint16:
-		return strconv.FormatUint(uint64(v), 10)
+		return strconv.FormatUint(uint64(v), 10), typeInt
 	case uint32:
-		return strconv.FormatUint(uint64(v), 10)
-	case uint64:
-		return strconv.FormatUint(v, 10)
+		return strconv.FormatUint(uint64(v), 10), typeInt
 	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
+		return strconv.FormatFloat(v, 'g', -1, 64), typeFloat
 	case nil:
-		return ""
+		return "", typeString
 	}
-	return fmt.Sprint(value)
+	return fmt.Sprint(value), typeOf(value)
+}
+
+func typeOf(value any) valueType {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint8, reflect.Uint16, reflect.Uint32:
+		if _, named := value.(fmt.Stringer); !named {
+			return typeInt
+		}
+	case reflect.Uint, reflect.Uint64:
+		if _, named := value.(fmt.Stringer); !named && v.Uint() <= math.MaxInt64 {
+			return typeInt
+		}
+	case reflect.Float32:
+		return typeFloat
+	}
+	return typeString
+}
+
+func text(value any) string {
+	s, _ := format(value)
+	return s
 }
 
 // limited cuts s to so many bytes and makes it valid UTF-8, which protobuf insists on.
@@ -178,13 +200,13 @@ func limited(s string, most int) string {
 
 // joinFields makes one annotation of a log record: a lone event as it is, else key=value pairs. It also returns the
 // message of an error.object among the fields.
-func joinFields(fields []log.Field) (text, reason string) {
+func joinFields(fields []log.Field) (joined, reason string) {
 	if len(fields) == 1 && fields[0].Key() == "event" {
-		return limited(format(fields[0].Value()), maxValue), ""
+		return limited(text(fields[0].Value()), maxValue), ""
 	}
 	var b strings.Builder
 	for _, f := range fields {
-		value := format(f.Value())
+		value := text(f.Value())
 		if f.Key() == "error.object" {
 			reason = limited(value, maxValue)
 		}

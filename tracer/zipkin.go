@@ -32,7 +32,7 @@ type zipkinSink struct {
 	flush  time.Duration
 }
 
-func openZipkin(c Config, o options) (sink, error) {
+func openZipkin(_ context.Context, c Config, o options) (sink, error) {
 	u, err := url.Parse(c.Zipkin.URL)
 	if err != nil {
 		return nil, err
