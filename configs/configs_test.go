@@ -65,15 +65,20 @@ func TestFlagBeforeEnvironmentBeforeFile(t *testing.T) {
 }
 
 func TestPrintedConfigurationMasksPasswordsAndLoads(t *testing.T) {
-	out := printed(t, server, "-tracer", "zipkin", "-zipkin-url", "http://u:secret@127.0.0.1:9411/api/v2/spans")
-	if strings.Contains(out, "secret") {
-		t.Errorf("have the password in\n%s", out)
-	}
-	file := filepath.Join(t.TempDir(), "server.yaml")
-	if err := os.WriteFile(file, []byte(out), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if again := printed(t, server, "-config", file); again != out {
-		t.Errorf("-first +loaded\n%s", cmp.Diff(out, again))
+	for _, args := range [][]string{
+		{"-tracer", "zipkin", "-zipkin-url", "http://u:s3cret@127.0.0.1:9411/api/v2/spans"},
+		{"-tracer", "zipkin", "-zipkin-url", "http://u:s3cret@s3cret@127.0.0.1:9411/api/v2/spans"},
+	} {
+		out := printed(t, server, args...)
+		if strings.Contains(out, "s3cret") || !strings.Contains(out, "http://u:xxxxx@127.0.0.1:9411/api/v2/spans") {
+			t.Errorf("have the password, or not the rest of the URL, in\n%s", out)
+		}
+		file := filepath.Join(t.TempDir(), "server.yaml")
+		if err := os.WriteFile(file, []byte(out), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if again := printed(t, server, "-config", file); again != out {
+			t.Errorf("-first +loaded\n%s", cmp.Diff(out, again))
+		}
 	}
 }

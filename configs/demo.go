@@ -18,7 +18,6 @@ func ParseDemo(args []string, stdout io.Writer) (Demo, error) {
 	d := Demo{Server: DefaultServer(), Client: DefaultClient()}
 	d.Server.GRPCAddr, d.Server.DrainDelay = "127.0.0.1:0", 0
 	d.Server.LatencyList, d.Server.LatencyInfo = 200*time.Millisecond, 200*time.Microsecond
-	d.Server.Guards.RegisterFlags(flag.NewFlagSet("defaults", flag.ContinueOnError))
 	d.Server.Tracer.Backend, d.Client.Tracer.Backend = "memory", "memory"
 	fs := flag.NewFlagSet("bookdemo", flag.ContinueOnError)
 	fs.BoolVar(&d.Exit, "exit", d.Exit, "stop after one run")

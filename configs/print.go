@@ -4,23 +4,35 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/url"
+	"regexp"
 	"runtime/debug"
 	"strconv"
 )
 
-// printConfig writes the flags in force as YAML, which -config takes again. A password in a URL is masked.
+// secret are the flags whose values nobody may read: credentials, and headers, which often are some.
+var secret = regexp.MustCompile(`(^|-)(password|token|secret|headers)$`)
+
+// password is the password of a URL, or of one in a list of them.
+var password = regexp.MustCompile(`(://[^/?#:@]*:)[^/?#]*@`)
+
+const mask = "xxxxx"
+
+// shown returns what may be printed of a flag's value.
+func shown(name, value string) string {
+	if secret.MatchString(name) && value != "" {
+		return mask
+	}
+	return password.ReplaceAllString(value, "${1}"+mask+"@")
+}
+
+// printConfig writes the flags in force as YAML, which -config takes again. Secrets are masked.
 func printConfig(fs *flag.FlagSet, w io.Writer) {
 	fs.VisitAll(func(f *flag.Flag) {
 		switch f.Name {
 		case "config", "version", "print-config":
 			return
 		}
-		value := f.Value.String()
-		if u, err := url.Parse(value); err == nil && u.User != nil {
-			value = u.Redacted()
-		}
-		fmt.Fprintf(w, "%s: %s\n", f.Name, strconv.Quote(value))
+		fmt.Fprintf(w, "%s: %s\n", f.Name, strconv.Quote(shown(f.Name, f.Value.String())))
 	})
 }
 

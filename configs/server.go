@@ -34,6 +34,7 @@ func DefaultServer() Server {
 		GRPCAddr:     "127.0.0.1:50051",
 		DrainDelay:   500 * time.Millisecond,
 		DrainTimeout: 10 * time.Second,
+		Guards:       bookendpoint.DefaultConfig(),
 		Tracer:       tracer.DefaultConfig(),
 		Discovery:    discovery.DefaultConfig(),
 	}

@@ -12,7 +12,9 @@ import (
 	"syscall"
 
 	"bookservice/cmd/internal/bookclient"
+	"bookservice/cmd/internal/logging"
 	"bookservice/configs"
+	"bookservice/tracer"
 )
 
 func main() {
@@ -28,7 +30,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if err == nil {
-		err = bookclient.Run(ctx, cfg, stdout, slog.New(slog.NewTextHandler(stderr, nil)))
+		err = runs(ctx, cfg, stdout, logging.New(stderr, slog.LevelInfo))
 	}
 	if err == nil {
 		return 0
@@ -38,4 +40,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 2
+}
+
+// runs makes the runs and then draws the spans that the memory backend has kept.
+func runs(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Logger) error {
+	spans := &tracer.Memory{}
+	err := bookclient.Run(ctx, cfg, stdout, log, tracer.WithMemory(spans))
+	if !cfg.JSON {
+		err = errors.Join(err, spans.WriteTree(stdout))
+	}
+	return err
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"bookservice/cmd/internal/bookclient"
+	"bookservice/cmd/internal/logging"
 	"bookservice/cmd/internal/server"
 	"bookservice/configs"
 	"bookservice/discovery/etcdembed"
@@ -34,7 +35,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bookdemo:", err)
 		return 2
 	}
-	if err := demo(ctx, cfg, stdout, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))); err != nil {
+	if err := demo(ctx, cfg, stdout, logging.New(stderr, slog.LevelWarn)); err != nil {
 		fmt.Fprintln(stderr, "bookdemo:", err)
 		return 1
 	}

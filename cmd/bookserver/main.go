@@ -11,8 +11,10 @@ import (
 	"os/signal"
 	"syscall"
 
+	"bookservice/cmd/internal/logging"
 	"bookservice/cmd/internal/server"
 	"bookservice/configs"
+	"bookservice/tracer"
 )
 
 func main() {
@@ -28,8 +30,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	var s *server.Server
+	spans := &tracer.Memory{}
 	if err == nil {
-		s, err = server.Start(ctx, cfg, slog.New(slog.NewTextHandler(stderr, nil)))
+		s, err = server.Start(ctx, cfg, logging.New(stderr, slog.LevelInfo), tracer.WithMemory(spans))
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bookserver:", err)
@@ -37,6 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	err = s.Wait(ctx)
 	s.Stop()
+	err = errors.Join(err, spans.WriteTree(stdout)) // what the memory backend has kept
 	if err != nil {
 		fmt.Fprintln(stderr, "bookserver:", err)
 		return 1

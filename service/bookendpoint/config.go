@@ -21,11 +21,16 @@ type Config struct {
 	RateMode  string        // RateDelay, RateReject or RateOff
 }
 
-// RegisterFlags defines a flag for each setting in fs, and sets c to the defaults.
+// DefaultConfig returns the defaults of the flags: a limit that delays, and that nobody reaches in ordinary use.
+func DefaultConfig() Config {
+	return Config{RateEvery: time.Second, RateBurst: 100000, RateMode: RateDelay}
+}
+
+// RegisterFlags defines a flag for each setting in fs; what c holds now are their defaults.
 func (c *Config) RegisterFlags(fs *flag.FlagSet) {
-	fs.DurationVar(&c.RateEvery, "rate-every", time.Second, "rate limit: the time after which one more call is allowed")
-	fs.IntVar(&c.RateBurst, "rate-burst", 100000, "rate limit: how many calls may come at once")
-	fs.StringVar(&c.RateMode, "rate-mode", RateDelay, "rate limit: delay, reject or off")
+	fs.DurationVar(&c.RateEvery, "rate-every", c.RateEvery, "rate limit: the time after which one more call is allowed")
+	fs.IntVar(&c.RateBurst, "rate-burst", c.RateBurst, "rate limit: how many calls may come at once")
+	fs.StringVar(&c.RateMode, "rate-mode", c.RateMode, "rate limit: delay, reject or off")
 }
 
 // Validate returns an error that names the first flag that makes no sense, its value and what is allowed.

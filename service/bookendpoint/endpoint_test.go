@@ -23,7 +23,7 @@ func TestSetIsTheService(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return bookendpoint.New(catalogue, bookendpoint.Guards(defaults(), slog.New(slog.DiscardHandler)))
+		return bookendpoint.New(catalogue, bookendpoint.Guards(bookendpoint.DefaultConfig(), slog.New(slog.DiscardHandler)))
 	})
 }
 
@@ -104,7 +104,7 @@ func TestMiddlewaresFromTheOutsideInwards(t *testing.T) {
 func TestRecover(t *testing.T) {
 	var lines bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&lines, nil))
-	set := bookendpoint.New(broken{}, bookendpoint.Guards(defaults(), logger))
+	set := bookendpoint.New(broken{}, bookendpoint.Guards(bookendpoint.DefaultConfig(), logger))
 	if _, err := set.BookInfo(t.Context(), 1); err != bookendpoint.ErrInternal {
 		t.Errorf("BookInfo: have %v, want %v", err, bookendpoint.ErrInternal)
 	}

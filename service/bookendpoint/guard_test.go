@@ -13,15 +13,9 @@ import (
 	"bookservice/service/inmem"
 )
 
-func defaults() bookendpoint.Config {
-	var c bookendpoint.Config
-	c.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError))
-	return c
-}
-
 func TestDefaults(t *testing.T) {
 	want := bookendpoint.Config{RateEvery: time.Second, RateBurst: 100000, RateMode: "delay"}
-	have := defaults()
+	have := bookendpoint.DefaultConfig()
 	if have != want || have.Validate() != nil {
 		t.Errorf("have %+v, %v, want %+v", have, have.Validate(), want)
 	}
@@ -39,7 +33,7 @@ func TestValidate(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.args, func(t *testing.T) {
-			var c bookendpoint.Config
+			c := bookendpoint.DefaultConfig()
 			fs := flag.NewFlagSet("", flag.ContinueOnError)
 			c.RegisterFlags(fs)
 			if err := fs.Parse(strings.Fields(tt.args)); err != nil {

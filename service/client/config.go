@@ -39,21 +39,20 @@ func DefaultConfig() Config {
 	}
 }
 
-// RegisterFlags defines a flag for each setting in fs, and sets c to the defaults.
+// RegisterFlags defines a flag for each setting in fs; what c holds now are their defaults.
 func (c *Config) RegisterFlags(fs *flag.FlagSet) {
-	d := DefaultConfig()
-	fs.IntVar(&c.RetryAttempts, "retry-attempts", d.RetryAttempts, "attempts a call has at most, the first included")
-	fs.DurationVar(&c.RetryTimeout, "retry-timeout", d.RetryTimeout, "time for all attempts of a call together")
-	fs.DurationVar(&c.RetryBackoff, "retry-backoff", d.RetryBackoff,
+	fs.IntVar(&c.RetryAttempts, "retry-attempts", c.RetryAttempts, "attempts a call has at most, the first included")
+	fs.DurationVar(&c.RetryTimeout, "retry-timeout", c.RetryTimeout, "time for all attempts of a call together")
+	fs.DurationVar(&c.RetryBackoff, "retry-backoff", c.RetryBackoff,
 		"pause before the second attempt, doubled before each further one up to 1s; with jitter")
-	fs.DurationVar(&c.BreakerTimeout, "breaker-timeout", d.BreakerTimeout, "time for a call with all its attempts")
-	fs.Float64Var(&c.BreakerErrorPercent, "breaker-error-percent", d.BreakerErrorPercent,
+	fs.DurationVar(&c.BreakerTimeout, "breaker-timeout", c.BreakerTimeout, "time for a call with all its attempts")
+	fs.Float64Var(&c.BreakerErrorPercent, "breaker-error-percent", c.BreakerErrorPercent,
 		"percentage of failed calls at which the breaker opens")
-	fs.IntVar(&c.BreakerMinRequests, "breaker-min-requests", d.BreakerMinRequests,
+	fs.IntVar(&c.BreakerMinRequests, "breaker-min-requests", c.BreakerMinRequests,
 		"calls in the window below which the breaker does not open")
-	fs.DurationVar(&c.BreakerWindow, "breaker-window", d.BreakerWindow, "time over which the breaker counts calls")
-	fs.DurationVar(&c.BreakerOpen, "breaker-open", d.BreakerOpen, "time after which an open breaker tries one call")
-	fs.IntVar(&c.MaxConcurrent, "max-concurrent", d.MaxConcurrent, "calls at once")
+	fs.DurationVar(&c.BreakerWindow, "breaker-window", c.BreakerWindow, "time over which the breaker counts calls")
+	fs.DurationVar(&c.BreakerOpen, "breaker-open", c.BreakerOpen, "time after which an open breaker tries one call")
+	fs.IntVar(&c.MaxConcurrent, "max-concurrent", c.MaxConcurrent, "calls at once")
 }
 
 // Validate returns an error that names the first flag that makes no sense, its value and what is allowed.

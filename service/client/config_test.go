@@ -9,7 +9,7 @@ import (
 )
 
 func TestDefaults(t *testing.T) {
-	var have client.Config
+	have := client.DefaultConfig()
 	have.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError))
 	if have != client.DefaultConfig() {
 		t.Errorf("the flags' defaults: have %+v, want %+v", have, client.DefaultConfig())
@@ -37,7 +37,7 @@ func TestValidate(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.args, func(t *testing.T) {
-			var c client.Config
+			c := client.DefaultConfig()
 			fs := flag.NewFlagSet("", flag.ContinueOnError)
 			c.RegisterFlags(fs)
 			if err := fs.Parse(strings.Fields(tt.args)); err != nil {

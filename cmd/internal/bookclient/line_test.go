@@ -31,7 +31,6 @@ func TestTheTraceOfOneRun(t *testing.T) {
 	sc := configs.DefaultServer()
 	sc.GRPCAddr, sc.DrainDelay = "127.0.0.1:0", 0
 	sc.Guards.RateMode = "off"
-	sc.Guards.RateEvery, sc.Guards.RateBurst = time.Second, 1
 	sc.Discovery.Etcd, sc.Tracer.Backend = etcd.Endpoints(), "memory"
 	srv, err := server.Start(ctx, sc, quiet, tracer.WithMemory(spans))
 	if err != nil {
