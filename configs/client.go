@@ -62,7 +62,7 @@ func (c *Client) Validate() error {
 	case c.Wait <= 0:
 		return fmt.Errorf("wait %v: must be more than 0", c.Wait)
 	}
-	for _, validate := range []func() error{c.Calls.Validate, c.Tracer.Validate, c.Discovery.Validate} {
+	for _, validate := range []func() error{c.Calls.Validate, func() error { return c.Tracer.Validate() }, c.Discovery.Validate} {
 		if err := validate(); err != nil {
 			return err
 		}

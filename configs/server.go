@@ -85,7 +85,7 @@ func (c *Server) Validate() error {
 	if c.DrainTimeout <= 0 {
 		return fmt.Errorf("drain-timeout %v: must be more than 0", c.DrainTimeout)
 	}
-	for _, validate := range []func() error{c.Guards.Validate, c.Tracer.Validate, c.Discovery.Validate} {
+	for _, validate := range []func() error{c.Guards.Validate, func() error { return c.Tracer.Validate() }, c.Discovery.Validate} {
 		if err := validate(); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,16 +44,21 @@ func DefaultConfig() Config {
 
 // RegisterFlags defines the flags that set c; what c holds now are their defaults.
 func (c *Config) RegisterFlags(fs *flag.FlagSet) {
-	fs.StringVar(&c.Backend, "tracer", c.Backend, "where spans go: "+have()+"; several with commas")
+	fs.StringVar(&c.Backend, "tracer", c.Backend, "where spans go: "+strings.Join(newOptions(nil).names(), ", ")+"; several with commas")
 	fs.StringVar(&c.ServiceName, "service-name", c.ServiceName, "name of this service in its spans")
 	fs.Float64Var(&c.Sample, "sample", c.Sample, "share of new traces that are recorded, 0..1")
 	fs.DurationVar(&c.FlushTimeout, "flush-timeout", c.FlushTimeout, "how long sending the last spans may take at the end")
 	fs.StringVar(&c.Zipkin.URL, "zipkin-url", c.Zipkin.URL, "where Zipkin takes spans")
 }
 
-// Validate returns the first setting that makes no sense, as one line that names it, its value and what is allowed.
-func (c Config) Validate() error {
-	names, err := c.backends()
+// Validate returns the first setting that makes no sense, as one line that names it, its value and what is allowed. The
+// options are those that Open will get: they may bring backends of their own.
+func (c Config) Validate(opts ...Option) error {
+	o := newOptions(opts)
+	names, err := c.backends(o)
+	if err == nil {
+		err = o.check()
+	}
 	if err != nil || len(names) == 0 {
 		return err
 	}
@@ -65,26 +71,31 @@ func (c Config) Validate() error {
 		return fmt.Errorf("tracer: flush-timeout %v: must be more than 0", c.FlushTimeout)
 	}
 	for _, name := range names {
-		if err := backends[name].check(c); err != nil {
-			return fmt.Errorf("tracer: %w", err)
+		if b, ok := o.sinks[name]; ok {
+			if err := b.check(c); err != nil {
+				return fmt.Errorf("tracer: %w", err)
+			}
 		}
 	}
 	return nil
 }
 
 // backends returns the names that Backend lists, none for noop.
-func (c Config) backends() ([]string, error) {
+func (c Config) backends(o options) ([]string, error) {
 	if c.Backend == noop {
 		return nil, nil
 	}
 	names := strings.Split(c.Backend, ",")
 	for i, name := range names {
 		names[i] = strings.TrimSpace(name)
-		if names[i] == noop {
-			return nil, fmt.Errorf("tracer: backend %q: noop stands alone", c.Backend)
-		}
-		if _, ok := backends[names[i]]; !ok {
-			return nil, fmt.Errorf("tracer: unknown backend %q (have %s)", names[i], have())
+		_, whole := o.tracers[names[i]]
+		switch _, known := o.sinks[names[i]]; {
+		case (names[i] == noop || whole) && len(names) > 1:
+			return nil, fmt.Errorf("tracer: backend %q: %s stands alone", c.Backend, names[i])
+		case !known && !whole:
+			return nil, fmt.Errorf("tracer: unknown backend %q (have %s)", names[i], strings.Join(o.names(), ", "))
+		case slices.Contains(names[:i], names[i]):
+			return nil, fmt.Errorf("tracer: backend %q: lists %s twice", c.Backend, names[i])
 		}
 	}
 	return names, nil
@@ -92,12 +103,8 @@ func (c Config) backends() ([]string, error) {
 
 // TraceURL returns the address at which a person finds the trace in Zipkin's pages; empty if the spans go elsewhere.
 func (c Config) TraceURL(traceID string) string {
-	names, err := c.backends()
-	if err != nil {
-		return ""
-	}
-	for _, name := range names {
-		if name != "zipkin" {
+	for name := range strings.SplitSeq(c.Backend, ",") {
+		if strings.TrimSpace(name) != "zipkin" {
 			continue
 		}
 		u, err := url.Parse(c.Zipkin.URL)

@@ -26,6 +26,7 @@ type SpanContext struct {
 	spanID, parentID uint64
 	decision         decision
 	carried          *carried // nil for most
+	of               *span    // nil unless it is that of a span that is recorded here
 }
 
 // carried is what only some traces have. It is never written to once it is on a context.

@@ -22,11 +22,11 @@ type finished struct {
 
 func (f *finished) complete() {
 	s, m := f.span, &f.model
-	if s.own.parentID != 0 {
-		f.parent = model.ID(s.own.parentID)
+	if s.exported != 0 {
+		f.parent = model.ID(s.exported)
 		m.ParentID = &f.parent
 	}
-	m.Debug = s.own.decision == debug
+	m.Debug = s.own.decision == debug || s.priority == debug
 	if s.peer != (peer{}) {
 		f.remote = model.Endpoint{ServiceName: s.peer.service, Port: s.peer.port}
 		switch ip := s.peer.ip; {

@@ -2,40 +2,99 @@ package tracer
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/openzipkin/zipkin-go/model"
 )
 
-// logSink writes one line a span.
-type logSink struct{ log *slog.Logger }
+// logReporter writes one line a span.
+type logReporter struct{ log *slog.Logger }
 
-func openLog(_ context.Context, _ Config, o options) (sink, error) { return logSink{o.log}, nil }
+func openLog(_ context.Context, c Config, o options) (sink, error) {
+	return newReporterSink("log", logReporter{o.log}, c, o), nil
+}
 
-func (l logSink) consume(f *finished) {
-	m := &f.model
+// Send implements reporter.Reporter.
+func (l logReporter) Send(m model.SpanModel) {
 	attrs := []slog.Attr{
 		slog.String("trace_id", m.TraceID.String()),
 		slog.String("span_id", m.ID.String()),
-		slog.String("name", m.Name),
-		slog.String("kind", string(m.Kind)),
-		slog.String("service", m.LocalEndpoint.ServiceName),
-		slog.Time("start", m.Timestamp),
-		slog.Duration("duration", m.Duration),
 	}
 	if m.ParentID != nil {
 		attrs = append(attrs, slog.String("parent_id", m.ParentID.String()))
 	}
-	if m.RemoteEndpoint != nil {
-		attrs = append(attrs, slog.String("remote", m.RemoteEndpoint.ServiceName))
+	if m.Debug {
+		attrs = append(attrs, slog.Bool("debug", true))
 	}
-	var tags []any
-	f.eachTag(func(t tag) { tags = append(tags, slog.String(t.key, t.value)) })
-	if len(tags) > 0 {
-		attrs = append(attrs, slog.Group("tags", tags...))
-	}
-	for _, a := range m.Annotations {
-		attrs = append(attrs, slog.String("log", a.Value))
+	attrs = append(attrs,
+		slog.String("name", m.Name),
+		slog.String("kind", string(m.Kind)),
+		slog.Time("start", m.Timestamp),
+		slog.Duration("duration", m.Duration),
+		endpointAttr("local", m.LocalEndpoint),
+		endpointAttr("remote", m.RemoteEndpoint),
+		tagsAttr(m.Tags),
+	)
+	if len(m.Annotations) > 0 {
+		attrs = append(attrs, slog.Any("logs", logged(m.Annotations)))
 	}
 	l.log.LogAttrs(context.Background(), slog.LevelInfo, "span", attrs...)
 }
 
-func (logSink) Close() error { return nil }
+// Close implements reporter.Reporter.
+func (logReporter) Close() error { return nil }
+
+// endpointAttr leaves out what is not known: slog writes no group without attributes.
+func endpointAttr(key string, e *model.Endpoint) slog.Attr {
+	var attrs []any
+	if e != nil && e.ServiceName != "" {
+		attrs = append(attrs, slog.String("service", e.ServiceName))
+	}
+	if e != nil && len(e.IPv4)+len(e.IPv6) > 0 {
+		attrs = append(attrs, slog.String("ip", append(slices.Clone(e.IPv4), e.IPv6...).String()))
+	}
+	if e != nil && e.Port != 0 {
+		attrs = append(attrs, slog.Int("port", int(e.Port)))
+	}
+	return slog.Group(key, attrs...)
+}
+
+func tagsAttr(tags map[string]string) slog.Attr {
+	attrs := make([]any, 0, len(tags))
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		attrs = append(attrs, slog.String(key, tags[key]))
+	}
+	return slog.Group("tags", attrs...)
+}
+
+// logged are the log records of a span: one value, as slog has no lists of groups.
+type logged []model.Annotation
+
+// MarshalJSON is for slog's JSON handler.
+func (l logged) MarshalJSON() ([]byte, error) {
+	type record struct {
+		At   time.Time `json:"at"`
+		Text string    `json:"text"`
+	}
+	records := make([]record, len(l))
+	for i, a := range l {
+		records[i] = record{a.Timestamp, a.Value}
+	}
+	return json.Marshal(records)
+}
+
+// MarshalText is for slog's text handler.
+func (l logged) MarshalText() ([]byte, error) {
+	var b []byte
+	for i, a := range l {
+		if i > 0 {
+			b = append(b, "; "...)
+		}
+		b = append(b, a.Value...)
+	}
+	return b, nil
+}

@@ -13,25 +13,28 @@ const maxMemory = 10000
 
 // Memory holds the newest 10,000 finished spans of the tracers that share it. It may be used concurrently.
 type Memory struct {
-	mu    sync.Mutex
-	spans []model.SpanModel
+	mu     sync.Mutex
+	spans  []model.SpanModel // a ring once it is full
+	oldest int
 }
 
 // Spans returns a copy of the list, in the order in which the spans were finished.
 func (m *Memory) Spans() []model.SpanModel {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.spans)
+	return slices.Concat(m.spans[m.oldest:], m.spans[:m.oldest])
 }
 
 func (m *Memory) consume(f *finished) {
 	s := f.spanModel()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.spans) == maxMemory {
-		m.spans = append(m.spans[:0], m.spans[1:]...)
+	if len(m.spans) < maxMemory {
+		m.spans = append(m.spans, s)
+		return
 	}
-	m.spans = append(m.spans, s)
+	m.spans[m.oldest] = s
+	m.oldest = (m.oldest + 1) % maxMemory
 }
 
 // Close keeps the spans: they are there to be read.

@@ -3,12 +3,10 @@ package tracer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"log/slog"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/opentracing/opentracing-go"
 )
@@ -21,7 +19,7 @@ type backend struct {
 	open  func(context.Context, Config, options) (sink, error)
 }
 
-// backends names every backend but noop that configuration can ask for.
+// backends names every backend of ours but noop.
 var backends = map[string]backend{
 	"log":    {checkNothing, openLog},
 	"memory": {checkNothing, openMemory},
@@ -30,24 +28,9 @@ var backends = map[string]backend{
 
 func checkNothing(Config) error { return nil }
 
-// have lists the backends for people.
-func have() string {
-	return strings.Join(slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(backends)), noop))), ", ")
-}
-
-// An Option sets what configuration cannot.
-type Option func(*options)
-
-type options struct {
-	log    *slog.Logger
-	memory *Memory
-}
-
-// WithLogger sets where the tracer reports lost spans, and where the log backend writes. The default is slog's.
-func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
-
-// WithMemory sets where the memory backend keeps its spans. Several tracers may share one.
-func WithMemory(m *Memory) Option { return func(o *options) { o.memory = m } }
+// A BackendFunc opens a tracer that is none of ours. What the tracer does is up to it, and so is Config; Open sees to it
+// that the closer is called once and that Close returns within Config.FlushTimeout.
+type BackendFunc func(ctx context.Context, c Config) (opentracing.Tracer, io.Closer, error)
 
 // Open returns the tracer that the configuration asks for. It does not wait for the backend: one that is absent is no
 // error here, and never one of a request. For noop it is opentracing.NoopTracer{}, by value.
@@ -55,29 +38,82 @@ func WithMemory(m *Memory) Option { return func(o *options) { o.memory = m } }
 // Closing sends what is left within Config.FlushTimeout and returns an error that says how many spans were lost. It
 // may be called more than once; a span that is finished later is dropped. The global tracer is left alone.
 func Open(ctx context.Context, c Config, opts ...Option) (opentracing.Tracer, io.Closer, error) {
-	if err := c.Validate(); err != nil {
+	if err := c.Validate(opts...); err != nil {
 		return nil, nil, err
 	}
-	names, err := c.backends()
+	o := newOptions(opts)
+	names, err := c.backends(o)
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(names) == 0 {
 		return opentracing.NoopTracer{}, sinkCloser(nil), nil
 	}
-	o := options{log: slog.Default()}
-	for _, opt := range opts {
-		opt(&o)
+	if open := o.tracers[names[0]]; open != nil {
+		return openForeign(ctx, c, names[0], open)
 	}
+	sinks, err := openSinks(ctx, c, names, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := newRecorder(c, sinks)
+	return r, recorderCloser{r, sinks}, nil
+}
+
+func openSinks(ctx context.Context, c Config, names []string, o options) (sinkCloser, error) {
 	var sinks sinkCloser
 	for _, name := range names {
-		s, err := backends[name].open(ctx, c, o)
+		s, err := o.sinks[name].open(ctx, c, o)
 		if err != nil {
-			return nil, nil, errors.Join(err, sinks.Close())
+			return nil, errors.Join(err, sinks.Close())
 		}
 		sinks = append(sinks, s)
 	}
-	return newRecorder(c, sinks), sinks, nil
+	return sinks, nil
+}
+
+func openForeign(ctx context.Context, c Config, name string, open BackendFunc) (opentracing.Tracer, io.Closer, error) {
+	tr, closer, err := open(ctx, c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("tracer: %s: %w", name, err)
+	}
+	return tr, &foreignCloser{closer: closer, name: name, limit: c.FlushTimeout}, nil
+}
+
+// foreignCloser gives a closer that is not ours the manners of ours.
+type foreignCloser struct {
+	closer io.Closer
+	name   string
+	limit  time.Duration
+	once   sync.Once
+	err    error
+}
+
+func (f *foreignCloser) Close() error {
+	f.once.Do(func() {
+		if f.closer == nil {
+			return
+		}
+		done := make(chan error, 1)
+		go func() { done <- f.closer.Close() }()
+		select {
+		case f.err = <-done:
+		case <-time.After(f.limit):
+			f.err = fmt.Errorf("tracer: %s: not closed within %v", f.name, f.limit)
+		}
+	})
+	return f.err
+}
+
+// recorderCloser hands on what the recorder still holds before it closes the sinks.
+type recorderCloser struct {
+	recorder *recorder
+	sinks    sinkCloser
+}
+
+func (c recorderCloser) Close() error {
+	c.recorder.close()
+	return c.sinks.Close()
 }
 
 // sinkCloser closes all sinks at the same time, so that one that is down does not cost the others their flush.

@@ -18,6 +18,7 @@ type recorder struct {
 	sampler   sampler
 	sinks     []sink
 	replayers sync.Pool // of *replayer
+	waiting   waiting
 	clamped   atomic.Uint64
 }
 
@@ -56,7 +57,8 @@ func (r *recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 		return &unsampledSpan{tracer: r, own: ctx}
 	}
 	span := &span{tracer: r, own: ctx, name: limited(name, maxName), start: s.startTime()}
-	span.ctx, span.tags = &span.own, span.inline[:0]
+	span.ctx, span.tags, span.exported = &span.own, span.inline[:0], ctx.parentID
+	span.own.of, span.above = span, serverAbove(s.childOf)
 	s.tag(span, opts)
 	s.release()
 	return span
@@ -106,17 +108,21 @@ func (s *start) refer(ref opentracing.SpanReference) {
 	}
 }
 
-// prioritise obeys the sampling.priority tag: 0 is off, anything above is on and debug.
 func (s *start) prioritise(key string, value any) {
-	if key != string(ext.SamplingPriority) {
-		return
+	if key == string(ext.SamplingPriority) {
+		s.priority = priority(value)
 	}
-	if n, ok := asInt(value); ok {
-		s.priority = deny
-		if n > 0 {
-			s.priority = debug
-		}
+}
+
+// priority reads the sampling.priority tag: 0 is off, anything above is on and debug.
+func priority(value any) decision {
+	switch n, ok := asInt(value); {
+	case !ok || n < 0:
+		return undecided
+	case n == 0:
+		return deny
 	}
+	return debug
 }
 
 func (s *start) takeOther() {

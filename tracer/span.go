@@ -23,21 +23,26 @@ const (
 // A span that is recorded. Everything said about it stays here until Finish; from then on nothing is written, so that
 // the replay reads without the lock. Only the context may still change: baggage stays settable after Finish.
 type span struct {
-	tracer *recorder
-	own    SpanContext // as exported
-	start  time.Time
+	tracer   *recorder
+	own      SpanContext
+	exported uint64 // the parent's id, as it is sent
+	above    *span  // see place.go; nil once done
+	start    time.Time
 
-	mu     sync.Mutex
-	ctx    *SpanContext // &own until baggage is set
-	done   bool
-	failed bool // the error tag is true
-	name   string
-	kind   model.Kind
-	peer   peer
-	reason string // the message of a logged error
-	tags   []tag
-	inline [6]tag // the first of tags, to spare an allocation
-	logs   []model.Annotation
+	mu       sync.Mutex
+	ctx      *SpanContext // &own until baggage is set
+	done     bool
+	left     bool   // nobody is going to finish it
+	below    []held // see place.go
+	failed   bool   // the error tag is true
+	name     string
+	kind     model.Kind
+	peer     peer
+	priority decision // given after the start; undecided for most
+	reason   string   // the message of a logged error
+	tags     []tag
+	inline   [6]tag // the first of tags, to spare an allocation
+	logs     []model.Annotation
 }
 
 // A tag's value is kept as text, and what it was beside it: OTLP sends numbers as numbers.
@@ -155,8 +160,32 @@ func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
 	if end.IsZero() {
 		end = time.Now()
 	}
-	if s.finish(opts) {
+	if !s.finish(opts) {
+		return
+	}
+	above := s.above
+	s.above = nil // or a long chain of spans would keep all of them
+	if above != nil && s.kind == model.Server && s.priority != deny && s.tracer.holdBelow(above, held{s, end.Sub(s.start)}) {
+		return
+	}
+	if s.priority != deny {
 		s.tracer.replay(s, end.Sub(s.start))
+	}
+	s.finishBelow()
+}
+
+// finishBelow sends what has waited for s to be finished.
+func (s *span) finishBelow() {
+	s.mu.Lock()
+	below := s.below
+	s.below = nil
+	s.mu.Unlock()
+	if below == nil {
+		return
+	}
+	s.tracer.forget(s)
+	for _, h := range below {
+		s.tracer.replay(h.span, h.duration)
 	}
 }
 

@@ -51,10 +51,21 @@ func (s *span) setTag(key string, value any) {
 		s.setError(value)
 		return
 	case string(ext.SamplingPriority):
-		return // obeyed at the start, where it can still be
+		s.prioritise(priority(value))
+		return
 	}
 	text, typ := format(value)
 	s.putTag(tag{limited(key, maxKey), limited(text, maxValue), typ})
+}
+
+// prioritise gives the span, and what will be below it, another decision.
+func (s *span) prioritise(d decision) {
+	if d == undecided || d == s.ctx.decision {
+		return
+	}
+	next := *s.ctx
+	next.decision = d
+	s.ctx, s.priority = &next, d
 }
 
 // setError keeps error=true apart from an error tag with a text of its own: only the first can take the message of a

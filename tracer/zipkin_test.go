@@ -55,6 +55,24 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
+// received returns the spans so far.
+func (c *collector) received(t *testing.T) []model.SpanModel {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.problem != nil {
+		t.Error(c.problem)
+	}
+	all := make([]model.SpanModel, len(c.spans))
+	for i, s := range c.spans {
+		all[i] = *s
+		if s.Kind == "SPAN_KIND_UNSPECIFIED" {
+			all[i].Kind = model.Undetermined // the decoder's name for none
+		}
+	}
+	return all
+}
+
 // TestZipkinReceivesWhatMemoryKeeps has both backends take the same spans, through a collector that fails at first.
 func TestZipkinReceivesWhatMemoryKeeps(t *testing.T) {
 	to := newCollector(t, 2)

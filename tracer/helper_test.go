@@ -1,0 +1,33 @@
+package tracer_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/opentracing/opentracing-go"
+
+	"bookservice/tracer"
+)
+
+func config(backend string) tracer.Config {
+	c := tracer.DefaultConfig()
+	c.Backend, c.ServiceName = backend, "bookserver"
+	c.Zipkin.URL = "http://127.0.0.1:1/api/v2/spans"
+	return c
+}
+
+// memory opens a tracer that keeps its spans.
+func memory(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, *tracer.Memory) {
+	t.Helper()
+	c := config("memory")
+	if change != nil {
+		change(&c)
+	}
+	m := &tracer.Memory{}
+	tr, closer, err := tracer.Open(context.Background(), c, tracer.WithMemory(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = closer.Close() })
+	return tr, m
+}
