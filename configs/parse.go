@@ -27,10 +27,12 @@ func parse(fs *flag.FlagSet, args []string, stdout io.Writer, validate func() er
 	fs.BoolVar(&c.print, "print-config", false, "print the settings in force and exit")
 	fs.String("config", "", "a YAML file with the same settings")
 	fs.SetOutput(io.Discard) // an error is one line, printed once, by main
+	undo := check(fs)
 	err := ff.Parse(fs, args,
 		ff.WithEnvVarPrefix(strings.ToUpper(fs.Name())),
 		ff.WithConfigFileFlag("config"),
 		ff.WithConfigFileParser(ffyaml.Parser))
+	undo()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fs.SetOutput(stdout)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,12 +89,36 @@ type Link struct {
 	CallCount int    `json:"callCount"`
 }
 
-// Dependencies returns the links that the server draws from the last hour's traces.
-func (z *Zipkin) Dependencies(t testing.TB) []Link {
+// Roots returns the service's spans that have no parent, once there are so many of them, from the last hour's traces.
+func (z *Zipkin) Roots(t testing.TB, service string, spans int) []model.SpanModel {
+	t.Helper()
+	var roots []model.SpanModel
+	path := fmt.Sprintf("/api/v2/traces?serviceName=%s&limit=1000&lookback=3600000", service)
+	z.poll(t, path, 30*time.Second, func(body []byte) bool {
+		var traces [][]model.SpanModel
+		roots = nil
+		if json.Unmarshal(body, &traces) != nil {
+			return false
+		}
+		for _, s := range slices.Concat(traces...) {
+			if s.ParentID == nil && s.LocalEndpoint != nil && s.LocalEndpoint.ServiceName == service {
+				roots = append(roots, s)
+			}
+		}
+		return len(roots) >= spans
+	})
+	return roots
+}
+
+// Dependencies returns the links that the server draws from the last hour's traces, once there are so many of them.
+func (z *Zipkin) Dependencies(t testing.TB, atLeast int) []Link {
 	t.Helper()
 	var links []Link
 	path := fmt.Sprintf("/api/v2/dependencies?endTs=%d&lookback=3600000", time.Now().UnixMilli()+1000)
-	z.poll(t, path, 30*time.Second, func(body []byte) bool { return json.Unmarshal(body, &links) == nil })
+	z.poll(t, path, 30*time.Second, func(body []byte) bool {
+		links = nil
+		return json.Unmarshal(body, &links) == nil && len(links) >= atLeast
+	})
 	return links
 }
 

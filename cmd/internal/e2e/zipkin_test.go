@@ -1,116 +1,108 @@
 package e2e_test
 
 import (
-	"bytes"
-	"context"
-	"log/slog"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/openzipkin/zipkin-go/model"
 
-	"bookservice/cmd/internal/bookclient"
-	"bookservice/cmd/internal/server"
-	"bookservice/configs"
-	"bookservice/discovery/etcdembed"
 	"bookservice/tracer/tracertest"
 )
 
-var quiet = slog.New(slog.DiscardHandler)
-
-// once runs a server and a client against the etcd and returns the client's output when both have flushed.
-func once(t *testing.T, etcd []string, url, serverTracer, clientTracer string) string {
+// oneRun serves, makes one client run and stops the server, so that all spans are flushed. It returns the client's output.
+func oneRun(t *testing.T, e *etcd, z *tracertest.Zipkin, serverTracer, clientTracer string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	sc, err := configs.ParseServer([]string{"-grpc-addr", "127.0.0.1:0", "-drain-delay", "0s", "-etcd", etcd[0],
-		"-zipkin-url", url, "-tracer", serverTracer}, &bytes.Buffer{})
-	if err != nil {
-		t.Fatal(err)
+	common := append(e.at(), "-zipkin-url", z.URL+"/api/v2/spans")
+	server, _ := serve(t, append(common, "-tracer", serverTracer, "-drain-delay", "0s")...)
+	code, out, errs := do(t, "bookclient", append(common, "-tracer", clientTracer))
+	if code != 0 {
+		t.Fatalf("bookclient: status %d: %s", code, errs)
 	}
-	cc, err := configs.ParseClient([]string{"-etcd", etcd[0], "-zipkin-url", url, "-tracer", clientTracer}, &bytes.Buffer{})
-	if err != nil {
-		t.Fatal(err)
+	server.signal(t, syscall.SIGTERM)
+	if code := server.wait(t); code != 0 {
+		t.Fatalf("bookserver: status %d after SIGTERM", code)
 	}
-	srv, err := server.Start(ctx, sc, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer srv.Stop()
-	var out bytes.Buffer
-	if err := bookclient.Run(ctx, cc, &out, quiet); err != nil {
-		t.Fatal(err)
-	}
-	return out.String()
+	return out
 }
 
-func TestRealZipkinDrawsTheLine(t *testing.T) {
-	zipkin := tracertest.StartZipkin(t)
-	url := zipkin.URL + "/api/v2/spans"
-	etcd, err := etcdembed.Start(t.Context(), etcdembed.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer etcd.Close()
+func TestTheWholeLineInARealZipkin(t *testing.T) {
+	z, e := tracertest.StartZipkin(t), startEtcd(t)
 
-	if once(t, etcd.Endpoints(), url, "noop", "noop"); zipkin.Received(t) != 0 {
-		t.Errorf("have %d spans with noop on both sides, want none", zipkin.Received(t))
+	oneRun(t, e, z, "noop", "noop")
+	if n := z.Received(t); n != 0 {
+		t.Errorf("have %d spans with noop on both sides, want none", n)
 	}
 
-	out := once(t, etcd.Endpoints(), url, "zipkin", "zipkin")
-	_, rest, _ := strings.Cut(out, "trace: ")
-	id, address, _ := strings.Cut(strings.TrimSpace(rest), "  ")
-	if want := zipkin.URL + "/zipkin/traces/" + id; address != want || len(id) != 32 {
-		t.Errorf("have trace %q at %q, want it at %q", id, address, want)
+	out := oneRun(t, e, z, "zipkin", "zipkin")
+	_, line, _ := strings.Cut(out, "trace: ")
+	id, address, _ := strings.Cut(strings.TrimSpace(line), "  ")
+	if want := z.URL + "/zipkin/traces/" + id; address != want || len(id) != 32 {
+		t.Fatalf("have trace %q at %q, want it at %q", id, address, want)
 	}
-	spans := zipkin.Trace(t, id, 5)
-	checkTrace(t, spans)
-	links := zipkin.Dependencies(t)
-	if len(links) != 1 || links[0] != (tracertest.Link{Parent: "bookclient", Child: "bookserver", CallCount: 2}) {
-		t.Errorf("have links %v, want bookclient to bookserver with 2 calls", links)
+	checkTrace(t, z.Trace(t, id, 5))
+	if n := z.Received(t); n != 5 {
+		t.Errorf("have %d spans received, want exactly 5", n)
 	}
-	if n := zipkin.Received(t); n != 5 {
-		t.Errorf("have %d spans received, want 5", n)
+	links := z.Dependencies(t, 1)
+	if want := []tracertest.Link{{Parent: "bookclient", Child: "bookserver", CallCount: 2}}; !slices.Equal(links, want) {
+		t.Errorf("have links %v, want %v", links, want)
 	}
-	once(t, etcd.Endpoints(), url, "zipkin", "noop")
-	if n := zipkin.Received(t); n != 7 {
+	pageWith(t, address, "bookclient", "bookserver", "bookcaller", "book.bookservice/getbookinfo", "book.bookservice/getbooklist")
+
+	oneRun(t, e, z, "zipkin", "noop")
+	if n := z.Received(t); n != 7 {
 		t.Errorf("have %d spans received, want the server's two more", n)
 	}
+	roots := z.Roots(t, "bookserver", 2)
+	for _, s := range roots {
+		if s.Kind != model.Server {
+			t.Errorf("have root %+v, want a SERVER span", s)
+		}
+	}
 }
 
+// checkTrace checks the five spans of one run.
 func checkTrace(t *testing.T, spans []model.SpanModel) {
 	t.Helper()
-	if len(spans) != 5 {
-		t.Fatalf("have %d spans, want 5", len(spans))
-	}
 	byID := map[model.ID]model.SpanModel{}
+	kinds := map[model.Kind]int{}
 	for _, s := range spans {
 		byID[s.ID] = s
+		kinds[s.Kind]++
+	}
+	if len(spans) != 5 || len(byID) != 5 || kinds[""] != 1 || kinds[model.Client] != 2 || kinds[model.Server] != 2 {
+		t.Fatalf("have %d spans with %d ids of kinds %v, want bookCaller, 2 CLIENT and 2 SERVER", len(spans), len(byID), kinds)
 	}
 	for _, s := range spans {
-		var parent model.SpanModel
+		var above model.SpanModel
 		if s.ParentID != nil {
-			parent = byID[*s.ParentID]
+			above = byID[*s.ParentID]
 		}
+		local, remote := s.LocalEndpoint, s.RemoteEndpoint
 		switch s.Kind {
-		case "":
-			if s.Name != "bookcaller" || s.ParentID != nil || s.LocalEndpoint.ServiceName != "bookclient" {
-				t.Errorf("have root %+v", s)
-			}
 		case model.Client:
-			if parent.Name != "bookcaller" || s.LocalEndpoint.ServiceName != "bookclient" ||
-				s.RemoteEndpoint == nil || s.RemoteEndpoint.ServiceName != "bookserver" || s.RemoteEndpoint.Port == 0 {
-				t.Errorf("have client span %+v below %q", s, parent.Name)
+			if above.Name != "bookcaller" || local.ServiceName != "bookclient" || remote == nil ||
+				remote.ServiceName != "bookserver" || remote.Port == 0 || remote.IPv4.String() != "127.0.0.1" {
+				t.Errorf("have CLIENT %q of %+v to %+v below %q", s.Name, local, remote, above.Name)
 			}
 		case model.Server:
-			if parent.Kind != model.Client || parent.Name != s.Name || s.LocalEndpoint.ServiceName != "bookserver" ||
-				s.LocalEndpoint.Port == 0 || s.RemoteEndpoint == nil {
-				t.Errorf("have server span %+v below %q", s, parent.Name)
+			if above.Kind != model.Client || above.Name != s.Name || local.ServiceName != "bookserver" || remote == nil ||
+				local.Port != above.RemoteEndpoint.Port || remote.Port == 0 {
+				t.Errorf("have SERVER %q of %+v from %+v below %s %q", s.Name, local, remote, above.Kind, above.Name)
+			}
+		default:
+			if s.Name != "bookcaller" || s.ParentID != nil || local.ServiceName != "bookclient" || remote != nil {
+				t.Errorf("have root %+v", s)
 			}
 		}
-		if _, failed := s.Tags["error"]; failed || (s.Kind != "" && s.Tags["rpc.grpc.status_code"] != "0") {
-			t.Errorf("have tags %v", s.Tags)
+		if failed, ok := s.Tags["error"]; ok {
+			t.Errorf("%q has error=%q", s.Name, failed)
+		}
+		if s.Kind != "" && (s.Tags["rpc.grpc.status_code"] != "0" || s.Tags["rpc.system"] != "grpc" ||
+			s.Tags["rpc.service"]+"/"+s.Tags["rpc.method"] == "/" || s.Duration == 0) {
+			t.Errorf("%q has tags %v and duration %v", s.Name, s.Tags, s.Duration)
 		}
 	}
 }

@@ -1,0 +1,165 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"net"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The output is the issue's, to the letter but for address, time and ids.
+func TestOutput(t *testing.T) {
+	e := startEtcd(t)
+	_, addr := serve(t, e.at()...)
+	zh := regexp.MustCompile(`^请求服务: ` + addr + ` 当前时间: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d\d
+获取书籍详情
+bookId: 1  =>  bookName: 21天精通php
+获取书籍列表
+bookId: 1  =>  bookName: 21天精通php
+bookId: 2  =>  bookName: 21天精通java
+$`)
+	en := regexp.MustCompile(`^service: ` + addr + ` time: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d\d
+book
+bookId: 1  =>  bookName: 21天精通php
+books
+bookId: 1  =>  bookName: 21天精通php
+bookId: 2  =>  bookName: 21天精通java
+$`)
+	tree := regexp.MustCompile(`trace: [0-9a-f]{32}
+bookCaller bookclient \S+
+├─ book.BookService/GetBookInfo CLIENT bookclient \S+
+└─ book.BookService/GetBookList CLIENT bookclient \S+
+$`)
+	for name, test := range map[string]struct {
+		args []string
+		lang string
+		want *regexp.Regexp
+	}{
+		"zh":            {[]string{"-lang", "zh"}, "LANG=C", zh},
+		"en":            {[]string{"-lang", "en"}, "LANG=zh_CN.UTF-8", en},
+		"LANG says zh":  {nil, "LANG=zh_CN.UTF-8", zh},
+		"LANG says C":   {nil, "LANG=C", en},
+		"memory's tree": {[]string{"-tracer", "memory"}, "LANG=C", tree},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errs := do(t, "bookclient", append(e.at(), test.args...), test.lang)
+			if code != 0 || errs != "" || !test.want.MatchString(out) {
+				t.Errorf("have status %d, %q and\n%s\nwant\n%s", code, errs, out, test.want)
+			}
+		})
+	}
+	t.Run("json", func(t *testing.T) {
+		code, out, errs := do(t, "bookclient", append(e.at(), "-json", "-id", "2", "-tracer", "log"))
+		var have struct {
+			Instances []string
+			Info      []struct{ BookID int }
+			List      []struct{ BookName string }
+			TraceID   string
+		}
+		if err := json.Unmarshal([]byte(out), &have); err != nil || code != 0 || strings.Count(out, "\n") != 1 {
+			t.Fatalf("have status %d, %v, %q and %q, want one object", code, err, out, errs)
+		}
+		if len(have.Instances) != 2 || have.Instances[0] != addr || len(have.Info) != 1 || have.Info[0].BookID != 2 ||
+			len(have.List) != 2 || have.List[1].BookName != "21天精通java" || len(have.TraceID) != 32 {
+			t.Errorf("have %+v", have)
+		}
+	})
+	t.Run("n", func(t *testing.T) {
+		if code, out, _ := do(t, "bookclient", append(e.at(), "-n", "3")); code != 0 || strings.Count(out, "service: ") != 3 {
+			t.Errorf("have status %d and\n%s\nwant three runs", code, out)
+		}
+	})
+}
+
+// What fails is one line on stderr, with the code and the trace's id where there was a call, and status 1.
+func TestClientFailures(t *testing.T) {
+	e := startEtcd(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // nobody answers here
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	_, addr := serve(t, "-discovery", "static", "-instances", "127.0.0.1:1")
+	static := func(addr string) []string {
+		return []string{"-discovery", "static", "-instances", addr, "-tracer", "memory", "-json"}
+	}
+	for name, test := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"no server":      {append(e.at(), "-wait", "1s"), []string{"no instance", "/services/book/", e.Endpoints()[0]}},
+		"etcd refuses":   {[]string{"-etcd", closed.Addr().String(), "-wait", "1s"}, []string{"etcd", closed.Addr().String()}},
+		"etcd is silent": {[]string{"-etcd", silent.Addr().String(), "-wait", "1s"}, []string{"etcd", silent.Addr().String()}},
+		"not found":      {append(static(addr), "-id", "99"), []string{"NotFound: book 99: not found", "(trace "}},
+		"invalid":        {append(static(addr), "-id", "-1"), []string{"InvalidArgument: book_id -1: must be 1 or more", "(trace "}},
+		"dead instance":  {static(closed.Addr().String()), []string{"Unavailable: ", closed.Addr().String(), "(trace "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			code, out, errs := do(t, "bookclient", test.args)
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("took %v, want it within about -wait", took)
+			}
+			if lines := strings.Count(errs, "bookclient: "); code != 1 || out != "" || lines != 1 {
+				t.Errorf("have status %d, %q and %q, want 1 and one line", code, out, errs)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(errs, want) {
+					t.Errorf("have %q, want %q in it", errs, want)
+				}
+			}
+		})
+	}
+}
+
+// A first signal ends bookserver in order, a second one at once.
+func TestSignals(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		p, _ := serve(t, "-discovery", "static", "-instances", "127.0.0.1:1", "-drain-delay", "0s")
+		p.signal(t, s)
+		if code := p.wait(t); code != 0 {
+			t.Errorf("%v: have status %d, want 0", s, code)
+		}
+	}
+	e := startEtcd(t)
+	p, _ := serve(t, append(e.at(), "-drain-delay", "1h")...)
+	p.signal(t, syscall.SIGTERM)
+	eventually(t, "it leaves etcd", func() bool { return len(e.registered(t)) == 0 })
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != -1 {
+		t.Errorf("have status %d, want death by the second signal", code)
+	}
+}
+
+func TestDemo(t *testing.T) {
+	code, out, errs := do(t, "bookdemo", []string{"-exit"})
+	if code != 0 || errs != "" || !strings.Contains(out, "└─ book.BookService/GetBookList CLIENT bookclient") {
+		t.Errorf("have status %d, %q and\n%s", code, errs, out)
+	}
+	p := start(t, "bookdemo", nil)
+	eventually(t, "the demo keeps running", func() bool { return strings.Contains(p.out.String(), "Ctrl-C") })
+	p.signal(t, syscall.SIGINT)
+	if code := p.wait(t); code != 0 {
+		t.Errorf("have status %d after Ctrl-C, want 0", code)
+	}
+}
+
+func TestVersionAndHelp(t *testing.T) {
+	for _, command := range []string{"bookserver", "bookclient", "bookdemo"} {
+		if code, out, errs := do(t, command, []string{"-version"}); code != 0 || errs != "" || !strings.HasPrefix(out, command+" ") {
+			t.Errorf("%s -version: have status %d, %q, %q", command, code, out, errs)
+		}
+		if code, out, errs := do(t, command, []string{"-h"}); code != 0 || errs != "" || !strings.Contains(out, "-lang") && !strings.Contains(out, "-tracer") {
+			t.Errorf("%s -h: have status %d, %q, %q", command, code, out, errs)
+		}
+	}
+}

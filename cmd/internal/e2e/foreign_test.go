@@ -1,0 +1,110 @@
+package e2e_test
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+
+	"bookservice/api/book"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
+)
+
+// alone serves without an etcd and returns a connection as anybody makes one.
+func alone(t *testing.T, args ...string) (*process, *grpc.ClientConn) {
+	t.Helper()
+	p, addr := serve(t, append([]string{"-discovery", "static", "-instances", "127.0.0.1:1"}, args...)...)
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return p, conn
+}
+
+func TestAForeignClient(t *testing.T) {
+	_, conn := alone(t)
+	for _, service := range []string{"/book.BookService/", "/BookService/"} {
+		var info book.BookInfo
+		if err := conn.Invoke(t.Context(), service+"GetBookInfo", &book.BookInfoParams{BookId: 2}, &info); err != nil ||
+			info.GetBookId() != 2 || info.GetBookName() != "21天精通java" {
+			t.Errorf("%s: have %v, %v", service, &info, err)
+		}
+		for name, test := range map[string]struct {
+			method  string
+			params  any
+			code    codes.Code
+			message string
+		}{
+			"unknown id":     {"GetBookInfo", &book.BookInfoParams{BookId: 99}, codes.NotFound, "99"},
+			"no id":          {"GetBookInfo", &book.BookInfoParams{}, codes.InvalidArgument, "book_id"},
+			"negative page":  {"GetBookList", &book.BookListParams{Page: -1}, codes.InvalidArgument, "page"},
+			"negative limit": {"GetBookList", &book.BookListParams{Limit: -1}, codes.InvalidArgument, "limit"},
+			"large limit":    {"GetBookList", &book.BookListParams{Limit: 1001}, codes.InvalidArgument, "limit"},
+			"no method":      {"GetBooks", &book.BookListParams{}, codes.Unimplemented, "GetBooks"},
+		} {
+			err := conn.Invoke(t.Context(), service+test.method, test.params, &book.BookInfo{})
+			if status.Code(err) != test.code || !strings.Contains(status.Convert(err).Message(), test.message) {
+				t.Errorf("%s%s: have %v, want %v with %q", service, name, err, test.code, test.message)
+			}
+		}
+	}
+	stream, err := reflectionpb.NewServerReflectionClient(conn).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := &reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_FileContainingSymbol{
+		FileContainingSymbol: "book.BookService"}}
+	if err := stream.Send(ask); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := stream.Recv(); err != nil || len(answer.GetFileDescriptorResponse().GetFileDescriptorProto()) == 0 {
+		t.Errorf("reflection: have %v, %v", answer, err)
+	}
+}
+
+func TestRateLimitAsAForeignClientSeesIt(t *testing.T) {
+	_, conn := alone(t, "-rate-mode", "reject", "-rate-burst", "2", "-rate-every", "1h")
+	c := book.NewBookServiceClient(conn)
+	if _, err := c.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.GetBookList(t.Context(), &book.BookListParams{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("have %v, want ResourceExhausted: both methods share the limit", err)
+	}
+}
+
+// Health says NOT_SERVING before calls are refused, so that whoever asks can leave in time.
+func TestHealth(t *testing.T) {
+	e := startEtcd(t)
+	p, addr := serve(t, append(e.at(), "-drain-delay", "1h")...)
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := func(want healthpb.HealthCheckResponse_ServingStatus) {
+		t.Helper()
+		if have, err := watch.Recv(); err != nil || have.GetStatus() != want {
+			t.Fatalf("have %v, %v, want %v", have, err, want)
+		}
+	}
+	says(healthpb.HealthCheckResponse_SERVING)
+	p.signal(t, syscall.SIGTERM)
+	says(healthpb.HealthCheckResponse_NOT_SERVING)
+	if _, err := book.NewBookServiceClient(conn).GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
+		t.Errorf("during the drain: have %v, want an answer", err)
+	}
+}

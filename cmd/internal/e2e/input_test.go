@@ -1,0 +1,99 @@
+package e2e_test
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// Bad input is one line on stderr that says what, where and what is allowed, and status 2; nothing was started.
+func TestBadInput(t *testing.T) {
+	e := startEtcd(t)
+	var posts atomic.Int64
+	sink := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { posts.Add(1) }))
+	defer sink.Close()
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	folder := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	both, server, client := []string{"bookserver", "bookclient"}, []string{"bookserver"}, []string{"bookclient"}
+	for name, test := range map[string]struct {
+		commands []string
+		args     []string
+		env      string
+		want     []string // that the line has
+	}{
+		"flag":               {both, []string{"-nope"}, "", []string{"-nope"}},
+		"demo's flag":        {[]string{"bookdemo"}, []string{"-nope"}, "", []string{"bookdemo", "-nope"}},
+		"argument":           {both, []string{"extra"}, "", []string{`"extra"`, "flags"}},
+		"value":              {both, []string{"-ttl", "soon"}, "", []string{"ttl", `"soon"`, "a duration like"}},
+		"key":                {both, []string{"-config", file("key.yaml", "zipkin-urll: x\n")}, "", []string{"zipkin-urll"}},
+		"not YAML":           {both, []string{"-config", file("not.yaml", "a: [\n")}, "", []string{"config"}},
+		"number":             {both, []string{"-sample", "half"}, "", []string{"sample", `"half"`, "a number"}},
+		"value in a file":    {both, []string{"-config", file("value.yaml", "ttl: soon\n")}, "", []string{"ttl", "soon"}},
+		"no such file":       {both, []string{"-config", filepath.Join(folder, "none.yaml")}, "", []string{"none.yaml", "no such file"}},
+		"backend":            {both, []string{"-tracer", "zipkn"}, "", []string{`"zipkn"`, "log, memory, noop, zipkin"}},
+		"discovery":          {both, []string{"-discovery", "etdc"}, "", []string{`"etdc"`, "etcd, static"}},
+		"URL":                {both, []string{"-tracer", "zipkin", "-zipkin-url", "127.0.0.1:9411"}, "", []string{"zipkin-url", `"127.0.0.1:9411"`, "http://"}},
+		"share":              {both, []string{"-tracer", "zipkin", "-sample", "2"}, "", []string{"sample 2", "0 to 1"}},
+		"etcd's address":     {both, []string{"-etcd", "nowhere"}, "", []string{"etcd", `"nowhere"`, "host:port"}},
+		"static, no list":    {both, []string{"-discovery", "static", "-instances", "x"}, "", []string{"instances", `"x"`}},
+		"address in use":     {server, []string{"-grpc-addr", busy.Addr().String()}, "", []string{busy.Addr().String(), "in use"}},
+		"no host":            {server, []string{"-grpc-addr", ":50051"}, "", []string{`":50051"`, "-advertise host:port"}},
+		"advertise":          {server, []string{"-grpc-addr", ":0", "-advertise", "x"}, "", []string{"advertise", `"x"`, "host:port"}},
+		"rate mode":          {server, []string{"-rate-mode", "maybe"}, "", []string{`"maybe"`, "delay, reject or off"}},
+		"books: no file":     {server, []string{"-books", filepath.Join(folder, "none.json")}, "", []string{"none.json", "no such file"}},
+		"books: not JSON":    {server, []string{"-books", file("not.json", "[{")}, "", []string{"not.json"}},
+		"books: twice":       {server, []string{"-books", file("twice.json", `[{"id":1,"name":"a"},{"id":1,"name":"b"}]`)}, "", []string{"twice.json", "entry 2", "1"}},
+		"books: id":          {server, []string{"-books", file("id.json", `[{"id":0,"name":"a"}]`)}, "", []string{"id.json", "entry 1", "0"}},
+		"books: name":        {server, []string{"-books", file("name.json", `[{"id":1,"name":""}]`)}, "", []string{"name.json", "entry 1", "name"}},
+		"books: UTF-8":       {server, []string{"-books", file("utf8.json", "[{\"id\":1,\"name\":\"\xff\"}]")}, "", []string{"utf8.json", "entry 1", "UTF-8"}},
+		"id":                 {client, []string{"-id", "4294967296"}, "", []string{"id 4294967296", "32 bits"}},
+		"runs":               {client, []string{"-n", "0"}, "", []string{"n 0", "1 or more"}},
+		"language":           {client, []string{"-lang", "fr"}, "", []string{`"fr"`, "zh, en"}},
+		"attempts":           {client, []string{"-retry-attempts", "0"}, "", []string{"retry-attempts 0", "1 or more"}},
+		"server environment": {server, nil, "BOOKSERVER_TTL=soon", []string{"ttl", "soon"}},
+		"client environment": {client, nil, "BOOKCLIENT_WAIT=soon", []string{"wait", "soon"}},
+	} {
+		for _, command := range test.commands {
+			t.Run(name+"/"+command, func(t *testing.T) {
+				var args []string
+				if command != "bookdemo" {
+					args = []string{"-zipkin-url", sink.URL + "/api/v2/spans", "-etcd", e.Endpoints()[0]}
+				}
+				if command == "bookserver" {
+					args = append(args, "-grpc-addr", "127.0.0.1:0")
+				}
+				code, out, errs := do(t, command, append(args, test.args...), test.env)
+				if code != 2 || out != "" || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, command+": ") {
+					t.Errorf("have status %d, output %q and %q, want 2 and one line", code, out, errs)
+				}
+				for _, want := range test.want {
+					if !strings.Contains(errs, want) {
+						t.Errorf("have %q, want %q in it", errs, want)
+					}
+				}
+			})
+		}
+	}
+	if keys := e.registered(t); len(keys) != 0 {
+		t.Errorf("have %v registered, want nothing", keys)
+	}
+	if n := posts.Load(); n != 0 {
+		t.Errorf("have %d posts of spans, want none", n)
+	}
+}
