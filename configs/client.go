@@ -37,6 +37,9 @@ func DefaultClient() Client {
 // ParseClient reads bookclient's settings. See ErrDone.
 func ParseClient(args []string, stdout io.Writer) (Client, error) {
 	c := DefaultClient()
+	if err := c.Tracer.ReadEnvironment(os.LookupEnv); err != nil {
+		return c, err
+	}
 	fs := flag.NewFlagSet("bookclient", flag.ContinueOnError)
 	fs.IntVar(&c.ID, "id", c.ID, "id of the book to ask for")
 	fs.IntVar(&c.Runs, "n", c.Runs, "how often to make both calls")

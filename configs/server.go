@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -45,6 +46,9 @@ func DefaultServer() Server {
 // ParseServer reads bookserver's settings. See ErrDone.
 func ParseServer(args []string, stdout io.Writer) (Server, error) {
 	c := DefaultServer()
+	if err := c.Tracer.ReadEnvironment(os.LookupEnv); err != nil {
+		return c, err
+	}
 	fs := flag.NewFlagSet("bookserver", flag.ContinueOnError)
 	fs.StringVar(&c.GRPCAddr, "grpc-addr", c.GRPCAddr, "host:port to serve gRPC on; port 0 takes a free one")
 	fs.StringVar(&c.Advertise, "advertise", c.Advertise, "host:port to register, needed when -grpc-addr names no host")

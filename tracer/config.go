@@ -20,8 +20,12 @@ type Config struct {
 	ServiceName string
 	// Address is the "ip:port" at which this instance is reached, for its spans; empty for a client.
 	Address string
-	// Sample is the share of new traces that are recorded, 0 to 1. A trace that comes in with a decision keeps it.
+	// Sample is the share of new traces that the sampler "probability" records, 0 to 1.
 	Sample float64
+	// Sampler says how it is decided which traces are recorded.
+	Sampler SamplerConfig
+	// TraceIDBits is the length of new traces' ids: 128, or 64 for peers that know no longer ones.
+	TraceIDBits int
 	// FlushTimeout is how long Close may try to send what is left.
 	FlushTimeout time.Duration
 	Zipkin       ZipkinConfig
@@ -37,6 +41,8 @@ func DefaultConfig() Config {
 	return Config{
 		Backend:      "noop",
 		Sample:       1,
+		Sampler:      SamplerConfig{Kind: SamplerProbability, Rate: 100},
+		TraceIDBits:  128,
 		FlushTimeout: 5 * time.Second,
 		Zipkin:       ZipkinConfig{URL: "http://127.0.0.1:9411/api/v2/spans"},
 	}
@@ -46,7 +52,9 @@ func DefaultConfig() Config {
 func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.Backend, "tracer", c.Backend, "where spans go: "+strings.Join(newOptions(nil).names(), ", ")+"; several with commas")
 	fs.StringVar(&c.ServiceName, "service-name", c.ServiceName, "name of this service in its spans")
-	fs.Float64Var(&c.Sample, "sample", c.Sample, "share of new traces that are recorded, 0..1")
+	fs.Float64Var(&c.Sample, "sample", c.Sample, "share of new traces that -sampler probability records, 0..1")
+	c.Sampler.registerFlags(fs)
+	fs.IntVar(&c.TraceIDBits, "trace-id-bits", c.TraceIDBits, "length of new traces' ids: 128, or 64 for old peers")
 	fs.DurationVar(&c.FlushTimeout, "flush-timeout", c.FlushTimeout, "how long sending the last spans may take at the end")
 	fs.StringVar(&c.Zipkin.URL, "zipkin-url", c.Zipkin.URL, "where Zipkin takes spans")
 }
@@ -67,8 +75,13 @@ func (c Config) Validate(opts ...Option) error {
 		return fmt.Errorf("tracer: service-name is empty: backend %s needs one", c.Backend)
 	case !(c.Sample >= 0 && c.Sample <= 1): // NaN fails too
 		return fmt.Errorf("tracer: sample %v: must be 0 to 1", c.Sample)
+	case c.TraceIDBits != 128 && c.TraceIDBits != 64:
+		return fmt.Errorf("tracer: trace-id-bits %d: must be 128 or 64", c.TraceIDBits)
 	case c.FlushTimeout <= 0:
 		return fmt.Errorf("tracer: flush-timeout %v: must be more than 0", c.FlushTimeout)
+	}
+	if err := c.Sampler.validate(); err != nil {
+		return fmt.Errorf("tracer: %w", err)
 	}
 	for _, name := range names {
 		if b, ok := o.sinks[name]; ok {

@@ -25,6 +25,7 @@ type SpanContext struct {
 	traceHi, traceLo uint64
 	spanID, parentID uint64
 	decision         decision
+	remote           bool     // extracted: another process's
 	carried          *carried // nil for most
 	of               *span    // nil unless it is that of a span that is recorded here
 }
@@ -100,8 +101,9 @@ func (c *SpanContext) withBaggage(key, value string) *SpanContext {
 	return &next
 }
 
-// child returns the context of a new span below c, which may be nil or hold no more than a decision.
-func (c *SpanContext) child() SpanContext {
+// child returns the context of a new span below c, which may be nil or hold no more than a decision. Then a trace begins,
+// whose id is long or of 64 bits.
+func (c *SpanContext) child(long bool) SpanContext {
 	next := SpanContext{spanID: newID()}
 	if c != nil {
 		next.decision, next.carried = c.decision, c.carried
@@ -110,7 +112,10 @@ func (c *SpanContext) child() SpanContext {
 			return next
 		}
 	}
-	next.traceHi, next.traceLo = newID(), newID()
+	next.traceLo = newID()
+	if long {
+		next.traceHi = newID()
+	}
 	return next
 }
 

@@ -56,7 +56,10 @@ func Open(ctx context.Context, c Config, opts ...Option) (opentracing.Tracer, io
 	if err != nil {
 		return nil, nil, err
 	}
-	r := newRecorder(c, sinks)
+	r, err := newRecorder(c, sinks)
+	if err != nil {
+		return nil, nil, errors.Join(err, sinks.Close())
+	}
 	return r, recorderCloser{r, sinks}, nil
 }
 

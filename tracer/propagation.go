@@ -234,6 +234,7 @@ func (e *extractor) result() (opentracing.SpanContext, error) {
 	e.readW3C(c)
 	switch {
 	case c.traceLo|c.traceHi != 0 || c.decision != undecided:
+		c.remote = true
 		return c, nil
 	case e.malformed:
 		return nil, opentracing.ErrSpanContextCorrupted

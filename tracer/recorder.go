@@ -15,11 +15,13 @@ import (
 // the Zipkin bridge into the sinks.
 type recorder struct {
 	local     model.Endpoint
-	sampler   sampler
+	sampling  sampling
+	longIDs   bool
 	sinks     []sink
 	replayers sync.Pool // of *replayer
 	waiting   waiting
 	clamped   atomic.Uint64
+	unsampled atomic.Uint64
 }
 
 // A sink takes finished spans. consume must not keep f, nor block; it may be called concurrently.
@@ -29,10 +31,11 @@ type sink interface {
 	Close() error
 }
 
-func newRecorder(c Config, sinks []sink) *recorder {
-	r := &recorder{local: localEndpoint(c), sampler: newSampler(c.Sample), sinks: sinks}
+func newRecorder(c Config, sinks []sink) (*recorder, error) {
+	sampling, err := newSampling(c)
+	r := &recorder{local: localEndpoint(c), sampling: sampling, longIDs: c.TraceIDBits == 128, sinks: sinks}
 	r.replayers.New = func() any { return newReplayer(r) }
-	return r
+	return r, err
 }
 
 // StartSpan implements opentracing.Tracer. The first ChildOf reference to a context of this package is the parent,
@@ -45,15 +48,16 @@ func (r *recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 	if s.other != nil {
 		s.takeOther()
 	}
-	ctx := s.parent().child()
-	switch {
-	case s.priority != undecided:
+	parent := s.parent()
+	ctx := parent.child(r.longIDs)
+	if s.priority != undecided {
 		ctx.decision = s.priority
-	case ctx.decision == undecided:
-		ctx.decision = r.sampler.sample(ctx.traceLo)
+	} else {
+		r.sampling.decide(&ctx, parent, name)
 	}
 	if !ctx.decision.sampled() {
 		s.release()
+		r.unsampled.Add(1)
 		return &unsampledSpan{tracer: r, own: ctx}
 	}
 	span := &span{tracer: r, own: ctx, name: limited(name, maxName), start: s.startTime()}
