@@ -39,7 +39,9 @@ func (f *finished) complete() {
 		}
 		m.RemoteEndpoint = &f.remote
 	}
-	m.Annotations = s.logs
+	for _, r := range s.logs {
+		m.Annotations = append(m.Annotations, model.Annotation{Timestamp: r.at, Value: r.text()})
+	}
 	f.errTag = ""
 	if s.failed {
 		f.errTag = "true"
@@ -64,7 +66,6 @@ func (f *finished) spanModel() model.SpanModel {
 	m := f.model
 	m.Tags = make(map[string]string, len(f.span.tags)+1)
 	f.eachTag(func(t tag) { m.Tags[t.key] = t.value })
-	m.Annotations = slices.Clone(m.Annotations)
 	if m.ParentID != nil {
 		parent := *m.ParentID
 		m.ParentID = &parent

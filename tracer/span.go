@@ -42,7 +42,7 @@ type span struct {
 	reason   string   // the message of a logged error
 	tags     []tag
 	inline   [6]tag // the first of tags, to spare an allocation
-	logs     []model.Annotation
+	logs     []record
 }
 
 // A tag's value is kept as text, and what it was beside it: OTLP sends numbers as numbers.
@@ -143,9 +143,9 @@ func (s *span) addLog(at time.Time, fields []log.Field) {
 	if at.Unix() < 1 {
 		at = time.Now()
 	}
-	text, reason := joinFields(fields)
-	s.logs = append(s.logs, model.Annotation{Timestamp: at, Value: text})
-	if reason != "" {
+	r := newRecord(at, fields)
+	s.logs = append(s.logs, r)
+	if reason := r.get(fieldObject); reason != "" {
 		s.reason = reason
 	}
 }

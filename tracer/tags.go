@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/opentracing/opentracing-go/ext"
-	"github.com/opentracing/opentracing-go/log"
 	"github.com/openzipkin/zipkin-go/model"
 )
 
@@ -207,29 +206,4 @@ func limited(s string, most int) string {
 		s = s[:most]
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
-}
-
-// joinFields makes one annotation of a log record: a lone event as it is, else key=value pairs. It also returns the
-// message of an error.object among the fields.
-func joinFields(fields []log.Field) (joined, reason string) {
-	if len(fields) == 1 && fields[0].Key() == "event" {
-		return limited(text(fields[0].Value()), maxValue), ""
-	}
-	var b strings.Builder
-	for _, f := range fields {
-		value := text(f.Value())
-		if f.Key() == "error.object" {
-			reason = limited(value, maxValue)
-		}
-		if b.Len() > maxValue {
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(f.Key())
-		b.WriteByte('=')
-		b.WriteString(limited(value, maxValue))
-	}
-	return limited(b.String(), maxValue), reason
 }
