@@ -14,10 +14,13 @@ import (
 
 // Config says where the spans of a service go. DefaultConfig is a start for it.
 type Config struct {
-	// Backend is the name of a backend, or several separated by commas: noop, zipkin, log, memory. noop stands alone.
+	// Backend is the name of a backend, or several separated by commas: noop, zipkin, otlp, file, log, memory. noop stands
+	// alone.
 	Backend string
 	// ServiceName is the name of this service in its spans. Every backend but noop needs one.
 	ServiceName string
+	// ServiceVersion is the version of this service, for backends that have a place for it; may be empty.
+	ServiceVersion string
 	// Address is the "ip:port" at which this instance is reached, for its spans; empty for a client.
 	Address string
 	// Sample is the share of new traces that the sampler "probability" records, 0 to 1.
@@ -29,6 +32,7 @@ type Config struct {
 	// FlushTimeout is how long Close may try to send what is left.
 	FlushTimeout time.Duration
 	Zipkin       ZipkinConfig
+	OTLP         OTLPConfig
 }
 
 // ZipkinConfig is what only the zipkin backend needs.
@@ -52,11 +56,13 @@ func DefaultConfig() Config {
 func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.Backend, "tracer", c.Backend, "where spans go: "+strings.Join(newOptions(nil).names(), ", ")+"; several with commas")
 	fs.StringVar(&c.ServiceName, "service-name", c.ServiceName, "name of this service in its spans")
+	fs.StringVar(&c.ServiceVersion, "service-version", c.ServiceVersion, "version of this service, for backends that show it")
 	fs.Float64Var(&c.Sample, "sample", c.Sample, "share of new traces that -sampler probability records, 0..1")
 	c.Sampler.registerFlags(fs)
 	fs.IntVar(&c.TraceIDBits, "trace-id-bits", c.TraceIDBits, "length of new traces' ids: 128, or 64 for old peers")
 	fs.DurationVar(&c.FlushTimeout, "flush-timeout", c.FlushTimeout, "how long sending the last spans may take at the end")
 	fs.StringVar(&c.Zipkin.URL, "zipkin-url", c.Zipkin.URL, "where Zipkin takes spans")
+	c.OTLP.registerFlags(fs)
 }
 
 // Validate returns the first setting that makes no sense, as one line that names it, its value and what is allowed. The

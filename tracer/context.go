@@ -74,6 +74,13 @@ func (c *SpanContext) ForeachBaggageItem(handler func(key, value string) bool) {
 	}
 }
 
+func (c *SpanContext) tracestate() string {
+	if c.carried == nil {
+		return ""
+	}
+	return c.carried.tracestate
+}
+
 func (c *SpanContext) baggageItem(key string) string {
 	if c.carried != nil {
 		for _, item := range c.carried.baggage {

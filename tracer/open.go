@@ -23,6 +23,7 @@ type backend struct {
 var backends = map[string]backend{
 	"log":    {checkNothing, openLog},
 	"memory": {checkNothing, openMemory},
+	"otlp":   {checkOTLP, openOTLP},
 	"zipkin": {checkZipkin, openZipkin},
 }
 

@@ -63,6 +63,7 @@ func (r *recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 	span := &span{tracer: r, own: ctx, name: limited(name, maxName), start: s.startTime()}
 	span.ctx, span.tags, span.exported = &span.own, span.inline[:0], ctx.parentID
 	span.own.of, span.above = span, serverAbove(s.childOf)
+	span.fromRemote = parent != nil && parent.remote
 	s.tag(span, opts)
 	s.release()
 	return span

@@ -23,11 +23,12 @@ const (
 // A span that is recorded. Everything said about it stays here until Finish; from then on nothing is written, so that
 // the replay reads without the lock. Only the context may still change: baggage stays settable after Finish.
 type span struct {
-	tracer   *recorder
-	own      SpanContext
-	exported uint64 // the parent's id, as it is sent
-	above    *span  // see place.go; nil once done
-	start    time.Time
+	tracer     *recorder
+	own        SpanContext
+	exported   uint64 // the parent's id, as it is sent
+	fromRemote bool   // the parent is another process's
+	above      *span  // see place.go; nil once done
+	start      time.Time
 
 	mu       sync.Mutex
 	ctx      *SpanContext // &own until baggage is set

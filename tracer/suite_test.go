@@ -24,6 +24,8 @@ func TestEveryBackend(t *testing.T) {
 		"log":        openLog,
 		"zipkin":     openZipkin,
 		"memory,log": openMemory2,
+		"otlp grpc":  openOTLP(tracer.OTLPGRPC),
+		"otlp http":  openOTLP(tracer.OTLPHTTP),
 	} {
 		t.Run(name, func(t *testing.T) { tracertest.Run(t, open) })
 	}

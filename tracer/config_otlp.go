@@ -1,0 +1,109 @@
+package tracer
+
+import (
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// Protocols that the otlp backend speaks, as OTEL_EXPORTER_OTLP_PROTOCOL names them.
+const (
+	OTLPGRPC = "grpc"
+	OTLPHTTP = "http/protobuf"
+)
+
+// OTLPConfig is what only the otlp backend needs. What it leaves empty is what OpenTelemetry's variables say
+// (OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL, _HEADERS, _CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY, _COMPRESSION,
+// _TIMEOUT, each also with TRACES_ before its last word), and without them OpenTelemetry's defaults: an unencrypted
+// collector on this machine, at port 4317 for gRPC and 4318 for HTTP.
+type OTLPConfig struct {
+	// Endpoint is the collector's URL, http:// for plain text or https:// for TLS. For HTTP its path is where spans are
+	// posted, /v1/traces when it has none.
+	Endpoint string
+	// Protocol is OTLPGRPC, OTLPHTTP or empty: what OTEL_EXPORTER_OTLP_(TRACES_)PROTOCOL says, else gRPC.
+	Protocol string
+	// Headers are sent with each request: key=value pairs separated by commas, the values percent-encoded. They often hold
+	// credentials, and are never logged.
+	Headers string
+}
+
+func (o *OTLPConfig) registerFlags(fs *flag.FlagSet) {
+	fs.StringVar(&o.Endpoint, "otlp-endpoint", o.Endpoint,
+		"URL of an OTLP collector; empty for what OTEL_EXPORTER_OTLP_ENDPOINT says, else http://127.0.0.1:4317 (4318 for HTTP)")
+	fs.StringVar(&o.Protocol, "otlp-protocol", o.Protocol,
+		"grpc or http/protobuf; empty for what OTEL_EXPORTER_OTLP_PROTOCOL says, else grpc")
+	fs.StringVar(&o.Headers, "otlp-headers", o.Headers, "headers for the OTLP collector: key=value pairs with commas")
+}
+
+func checkOTLP(c Config) error {
+	if _, err := c.OTLP.protocol(); err != nil {
+		return err
+	}
+	if u, err := url.Parse(c.OTLP.Endpoint); c.OTLP.Endpoint != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
+		return fmt.Errorf("otlp-endpoint %q: must be like http://127.0.0.1:4317", c.OTLP.Endpoint)
+	}
+	_, err := c.OTLP.headers()
+	return err
+}
+
+// otlpVariable returns the more special of OpenTelemetry's two variables for a setting, if it is set, else the other.
+func otlpVariable(name string) (variable, value string) {
+	for _, variable = range []string{"OTEL_EXPORTER_OTLP_TRACES_" + name, "OTEL_EXPORTER_OTLP_" + name} {
+		if value = strings.TrimSpace(os.Getenv(variable)); value != "" {
+			return variable, value
+		}
+	}
+	return variable, ""
+}
+
+// protocol returns the protocol in force.
+func (o OTLPConfig) protocol() (string, error) {
+	from, value := "otlp-protocol", o.Protocol
+	if value == "" {
+		from, value = otlpVariable("PROTOCOL")
+	}
+	switch value {
+	case "":
+		return OTLPGRPC, nil
+	case OTLPGRPC, OTLPHTTP:
+		return value, nil
+	}
+	return "", fmt.Errorf("%s %q: must be %s or %s", from, value, OTLPGRPC, OTLPHTTP)
+}
+
+// endpoint returns the URL in force, or nothing to leave it to OpenTelemetry's variables.
+func (o OTLPConfig) endpoint(protocol string) string {
+	if o.Endpoint == "" {
+		if _, value := otlpVariable("ENDPOINT"); value != "" {
+			return ""
+		}
+		if protocol == OTLPGRPC {
+			return "http://127.0.0.1:4317"
+		}
+		return "http://127.0.0.1:4318/v1/traces"
+	}
+	if u, err := url.Parse(o.Endpoint); err == nil && protocol == OTLPHTTP && (u.Path == "" || u.Path == "/") {
+		u.Path = "/v1/traces"
+		return u.String()
+	}
+	return o.Endpoint
+}
+
+// headers returns the headers, none to leave them to OpenTelemetry's variables.
+func (o OTLPConfig) headers() (map[string]string, error) {
+	headers := map[string]string{}
+	for pair := range strings.SplitSeq(o.Headers, ",") {
+		if pair = strings.TrimSpace(pair); pair == "" {
+			continue
+		}
+		key, value, found := strings.Cut(pair, "=")
+		decoded, err := url.PathUnescape(strings.TrimSpace(value))
+		if key = strings.TrimSpace(key); !found || key == "" || err != nil {
+			return nil, fmt.Errorf("otlp-headers: pair %d: must be key=value with a percent-encoded value", len(headers)+1)
+		}
+		headers[key] = decoded
+	}
+	return headers, nil
+}

@@ -1,0 +1,187 @@
+package tracer
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"bookservice/tracer/delivery"
+)
+
+// newOTLPClient returns OpenTelemetry's client for the protocol, with its retries off: our queue retries, and counts.
+func newOTLPClient(protocol string, c OTLPConfig) (otlptrace.Client, error) {
+	headers, err := c.headers()
+	if err != nil {
+		return nil, err
+	}
+	endpoint := c.endpoint(protocol)
+	if protocol == OTLPGRPC {
+		opts := []otlptracegrpc.Option{
+			otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{}),
+			otlptracegrpc.WithDialOption(grpc.WithChainUnaryInterceptor(noteGRPC)),
+		}
+		if endpoint != "" {
+			opts = append(opts, otlptracegrpc.WithEndpointURL(endpoint))
+		}
+		if len(headers) > 0 {
+			opts = append(opts, otlptracegrpc.WithHeaders(headers))
+		}
+		return otlptracegrpc.NewClient(opts...), nil
+	}
+	transport, err := otlpTransport()
+	if err != nil {
+		return nil, err
+	}
+	opts := []otlptracehttp.Option{
+		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}),
+		otlptracehttp.WithHTTPClient(&http.Client{Transport: noteHTTP{transport}}),
+	}
+	if endpoint != "" {
+		opts = append(opts, otlptracehttp.WithEndpointURL(endpoint))
+	}
+	if len(headers) > 0 {
+		opts = append(opts, otlptracehttp.WithHeaders(headers))
+	}
+	return otlptracehttp.NewClient(opts...), nil
+}
+
+// otlpTransport reads OpenTelemetry's variables for certificates, which its client leaves to a transport that it is given.
+func otlpTransport() (http.RoundTripper, error) {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if variable, file := otlpVariable("CERTIFICATE"); file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", variable, err)
+		}
+		t.TLSClientConfig.RootCAs = x509.NewCertPool()
+		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s: no certificate in %s", variable, file)
+		}
+	}
+	variable, certificate := otlpVariable("CLIENT_CERTIFICATE")
+	if _, key := otlpVariable("CLIENT_KEY"); certificate != "" && key != "" {
+		pair, err := tls.LoadX509KeyPair(certificate, key)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", variable, err)
+		}
+		t.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}
+
+// An answer is what the collector said to one request. OpenTelemetry's clients return errors that do not tell; so what
+// passes by on the wire is noted in the request's context.
+type answer struct {
+	known    bool // there was one
+	grpc     codes.Code
+	http     int
+	after    time.Duration // to wait, if the collector has asked for it
+	asked    bool          // it has
+	rejected int64         // spans of a request that was taken else
+	reason   string
+}
+
+type answerKey struct{}
+
+func (a *answer) refused(p *coltracepb.ExportTracePartialSuccess) {
+	a.rejected, a.reason = p.GetRejectedSpans(), p.GetErrorMessage()
+}
+
+func noteGRPC(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	err := invoke(ctx, method, req, reply, conn, opts...)
+	a, ok := ctx.Value(answerKey{}).(*answer)
+	if !ok {
+		return err
+	}
+	st := status.Convert(err)
+	a.known, a.grpc = true, st.Code()
+	for _, detail := range st.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			a.after, a.asked = info.GetRetryDelay().AsDuration(), true
+		}
+	}
+	if response, ok := reply.(*coltracepb.ExportTraceServiceResponse); ok && err == nil {
+		a.refused(response.GetPartialSuccess())
+	}
+	return err
+}
+
+// noteHTTP is a transport that notes what comes back.
+type noteHTTP struct{ http.RoundTripper }
+
+// maxAnswer is how much of an answer is looked at.
+const maxAnswer = 64 << 10
+
+func (n noteHTTP) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := n.RoundTripper.RoundTrip(r)
+	a, ok := r.Context().Value(answerKey{}).(*answer)
+	if err != nil || !ok {
+		return resp, err
+	}
+	a.known, a.http = true, resp.StatusCode
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds >= 0 {
+		a.after, a.asked = time.Duration(seconds)*time.Second, true
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	resp.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	var response coltracepb.ExportTraceServiceResponse
+	if resp.StatusCode/100 == 2 && resp.Header.Get("Content-Type") == "application/x-protobuf" && proto.Unmarshal(body, &response) == nil {
+		a.refused(response.GetPartialSuccess())
+	}
+	return resp, nil
+}
+
+// verdict says what becomes of the batch (OpenTelemetry Protocol Specification: failures). Spans that were rejected one by
+// one must not be sent again.
+func (a *answer) verdict(err error) error {
+	switch {
+	case err == nil || a.taken():
+		return nil
+	case a.final():
+		return delivery.Permanent(err)
+	}
+	return err
+}
+
+func (a *answer) taken() bool {
+	return a.known && a.grpc == codes.OK && (a.http == 0 || a.http/100 == 2)
+}
+
+// final reports whether sending the same again cannot help.
+func (a *answer) final() bool {
+	switch {
+	case !a.known:
+		return false
+	case a.http != 0:
+		return a.http != http.StatusTooManyRequests && a.http != http.StatusRequestTimeout && a.http/100 != 5
+	}
+	switch a.grpc {
+	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss:
+		return false
+	case codes.ResourceExhausted:
+		return !a.asked
+	}
+	return true
+}
