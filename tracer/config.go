@@ -33,6 +33,7 @@ type Config struct {
 	FlushTimeout time.Duration
 	Zipkin       ZipkinConfig
 	OTLP         OTLPConfig
+	File         FileConfig
 }
 
 // ZipkinConfig is what only the zipkin backend needs.
@@ -48,6 +49,7 @@ func DefaultConfig() Config {
 		Sampler:      SamplerConfig{Kind: SamplerProbability, Rate: 100},
 		TraceIDBits:  128,
 		FlushTimeout: 5 * time.Second,
+		File:         FileConfig{MaxBytes: 100 << 20, Keep: 3},
 		Zipkin:       ZipkinConfig{URL: "http://127.0.0.1:9411/api/v2/spans"},
 	}
 }
@@ -63,6 +65,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	fs.DurationVar(&c.FlushTimeout, "flush-timeout", c.FlushTimeout, "how long sending the last spans may take at the end")
 	fs.StringVar(&c.Zipkin.URL, "zipkin-url", c.Zipkin.URL, "where Zipkin takes spans")
 	c.OTLP.registerFlags(fs)
+	c.File.registerFlags(fs)
 }
 
 // Validate returns the first setting that makes no sense, as one line that names it, its value and what is allowed. The

@@ -15,7 +15,7 @@ func TestValidate(t *testing.T) {
 		change func(*tracer.Config)
 		want   string
 	}{
-		"unknown backend": {func(c *tracer.Config) { c.Backend = "zipkn" }, `tracer: unknown backend "zipkn" (have log, memory, noop, otlp, zipkin)`},
+		"unknown backend": {func(c *tracer.Config) { c.Backend = "zipkn" }, `tracer: unknown backend "zipkn" (have file, log, memory, noop, otlp, zipkin)`},
 		"noop and more":   {func(c *tracer.Config) { c.Backend = "noop,log" }, `tracer: backend "noop,log": noop stands alone`},
 		"no name":         {func(c *tracer.Config) { c.ServiceName = "" }, "tracer: service-name is empty: backend zipkin needs one"},
 		"sample":          {func(c *tracer.Config) { c.Sample = 1.5 }, "tracer: sample 1.5: must be 0 to 1"},

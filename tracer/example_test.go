@@ -44,7 +44,7 @@ func ExampleOpen_unknown() {
 	_, _, err := tracer.Open(context.Background(), c)
 	fmt.Println(err)
 	// Output:
-	// tracer: unknown backend "zipkn" (have log, memory, noop, otlp, zipkin)
+	// tracer: unknown backend "zipkn" (have file, log, memory, noop, otlp, zipkin)
 }
 
 // printer is a destination for spans: a reporter as zipkin-go defines it.

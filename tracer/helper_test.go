@@ -3,6 +3,7 @@ package tracer_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/opentracing/opentracing-go"
 
@@ -30,4 +31,16 @@ func memory(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, *tra
 	}
 	t.Cleanup(func() { _ = closer.Close() })
 	return tr, m
+}
+
+// eventually polls until ok, for 30 seconds at most.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for limit := time.Now().Add(30 * time.Second); !ok(); <-tick.C {
+		if time.Now().After(limit) {
+			t.Fatalf("not within 30 s: %s", what)
+		}
+	}
 }

@@ -21,6 +21,7 @@ type backend struct {
 
 // backends names every backend of ours but noop.
 var backends = map[string]backend{
+	"file":   {checkFile, openFile},
 	"log":    {checkNothing, openLog},
 	"memory": {checkNothing, openMemory},
 	"otlp":   {checkOTLP, openOTLP},

@@ -363,12 +363,7 @@ func TestOTLPFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			tr.StartSpan("call").Finish()
-			for limit := time.Now().Add(20 * time.Second); r.count() < test.requests; {
-				if time.Now().After(limit) {
-					t.Fatalf("have %d requests, want %d", r.count(), test.requests)
-				}
-				<-time.After(time.Millisecond)
-			}
+			eventually(t, "the collector was asked", func() bool { return r.count() >= test.requests })
 			if err := closer.Close(); err != nil {
 				t.Error(err)
 			}

@@ -91,7 +91,7 @@ func TestNamesOfBackendsThatAreNotOurs(t *testing.T) {
 	}{
 		"taken":         {"zipkin", []tracer.Option{tracer.WithBackend("zipkin", foreign)}, `tracer: option for backend "zipkin": the name must not be empty, taken, or have commas`},
 		"comma":         {"zipkin", []tracer.Option{tracer.WithBackend("a,b", foreign)}, `tracer: option for backend "a,b": the name must not be empty, taken, or have commas`},
-		"unknown":       {"yours", []tracer.Option{withSink(nil, nil)}, `tracer: unknown backend "yours" (have log, memory, mine, noop, otlp, zipkin)`},
+		"unknown":       {"yours", []tracer.Option{withSink(nil, nil)}, `tracer: unknown backend "yours" (have file, log, memory, mine, noop, otlp, zipkin)`},
 		"not alone":     {"mock,log", []tracer.Option{tracer.WithBackend("mock", foreign)}, `tracer: backend "mock,log": mock stands alone`},
 		"does not open": {"mine", []tracer.Option{withSink(nil, errors.New("no key"))}, `tracer: mine: no key`},
 		"twice":         {"log,log", nil, `tracer: backend "log,log": lists log twice`},

@@ -24,6 +24,7 @@ func TestEveryBackend(t *testing.T) {
 		"log":        openLog,
 		"zipkin":     openZipkin,
 		"memory,log": openMemory2,
+		"file":       openFile,
 		"otlp grpc":  openOTLP(tracer.OTLPGRPC),
 		"otlp http":  openOTLP(tracer.OTLPHTTP),
 	} {
@@ -87,6 +88,12 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 type loggedEndpoint struct {

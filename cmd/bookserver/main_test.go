@@ -18,7 +18,7 @@ func TestBadInputIsOneLineAndStatus2(t *testing.T) {
 		"flag":      {"-nope", "-nope"},
 		"key":       {"-config " + file, "zipkin-urll"},
 		"file":      {"-config /no/such.yaml", "/no/such.yaml"},
-		"backend":   {"-tracer zipkn", `unknown backend "zipkn" (have log, memory, noop, otlp, zipkin)`},
+		"backend":   {"-tracer zipkn", `unknown backend "zipkn" (have file, log, memory, noop, otlp, zipkin)`},
 		"discovery": {"-discovery etdc", `unknown kind "etdc" (have etcd, static)`},
 		"url":       {"-tracer zipkin -zipkin-url x", `zipkin-url "x"`},
 		"advertise": {"-grpc-addr :50051", "-advertise"},

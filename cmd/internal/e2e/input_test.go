@@ -46,7 +46,7 @@ func TestBadInput(t *testing.T) {
 		"number":             {both, []string{"-sample", "half"}, "", []string{"sample", `"half"`, "a number"}},
 		"value in a file":    {both, []string{"-config", file("value.yaml", "ttl: soon\n")}, "", []string{"ttl", "soon"}},
 		"no such file":       {both, []string{"-config", filepath.Join(folder, "none.yaml")}, "", []string{"none.yaml", "no such file"}},
-		"backend":            {both, []string{"-tracer", "zipkn"}, "", []string{`"zipkn"`, "log, memory, noop, otlp, zipkin"}},
+		"backend":            {both, []string{"-tracer", "zipkn"}, "", []string{`"zipkn"`, "file, log, memory, noop, otlp, zipkin"}},
 		"discovery":          {both, []string{"-discovery", "etdc"}, "", []string{`"etdc"`, "etcd, static"}},
 		"URL":                {both, []string{"-tracer", "zipkin", "-zipkin-url", "127.0.0.1:9411"}, "", []string{"zipkin-url", `"127.0.0.1:9411"`, "http://"}},
 		"share":              {both, []string{"-tracer", "zipkin", "-sample", "2"}, "", []string{"sample 2", "0 to 1"}},

@@ -1,0 +1,201 @@
+package tracer_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/log"
+	"github.com/openzipkin/zipkin-go/model"
+
+	"bookservice/tracer"
+)
+
+// readSpans reads files of one span a line, with zipkin-go's own decoder.
+func readSpans(t *testing.T, paths ...string) []model.SpanModel {
+	t.Helper()
+	var all []model.SpanModel
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(data) {
+			var m model.SpanModel
+			if err := json.Unmarshal(line, &m); err != nil {
+				t.Fatalf("%s: %v in %.200s", path, err, line)
+			}
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func fileConfig(t *testing.T) tracer.Config {
+	c := config("file")
+	c.File.Path = filepath.Join(t.TempDir(), "spans.json")
+	return c
+}
+
+func openFile(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, func() []model.SpanModel) {
+	c := fileConfig(t)
+	return open(t, c, change, func() []model.SpanModel { return readSpans(t, c.File.Path) })
+}
+
+// TestFileHoldsWhatMemoryKeeps has both take a span with everything there is.
+func TestFileHoldsWhatMemoryKeeps(t *testing.T) {
+	c := fileConfig(t)
+	c.Backend, c.Address = "file,memory", "[::1]:50051"
+	m := &tracer.Memory{}
+	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithMemory(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := tr.StartSpan("root", opentracing.Tag{Key: "sampling.priority", Value: 1})
+	s := tr.StartSpan("call", opentracing.ChildOf(root.Context()), opentracing.Tags{"span.kind": "client", "peer.service": "b", "peer.address": "10.0.0.1:80"})
+	s.SetTag("odd", "\"\\\n\x00\u2028ü</script>").SetTag("n", 1)
+	s.LogFields(log.String("event", "retry"), log.String("text", "a\tb"))
+	s.Finish()
+	root.Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	have, want := readSpans(t, c.File.Path), m.Spans()
+	for i := range want { // through the format once, by zipkin-go
+		data, err := json.Marshal(want[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[i] = model.SpanModel{}
+		if err := json.Unmarshal(data, &want[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(want, have, cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(1000)); diff != "" {
+		t.Errorf("-want +have\n%s", diff)
+	}
+}
+
+// TestFileIsRotatedAndNoLineIsTorn writes more than three files hold.
+func TestFileIsRotatedAndNoLineIsTorn(t *testing.T) {
+	c := fileConfig(t)
+	c.File.MaxBytes, c.File.Keep = 1<<20, 2
+	tr, closer, err := tracer.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const spans = 6000
+	for i := range spans {
+		tr.StartSpan(fmt.Sprint(i)).SetTag("pad", strings.Repeat("x", 500)).Finish()
+	}
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{c.File.Path + ".2", c.File.Path + ".1", c.File.Path}
+	have := readSpans(t, paths...)
+	if have[len(have)-1].Name != fmt.Sprint(spans-1) || len(have) == spans {
+		t.Errorf("have %d spans up to %s, want the newest of %d", len(have), have[len(have)-1].Name, spans)
+	}
+	if !slices.IsSortedFunc(have, func(a, b model.SpanModel) int { return a.Timestamp.Compare(b.Timestamp) }) {
+		t.Error("the spans are not in order over the files")
+	}
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || info.Size() > c.File.MaxBytes {
+			t.Errorf("%s: have %v, %v, want at most %d bytes", path, info, err, c.File.MaxBytes)
+		}
+	}
+	if _, err := os.Stat(c.File.Path + ".3"); err == nil {
+		t.Error("have a third old file, want 2")
+	}
+}
+
+// TestFileThatIsMovedOrGone goes on in a new file, and where the folder comes back loses nothing.
+func TestFileThatIsMovedOrGone(t *testing.T) {
+	c := fileConfig(t)
+	folder := filepath.Dir(c.File.Path)
+	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := func(name string) func() bool {
+		return func() bool {
+			data, err := os.ReadFile(c.File.Path)
+			return err == nil && bytes.Contains(data, []byte(`"name":"`+name+`"`))
+		}
+	}
+	tr.StartSpan("one").Finish()
+	eventually(t, "the first span is written", has("one"))
+	if err := os.Rename(c.File.Path, c.File.Path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("two").Finish()
+	eventually(t, "a new file is begun", has("two"))
+	if err := os.Rename(folder, folder+".away"); err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("three").Finish()
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the folder is used again", has("three"))
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFileOnAFullDisk keeps the spans until there is room again.
+func TestFileOnAFullDisk(t *testing.T) {
+	c := fileConfig(t)
+	if err := os.Symlink("/dev/full", c.File.Path); err != nil {
+		t.Fatal(err)
+	}
+	var log lockedBuffer
+	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		tr.StartSpan("call").Finish()
+	}
+	eventually(t, "a warning says why", func() bool { return strings.Contains(log.String(), "no space left on device") })
+	if err := os.Remove(c.File.Path); err != nil { // room
+		t.Fatal(err)
+	}
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := len(readSpans(t, c.File.Path)); n != 100 {
+		t.Errorf("have %d spans, want all 100", n)
+	}
+}
+
+func TestFileSettings(t *testing.T) {
+	c := fileConfig(t)
+	_, closer, err := tracer.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	for want, change := range map[string]func(*tracer.Config){
+		"tracer: file-path is empty: backend file needs one":                            func(c *tracer.Config) { c.File.Path = "" },
+		"tracer: file-max-bytes 1: must be 1048576 or more":                             func(c *tracer.Config) { c.File.MaxBytes = 1 },
+		"tracer: file-keep -1: must be 0 or more":                                       func(c *tracer.Config) { c.File.Keep = -1 },
+		"tracer: file-path " + c.File.Path + ": another process writes to it":           func(*tracer.Config) {},
+		"tracer: file-path /no/such/x: open /no/such/x.lock: no such file or directory": func(c *tracer.Config) { c.File.Path = "/no/such/x" },
+	} {
+		c := c
+		change(&c)
+		if _, _, err := tracer.Open(t.Context(), c); err == nil || err.Error() != want {
+			t.Errorf("have %v, want %s", err, want)
+		}
+	}
+}
