@@ -58,9 +58,12 @@ func Open(ctx context.Context, c Config, opts ...Option) (opentracing.Tracer, io
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := newRecorder(c, sinks)
+	r, err := newRecorder(c, names, sinks)
 	if err != nil {
 		return nil, nil, errors.Join(err, sinks.Close())
+	}
+	if o.metrics != nil {
+		o.metrics.watch(r)
 	}
 	return r, recorderCloser{r, sinks}, nil
 }

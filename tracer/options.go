@@ -14,6 +14,7 @@ type Option func(*options)
 type options struct {
 	log     *slog.Logger
 	memory  *Memory
+	metrics *Metrics
 	sinks   map[string]backend
 	tracers map[string]BackendFunc
 	taken   []string // names that were given twice

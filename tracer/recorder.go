@@ -18,10 +18,11 @@ type recorder struct {
 	sampling  sampling
 	longIDs   bool
 	sinks     []sink
+	names     []string  // of the sinks
 	replayers sync.Pool // of *replayer
 	waiting   waiting
-	clamped   atomic.Uint64
-	unsampled atomic.Uint64
+
+	finished, unsampled, clamped, malformed atomic.Uint64
 }
 
 // A sink takes finished spans. consume must not keep f, nor block; it may be called concurrently.
@@ -31,9 +32,9 @@ type sink interface {
 	Close() error
 }
 
-func newRecorder(c Config, sinks []sink) (*recorder, error) {
+func newRecorder(c Config, names []string, sinks []sink) (*recorder, error) {
 	sampling, err := newSampling(c)
-	r := &recorder{local: localEndpoint(c), sampling: sampling, longIDs: c.TraceIDBits == 128, sinks: sinks}
+	r := &recorder{local: localEndpoint(c), sampling: sampling, longIDs: c.TraceIDBits == 128, sinks: sinks, names: names}
 	r.replayers.New = func() any { return newReplayer(r) }
 	return r, err
 }

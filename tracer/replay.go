@@ -43,6 +43,7 @@ func newReplayer(r *recorder) *replayer {
 
 // replay sends a span that nothing writes to any more through the bridge to the sinks.
 func (r *recorder) replay(s *span, d time.Duration) {
+	r.finished.Add(1)
 	if d < 0 {
 		r.clamped.Add(1)
 	}
