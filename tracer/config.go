@@ -25,6 +25,7 @@ type Config struct {
 	// FlushTimeout is how long Close may try to send what is left.
 	FlushTimeout time.Duration
 	Zipkin       ZipkinConfig
+	Propagation  PropagationConfig
 }
 
 // ZipkinConfig is what only the zipkin backend needs.
@@ -39,6 +40,7 @@ func DefaultConfig() Config {
 		Sample:       1,
 		FlushTimeout: 5 * time.Second,
 		Zipkin:       ZipkinConfig{URL: "http://127.0.0.1:9411/api/v2/spans"},
+		Propagation:  defaultPropagation(),
 	}
 }
 
@@ -49,6 +51,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	fs.Float64Var(&c.Sample, "sample", c.Sample, "share of new traces that are recorded, 0..1")
 	fs.DurationVar(&c.FlushTimeout, "flush-timeout", c.FlushTimeout, "how long sending the last spans may take at the end")
 	fs.StringVar(&c.Zipkin.URL, "zipkin-url", c.Zipkin.URL, "where Zipkin takes spans")
+	c.Propagation.registerFlags(fs)
 }
 
 // Validate returns the first setting that makes no sense, as one line that names it, its value and what is allowed. The
@@ -69,6 +72,9 @@ func (c Config) Validate(opts ...Option) error {
 		return fmt.Errorf("tracer: sample %v: must be 0 to 1", c.Sample)
 	case c.FlushTimeout <= 0:
 		return fmt.Errorf("tracer: flush-timeout %v: must be more than 0", c.FlushTimeout)
+	}
+	if err := c.Propagation.validate(); err != nil {
+		return err
 	}
 	for _, name := range names {
 		if b, ok := o.sinks[name]; ok {

@@ -20,6 +20,8 @@ type recorder struct {
 	replayers sync.Pool // of *replayer
 	waiting   waiting
 	clamped   atomic.Uint64
+
+	propagation propagation
 }
 
 // A sink takes finished spans. consume must not keep f, nor block; it may be called concurrently.
@@ -31,6 +33,7 @@ type sink interface {
 
 func newRecorder(c Config, sinks []sink) *recorder {
 	r := &recorder{local: localEndpoint(c), sampler: newSampler(c.Sample), sinks: sinks}
+	r.propagation.set(c.Propagation)
 	r.replayers.New = func() any { return newReplayer(r) }
 	return r
 }
@@ -59,6 +62,7 @@ func (r *recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 	span := &span{tracer: r, own: ctx, name: limited(name, maxName), start: s.startTime()}
 	span.ctx, span.tags, span.exported = &span.own, span.inline[:0], ctx.parentID
 	span.own.of, span.above = span, serverAbove(s.childOf)
+	r.propagation.tagBaggage(span)
 	s.tag(span, opts)
 	s.release()
 	return span
