@@ -1,36 +1,89 @@
 package tracer
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/opentracing/opentracing-go"
+)
 
 // The B3 formats are those of openzipkin/b3-propagation.
 
-// readB3Single reads the b3 header: {trace id}-{span id}[-{decision}[-{parent id}]], or a decision alone.
-func (e *extractor) readB3Single(c *SpanContext) {
-	if e.b3 == "" {
-		return
+// b3States are the decisions as the b3 header has them.
+var b3States = [...]string{undecided: "", deny: "0", accept: "1", debug: "d"}
+
+// appendB3 appends the value of the b3 header: {trace id}-{span id}[-{decision}[-{parent id}]]. A parent's id has no
+// place while nothing is decided.
+func appendB3(b []byte, c *SpanContext) []byte {
+	if c.traceHi != 0 {
+		b = appendHex(b, c.traceHi)
 	}
-	if d, ok := b3Decision(e.b3); ok {
-		c.decision = d
-		return
+	b = appendHex(b, c.traceLo)
+	b = appendHex(append(b, '-'), c.spanID)
+	if c.decision == undecided {
+		return b
 	}
-	next := SpanContext{}
-	trace, rest, _ := strings.Cut(e.b3, "-")
-	span, rest, more := strings.Cut(rest, "-")
-	ok := (len(trace) == 16 || len(trace) == 32) && len(span) == 16 && next.setIDs(trace, span)
-	if ok && more {
-		var state, parent string
-		state, parent, more = strings.Cut(rest, "-")
-		next.decision, ok = b3Decision(state)
-		if ok && more {
-			next.parentID, ok = parseHex(parent)
-			ok = ok && len(parent) == 16 && next.parentID != 0
-		}
+	b = append(append(b, '-'), b3States[c.decision]...)
+	if c.parentID != 0 {
+		b = appendHex(append(b, '-'), c.parentID)
 	}
-	if !ok {
-		e.malformed = true
-		return
+	return b
+}
+
+// injectB3Multi cuts the X-B3 headers out of a traceparent that the parent's id follows.
+func injectB3Multi(c *SpanContext, w opentracing.TextMapWriter, ids string) {
+	if c.traceHi != 0 {
+		w.Set(headerB3TraceID, ids[3:35])
+	} else {
+		w.Set(headerB3TraceID, ids[19:35])
 	}
-	*c = next
+	w.Set(headerB3SpanID, ids[36:52])
+	if c.parentID != 0 {
+		w.Set(headerB3ParentID, ids[lenTraceparent:])
+	}
+	injectB3Decision(c.decision, w)
+}
+
+func injectB3Decision(d decision, w opentracing.TextMapWriter) {
+	switch d {
+	case deny, accept:
+		w.Set(headerB3Sampled, b3States[d])
+	case debug:
+		w.Set(headerB3Flags, "1") // implies sampled: B3 says not to send both
+	}
+}
+
+// readB3 reads the b3 header: ids with or without a decision, or a decision alone.
+func (e *extractor) readB3() (c SpanContext, is reading) {
+	switch {
+	case e.b3.value == "":
+		return c, absent
+	case e.b3.repeated:
+		return c, malformed
+	}
+	if d, ok := b3Decision(e.b3.value); ok {
+		return SpanContext{decision: d}, wellFormed
+	}
+	if c, ok := parseB3(e.b3.value); ok {
+		return c, wellFormed
+	}
+	return SpanContext{}, malformed
+}
+
+func parseB3(s string) (c SpanContext, ok bool) {
+	trace, rest, _ := strings.Cut(s, "-")
+	span, rest, decided := strings.Cut(rest, "-")
+	if len(trace) != 16 && len(trace) != 32 || len(span) != 16 || !c.setIDs(trace, span) {
+		return c, false
+	}
+	if !decided {
+		return c, true
+	}
+	state, parent, hasParent := strings.Cut(rest, "-")
+	if c.decision, ok = b3Decision(state); !ok || !hasParent {
+		return c, ok
+	}
+	c.parentID, ok = parseHex(parent)
+	return c, ok && len(parent) == 16
 }
 
 func b3Decision(s string) (decision, bool) {
@@ -45,53 +98,44 @@ func b3Decision(s string) (decision, bool) {
 	return undecided, false
 }
 
-// readB3Multi reads the X-B3 headers. Ids shorter than their full length are taken: old tracers send them so.
-func (e *extractor) readB3Multi(c *SpanContext) {
-	next := SpanContext{decision: c.decision}
-	ok := true
-	if e.b3Trace != "" || e.b3Span != "" {
-		ok = next.setIDs(e.b3Trace, e.b3Span)
+// readB3Multi reads the X-B3 headers. It takes ids shorter than their full length, and true and false: old tracers send
+// them so.
+func (e *extractor) readB3Multi() (c SpanContext, is reading) {
+	if e.b3Trace.value == "" && e.b3Span.value == "" && e.b3Parent.value == "" && e.b3Sampled == "" && e.b3Flags == "" {
+		return c, absent
 	}
-	if e.b3Parent != "" && ok {
-		next.parentID, ok = parseHex(e.b3Parent)
+	ok := !e.b3Trace.repeated && !e.b3Span.repeated && !e.b3Parent.repeated
+	if e.b3Trace.value != "" || e.b3Span.value != "" || e.b3Parent.value != "" {
+		ok = ok && c.setIDs(e.b3Trace.value, e.b3Span.value)
 	}
-	switch strings.ToLower(e.b3Sampled) {
-	case "":
-	case "0", "false":
-		next.decision = deny
-	case "1", "true":
-		next.decision = accept
-	case "d":
-		next.decision = debug
-	default:
-		ok = false
+	if parent := e.b3Parent.value; ok && parent != "" {
+		c.parentID, ok = parseHex(parent)
+		ok = ok && len(parent) <= 16
 	}
-	if e.b3Flags == "1" {
-		next.decision = debug
+	if ok {
+		c.decision, ok = b3MultiDecision(e.b3Sampled, e.b3Flags)
 	}
 	if !ok {
-		e.malformed = true
-		return
+		return SpanContext{}, malformed
 	}
-	*c = next
+	return c, wellFormed
 }
 
-// setIDs sets trace and span id and reports whether they are well formed: hexadecimal, of 128 and 64 bits at most, and
-// not zero, which Zipkin refuses together with all that comes in the same batch.
-func (c *SpanContext) setIDs(trace, span string) bool {
-	if trace == "" || len(trace) > 32 || span == "" || len(span) > 16 {
-		return false
+// b3MultiDecision reads X-B3-Sampled and X-B3-Flags. Of the flags only debug has a meaning.
+func b3MultiDecision(sampled, flags string) (d decision, ok bool) {
+	switch strings.ToLower(sampled) {
+	case "":
+	case "0", "false":
+		d = deny
+	case "1", "true":
+		d = accept
+	case "d":
+		d = debug
+	default:
+		return undecided, false
 	}
-	ok := true
-	if high := len(trace) - 16; high > 0 {
-		c.traceHi, ok = parseHex(trace[:high])
-		trace = trace[high:]
+	if flags == "1" {
+		d = debug
 	}
-	if ok {
-		c.traceLo, ok = parseHex(trace)
-	}
-	if ok {
-		c.spanID, ok = parseHex(span)
-	}
-	return ok && c.traceHi|c.traceLo != 0 && c.spanID != 0
+	return d, true
 }

@@ -34,6 +34,7 @@ type Config struct {
 	Zipkin       ZipkinConfig
 	OTLP         OTLPConfig
 	File         FileConfig
+	Propagation  PropagationConfig
 }
 
 // ZipkinConfig is what only the zipkin backend needs.
@@ -51,6 +52,7 @@ func DefaultConfig() Config {
 		FlushTimeout: 5 * time.Second,
 		File:         FileConfig{MaxBytes: 100 << 20, Keep: 3},
 		Zipkin:       ZipkinConfig{URL: "http://127.0.0.1:9411/api/v2/spans"},
+		Propagation:  defaultPropagation(),
 	}
 }
 
@@ -66,6 +68,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.Zipkin.URL, "zipkin-url", c.Zipkin.URL, "where Zipkin takes spans")
 	c.OTLP.registerFlags(fs)
 	c.File.registerFlags(fs)
+	c.Propagation.registerFlags(fs)
 }
 
 // Validate returns the first setting that makes no sense, as one line that names it, its value and what is allowed. The
@@ -91,6 +94,9 @@ func (c Config) Validate(opts ...Option) error {
 	}
 	if err := c.Sampler.validate(); err != nil {
 		return fmt.Errorf("tracer: %w", err)
+	}
+	if err := c.Propagation.validate(); err != nil {
+		return err
 	}
 	for _, name := range names {
 		if b, ok := o.sinks[name]; ok {

@@ -34,14 +34,20 @@ type SpanContext struct {
 type carried struct {
 	tracestate string
 	baggage    []baggageItem
+	header     string // the baggage as it is sent
 }
 
-type baggageItem struct{ key, value string }
+func (c *SpanContext) hasIDs() bool { return c.traceHi|c.traceLo != 0 }
+
+// sameTrace reports whether both contexts have ids, of the same trace.
+func (c *SpanContext) sameTrace(other *SpanContext) bool {
+	return c.hasIDs() && c.traceHi == other.traceHi && c.traceLo == other.traceLo
+}
 
 // TraceID returns the trace's id as 32 lower-case hexadecimal digits, or as 16 where the trace was begun with an id of
 // 64 bits. It is empty when no id is known: an incoming "do not sample" may come without one.
 func (c *SpanContext) TraceID() string {
-	if c.traceHi|c.traceLo == 0 {
+	if !c.hasIDs() {
 		return ""
 	}
 	b := make([]byte, 0, 32)
@@ -92,29 +98,13 @@ func (c *SpanContext) baggageItem(key string) string {
 	return ""
 }
 
-// withBaggage returns a copy of the context on which key has the value.
-func (c *SpanContext) withBaggage(key, value string) *SpanContext {
-	next, with := *c, carried{}
-	if c.carried != nil {
-		with.tracestate = c.carried.tracestate
-		for _, item := range c.carried.baggage {
-			if item.key != key {
-				with.baggage = append(with.baggage, item)
-			}
-		}
-	}
-	with.baggage = append(with.baggage, baggageItem{key, value})
-	next.carried = &with
-	return &next
-}
-
 // child returns the context of a new span below c, which may be nil or hold no more than a decision. Then a trace begins,
 // whose id is long or of 64 bits.
 func (c *SpanContext) child(long bool) SpanContext {
 	next := SpanContext{spanID: newID()}
 	if c != nil {
 		next.decision, next.carried = c.decision, c.carried
-		if c.traceHi|c.traceLo != 0 {
+		if c.hasIDs() {
 			next.traceHi, next.traceLo, next.parentID = c.traceHi, c.traceLo, c.spanID
 			return next
 		}
@@ -165,4 +155,24 @@ func parseHex(s string) (uint64, bool) {
 	}
 	v, err := strconv.ParseUint(s, 16, 64)
 	return v, err == nil
+}
+
+// setIDs sets trace and span id and reports whether they are well formed: hexadecimal, of 128 and 64 bits at most, and
+// not zero, which Zipkin refuses together with all that comes in the same batch.
+func (c *SpanContext) setIDs(trace, span string) bool {
+	if trace == "" || len(trace) > 32 || span == "" || len(span) > 16 {
+		return false
+	}
+	ok := true
+	if high := len(trace) - 16; high > 0 {
+		c.traceHi, ok = parseHex(trace[:high])
+		trace = trace[high:]
+	}
+	if ok {
+		c.traceLo, ok = parseHex(trace)
+	}
+	if ok {
+		c.spanID, ok = parseHex(span)
+	}
+	return ok && c.hasIDs() && c.spanID != 0
 }

@@ -3,12 +3,13 @@ package tracer
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // ReadEnvironment takes over what the variables of the field say: OpenTelemetry's OTEL_SERVICE_NAME,
-// OTEL_RESOURCE_ATTRIBUTES (service.name), OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, and Jaeger's
+// OTEL_RESOURCE_ATTRIBUTES (service.name), OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG and OTEL_PROPAGATORS, and Jaeger's
 // JAEGER_SERVICE_NAME, which comes last. Called before RegisterFlags, it makes them the defaults of the flags. lookup is
 // os.LookupEnv, or a test's; an empty value is as none (OpenTelemetry's specification of SDK environment variables).
 //
@@ -24,7 +25,30 @@ func (c *Config) ReadEnvironment(lookup func(string) (string, bool)) error {
 			break
 		}
 	}
-	return c.readSampler(get("OTEL_TRACES_SAMPLER"), get("OTEL_TRACES_SAMPLER_ARG"))
+	if err := c.readSampler(get("OTEL_TRACES_SAMPLER"), get("OTEL_TRACES_SAMPLER_ARG")); err != nil {
+		return err
+	}
+	return c.readPropagators(get("OTEL_PROPAGATORS"))
+}
+
+// propagators are OpenTelemetry's names for what we inject; baggage needs no name with us.
+var propagators = map[string]string{"tracecontext": "w3c", "b3": "b3", "b3multi": "b3multi", "jaeger": "jaeger", "none": noFormat, "baggage": ""}
+
+func (c *Config) readPropagators(list string) error {
+	var inject []string
+	for _, name := range splitList(list) {
+		ours, known := propagators[name]
+		switch {
+		case !known:
+			return fmt.Errorf("tracer: OTEL_PROPAGATORS %q: unknown propagator %q (have b3, b3multi, baggage, jaeger, none, tracecontext)", list, name)
+		case ours != "" && !slices.Contains(inject, ours):
+			inject = append(inject, ours)
+		}
+	}
+	if len(inject) > 0 {
+		c.Propagation.Inject = strings.Join(inject, ",")
+	}
+	return nil
 }
 
 // readSampler takes OpenTelemetry's names. Those without parentbased_ do not mind what the caller has decided.

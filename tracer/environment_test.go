@@ -25,6 +25,9 @@ func TestReadEnvironment(t *testing.T) {
 		"parentbased never":    {map[string]string{"OTEL_TRACES_SAMPLER": "parentbased_always_off"}, "bookserver", "never", 1, false, ""},
 		"parentbased ratio":    {map[string]string{"OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}, "bookserver", "probability", 1, false, ""},
 		"argument of no share": {env: map[string]string{"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "2"}, err: `tracer: OTEL_TRACES_SAMPLER_ARG "2": must be a share, 0 to 1`},
+		"propagators":          {map[string]string{"OTEL_PROPAGATORS": "tracecontext, baggage,b3"}, "bookserver", "probability", 1, false, ""},
+		"unknown propagator": {env: map[string]string{"OTEL_PROPAGATORS": "xray"},
+			err: `tracer: OTEL_PROPAGATORS "xray": unknown propagator "xray" (have b3, b3multi, baggage, jaeger, none, tracecontext)`},
 		"unknown": {env: map[string]string{"OTEL_TRACES_SAMPLER": "jaeger_remote"},
 			err: `tracer: OTEL_TRACES_SAMPLER "jaeger_remote": must be always_on, always_off or traceidratio, or one of them after parentbased_`},
 	} {
@@ -39,6 +42,13 @@ func TestReadEnvironment(t *testing.T) {
 			}
 			if c.ServiceName != test.name || c.Sampler.Kind != test.kind || c.Sample != test.share || c.Sampler.IgnoreParent != test.ignore {
 				t.Errorf("have %q, %+v and share %v", c.ServiceName, c.Sampler, c.Sample)
+			}
+			want := "w3c,b3multi"
+			if test.env["OTEL_PROPAGATORS"] != "" {
+				want = "w3c,b3"
+			}
+			if c.Propagation.Inject != want {
+				t.Errorf("have %q injected, want %q", c.Propagation.Inject, want)
 			}
 			if err := c.Validate(); err != nil {
 				t.Error(err)

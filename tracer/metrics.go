@@ -34,7 +34,7 @@ func (m *Metrics) Stats() Stats {
 		return Stats{}
 	}
 	s := Stats{Finished: r.finished.Load(), SampledOut: r.unsampled.Load(), Clamped: r.clamped.Load(),
-		Malformed: r.malformed.Load(), Sinks: map[string]delivery.Stats{}}
+		Malformed: r.propagation.malformed.Load(), Sinks: map[string]delivery.Stats{}}
 	for i, sink := range r.sinks {
 		if counted, ok := sink.(interface{ stats() delivery.Stats }); ok {
 			s.Sinks[r.names[i]] = counted.stats()

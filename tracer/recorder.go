@@ -22,7 +22,9 @@ type recorder struct {
 	replayers sync.Pool // of *replayer
 	waiting   waiting
 
-	finished, unsampled, clamped, malformed atomic.Uint64
+	propagation propagation
+
+	finished, unsampled, clamped atomic.Uint64
 }
 
 // A sink takes finished spans. consume must not keep f, nor block; it may be called concurrently.
@@ -35,6 +37,7 @@ type sink interface {
 func newRecorder(c Config, names []string, sinks []sink) (*recorder, error) {
 	sampling, err := newSampling(c)
 	r := &recorder{local: localEndpoint(c), sampling: sampling, longIDs: c.TraceIDBits == 128, sinks: sinks, names: names}
+	r.propagation.set(c.Propagation)
 	r.replayers.New = func() any { return newReplayer(r) }
 	return r, err
 }
@@ -65,6 +68,7 @@ func (r *recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 	span.ctx, span.tags, span.exported = &span.own, span.inline[:0], ctx.parentID
 	span.own.of, span.above = span, serverAbove(s.childOf)
 	span.fromRemote = parent != nil && parent.remote
+	r.propagation.tagBaggage(span)
 	s.tag(span, opts)
 	s.release()
 	return span

@@ -96,7 +96,8 @@ func (s *span) SetTag(key string, value any) opentracing.Span {
 func (s *span) SetBaggageItem(key, value string) opentracing.Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ctx = s.ctx.withBaggage(key, value)
+	s.ctx = s.tracer.propagation.withBaggage(s.ctx, key, value)
+	s.tracer.propagation.tagItem(s, key)
 	return s
 }
 

@@ -29,7 +29,7 @@ func (s *unsampledSpan) SetBaggageItem(key, value string) opentracing.Span {
 		if from == nil {
 			from = &s.own
 		}
-		if s.later.CompareAndSwap(old, from.withBaggage(key, value)) {
+		if s.later.CompareAndSwap(old, s.tracer.propagation.withBaggage(from, key, value)) {
 			return s
 		}
 	}

@@ -1,49 +1,49 @@
 package tracer
 
-import "strings"
+// lenTraceparent is the length of traceparent in version 00: {version}-{trace id}-{span id}-{flags}.
+const lenTraceparent = 55
 
-// readW3C reads traceparent and tracestate (W3C Trace Context, level 1) where B3 gave no ids, and the tracestate that
-// belongs to the ids where it did.
-func (e *extractor) readW3C(c *SpanContext) {
-	if e.traceparent == "" {
-		return
+// appendTraceparent appends the header of W3C Trace Context, level 1. An id of 64 bits has zeros before it. Flags 00
+// stand for a denied trace and, there being no other way, for one that nobody has decided about.
+func appendTraceparent(b []byte, c *SpanContext) []byte {
+	b = appendHex(appendHex(append(b, "00-"...), c.traceHi), c.traceLo)
+	b = appendHex(append(b, '-'), c.spanID)
+	if c.decision.sampled() {
+		return append(b, "-01"...)
 	}
-	next, ok := parseTraceparent(e.traceparent)
-	if !ok {
-		e.malformed = true
-		return
-	}
-	switch {
-	case c.traceHi|c.traceLo == 0:
-		if c.decision != undecided {
-			next.decision = c.decision
-		}
-		*c = next
-	case c.traceHi != next.traceHi || c.traceLo != next.traceLo:
-		return // another trace's state
-	}
-	if e.tracestate != "" {
-		if validTracestate(e.tracestate) {
-			c.carried = &carried{tracestate: e.tracestate}
-		} else {
-			e.malformed = true
-		}
-	}
+	return append(b, "-00"...)
 }
 
-// parseTraceparent reads {version}-{trace id}-{span id}-{flags}. A version that is not known yet may be longer.
-func parseTraceparent(s string) (c SpanContext, ok bool) {
-	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' || strings.ToLower(s[:55]) != s[:55] {
-		return c, false
-	}
-	version, okVersion := parseHex(s[:2])
-	flags, okFlags := parseHex(s[53:55])
+// readW3C reads traceparent.
+func (e *extractor) readW3C() (c SpanContext, is reading) {
 	switch {
-	case !okVersion || !okFlags || version == 0xff:
-		return c, false
-	case version == 0 && len(s) != 55, len(s) > 55 && s[55] != '-':
+	case e.traceparent.value == "":
+		return c, absent
+	case e.traceparent.repeated:
+		return c, malformed
+	}
+	c, ok := parseTraceparent(e.traceparent.value)
+	if !ok {
+		return SpanContext{}, malformed
+	}
+	return c, wellFormed
+}
+
+// parseTraceparent reads the header. A version that is not known yet may be longer.
+func parseTraceparent(s string) (c SpanContext, ok bool) {
+	if len(s) < lenTraceparent || s[2] != '-' || s[35] != '-' || s[52] != '-' {
 		return c, false
 	}
+	if !lowerHex(s[:2]) || !lowerHex(s[3:35]) || !lowerHex(s[36:52]) || !lowerHex(s[53:55]) {
+		return c, false
+	}
+	switch version := s[:2]; {
+	case version == "ff":
+		return c, false
+	case len(s) > lenTraceparent && (version == "00" || s[lenTraceparent] != '-'):
+		return c, false
+	}
+	flags, _ := parseHex(s[53:55])
 	c.decision = deny
 	if flags&1 != 0 {
 		c.decision = accept
@@ -51,30 +51,11 @@ func parseTraceparent(s string) (c SpanContext, ok bool) {
 	return c, c.setIDs(s[3:35], s[36:52])
 }
 
-// validTracestate reports whether every member is key=value in the characters that the specification allows, and
-// whether there are no more than it and we pass on.
-func validTracestate(s string) bool {
-	if len(s) > maxTracestate || strings.Count(s, ",") >= maxTracestateItems {
-		return false
-	}
-	for member := range strings.SplitSeq(s, ",") {
-		member = strings.Trim(member, " \t")
-		if member == "" {
-			continue // empty members are allowed
-		}
-		key, value, found := strings.Cut(member, "=")
-		if !found || key == "" || len(key) > 256 || value == "" || len(value) > 256 {
+// lowerHex reports whether s has no other characters than W3C's HEXDIGLC.
+func lowerHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !('0' <= c && c <= '9' || 'a' <= c && c <= 'f') {
 			return false
-		}
-		for i := range len(key) {
-			if c := key[i]; !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("_-*/@", c) >= 0) {
-				return false
-			}
-		}
-		for i := range len(value) {
-			if c := value[i]; c < 0x20 || c > 0x7e || c == '=' {
-				return false
-			}
 		}
 	}
 	return true
