@@ -54,10 +54,8 @@ func (r *recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 	}
 	parent := s.parent()
 	ctx := parent.child(r.longIDs)
-	if s.priority != undecided {
-		ctx.decision = s.priority
-	} else {
-		r.sampling.decide(&ctx, parent, name)
+	if ctx.decision = s.priority; s.priority == undecided {
+		ctx.decision = r.sampling.decide(parent, ctx.traceLo, name)
 	}
 	if !ctx.decision.sampled() {
 		s.release()

@@ -89,13 +89,15 @@ func newSampling(c Config) (sampling, error) {
 	return s, nil
 }
 
-// decide completes the decision of a span's own context. A decision that was inherited stands, unless it is another
-// process's and we are told not to mind it; even then somebody's wish to debug is obeyed.
-func (s *sampling) decide(own *SpanContext, parent *SpanContext, operation string) {
-	foreign := s.ignoreParent && parent != nil && parent.remote && own.decision != debug
-	if own.decision == undecided || foreign {
-		own.decision = s.of(operation).sample(own.traceLo)
+// decide returns the decision for a span below parent, which may be nil. A decision that is there stands, unless it is
+// another process's and we are told not to mind it; even then somebody's wish to debug is obeyed.
+func (s *sampling) decide(parent *SpanContext, traceLo uint64, operation string) decision {
+	if parent != nil && parent.decision != undecided {
+		if !s.ignoreParent || !parent.remote || parent.decision == debug {
+			return parent.decision
+		}
 	}
+	return s.of(operation).sample(traceLo)
 }
 
 // of returns the sampler of an operation.

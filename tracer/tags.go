@@ -170,10 +170,22 @@ func format(value any) (string, valueType) {
 		return strconv.FormatUint(uint64(v), 10), typeInt
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64), typeFloat
+	case net.Addr:
+		return addrText(v), typeString
 	case nil:
 		return "", typeString
 	}
 	return fmt.Sprint(value), typeOf(value)
+}
+
+// addrText is what fmt makes of an address, panics and all, without its buffer.
+func addrText(addr net.Addr) (s string) {
+	defer func() {
+		if recover() != nil {
+			s = fmt.Sprint(addr)
+		}
+	}()
+	return addr.String()
 }
 
 func typeOf(value any) valueType {
