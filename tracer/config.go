@@ -31,6 +31,7 @@ type Config struct {
 	TraceIDBits int
 	// FlushTimeout is how long Close may try to send what is left.
 	FlushTimeout time.Duration
+	Delivery     DeliveryConfig
 	Zipkin       ZipkinConfig
 	OTLP         OTLPConfig
 	File         FileConfig
@@ -50,6 +51,7 @@ func DefaultConfig() Config {
 		Sampler:      SamplerConfig{Kind: SamplerProbability, Rate: 100},
 		TraceIDBits:  128,
 		FlushTimeout: 5 * time.Second,
+		Delivery:     defaultDelivery(),
 		File:         FileConfig{MaxBytes: 100 << 20, Keep: 3},
 		Zipkin:       ZipkinConfig{URL: "http://127.0.0.1:9411/api/v2/spans"},
 		Propagation:  defaultPropagation(),
@@ -65,6 +67,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	c.Sampler.registerFlags(fs)
 	fs.IntVar(&c.TraceIDBits, "trace-id-bits", c.TraceIDBits, "length of new traces' ids: 128, or 64 for old peers")
 	fs.DurationVar(&c.FlushTimeout, "flush-timeout", c.FlushTimeout, "how long sending the last spans may take at the end")
+	c.Delivery.registerFlags(fs)
 	fs.StringVar(&c.Zipkin.URL, "zipkin-url", c.Zipkin.URL, "where Zipkin takes spans")
 	c.OTLP.registerFlags(fs)
 	c.File.registerFlags(fs)
@@ -96,6 +99,9 @@ func (c Config) Validate(opts ...Option) error {
 		return fmt.Errorf("tracer: %w", err)
 	}
 	if err := c.Propagation.validate(); err != nil {
+		return err
+	}
+	if err := c.Delivery.validate(); err != nil {
 		return err
 	}
 	for _, name := range names {

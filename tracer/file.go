@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-	"sync"
-	"time"
 
 	"github.com/gofrs/flock"
 
@@ -49,78 +47,72 @@ func checkFile(c Config) error {
 	return nil
 }
 
-// fileSink appends spans to a file. Its queue stands before it, so that a disk that is full or gone holds up nobody, and
+// fileWriter appends spans to a file. Its queue stands before it, so that a disk that is full or gone holds up nobody, and
 // is tried again.
-type fileSink struct {
-	cfg   FileConfig
-	lock  *flock.Flock
-	queue *delivery.Queue
-	flush time.Duration
-	once  sync.Once
-
-	file *os.File // used by the queue alone; nil when it has to be opened
+type fileWriter struct {
+	cfg  FileConfig
+	lock *flock.Flock
+	file *os.File // nil when it has to be opened
 	size int64
 }
 
 func openFile(_ context.Context, c Config, o options) (sink, error) {
-	s := &fileSink{cfg: c.File, lock: flock.New(c.File.Path + ".lock"), flush: c.FlushTimeout}
-	locked, err := s.lock.TryLock()
+	w := &fileWriter{cfg: c.File, lock: flock.New(c.File.Path + ".lock")}
+	locked, err := w.lock.TryLock()
 	if err == nil && !locked {
 		err = errors.New("another process writes to it")
 	}
 	if err == nil {
-		err = s.reopen()
+		err = w.reopen()
 	}
 	if err != nil {
-		_ = s.lock.Close()
+		_ = w.lock.Close()
 		return nil, fmt.Errorf("tracer: file-path %s: %w", c.File.Path, err)
 	}
-	s.queue = delivery.New(delivery.Config{}, s.write, o.log.With("backend", "file", "path", c.File.Path))
-	return s, nil
+	c.Delivery.Senders = 1 // lines stay in order, and w needs no lock
+	return newQueuedSink("file", transport{kind: "file", shown: c.File.Path, encode: appendLine, send: w.write, release: w.release}, c, o)
 }
 
-func (s *fileSink) consume(f *finished) {
-	f.buf = append(appendJSON(f.buf[:0], f), '\n')
-	s.queue.Add(f.buf)
-}
+func appendLine(b []byte, f *finished) []byte { return append(appendJSON(b, f), '\n') }
 
 // write appends whole lines or nothing.
-func (s *fileSink) write(_ context.Context, lines []byte, _ int) error {
-	if err := s.ready(int64(len(lines))); err != nil {
+func (w *fileWriter) write(_ context.Context, batch delivery.Batch) error {
+	lines := batch.Bytes()
+	if err := w.ready(int64(len(lines))); err != nil {
 		return err
 	}
-	n, err := s.file.Write(lines)
+	n, err := w.file.Write(lines)
 	if err != nil && n > 0 {
-		err = errors.Join(err, s.file.Truncate(s.size)) // what is torn would spoil a line
+		err = errors.Join(err, w.file.Truncate(w.size)) // what is torn would spoil a line
 		n = 0
 	}
-	s.size += int64(n)
+	w.size += int64(n)
 	return err
 }
 
 // ready sees to it that the file at the path is open, also if somebody has moved it away, and has room.
-func (s *fileSink) ready(more int64) error {
-	if s.file != nil {
-		there, err := os.Stat(s.cfg.Path)
-		open, errOpen := s.file.Stat()
+func (w *fileWriter) ready(more int64) error {
+	if w.file != nil {
+		there, err := os.Stat(w.cfg.Path)
+		open, errOpen := w.file.Stat()
 		if err != nil || errOpen != nil || !os.SameFile(there, open) {
-			s.close()
+			w.close()
 		}
 	}
-	if s.file != nil && s.size > 0 && s.size+more > s.cfg.MaxBytes {
-		s.close()
-		if err := s.rotate(); err != nil {
+	if w.file != nil && w.size > 0 && w.size+more > w.cfg.MaxBytes {
+		w.close()
+		if err := w.rotate(); err != nil {
 			return err
 		}
 	}
-	if s.file == nil {
-		return s.reopen()
+	if w.file == nil {
+		return w.reopen()
 	}
 	return nil
 }
 
-func (s *fileSink) reopen() error {
-	file, err := os.OpenFile(s.cfg.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+func (w *fileWriter) reopen() error {
+	file, err := os.OpenFile(w.cfg.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
@@ -128,22 +120,22 @@ func (s *fileSink) reopen() error {
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
-	s.file, s.size = file, info.Size()
+	w.file, w.size = file, info.Size()
 	return nil
 }
 
-func (s *fileSink) close() {
-	_ = s.file.Close() // nothing is buffered
-	s.file = nil
+func (w *fileWriter) close() {
+	_ = w.file.Close() // nothing is buffered
+	w.file = nil
 }
 
 // rotate renames the files from the oldest on; with none to keep, the file is removed.
-func (s *fileSink) rotate() error {
-	if s.cfg.Keep == 0 {
-		return os.Remove(s.cfg.Path)
+func (w *fileWriter) rotate() error {
+	if w.cfg.Keep == 0 {
+		return os.Remove(w.cfg.Path)
 	}
-	for n := s.cfg.Keep; n > 0; n-- {
-		if err := os.Rename(s.name(n-1), s.name(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for n := w.cfg.Keep; n > 0; n-- {
+		if err := os.Rename(w.name(n-1), w.name(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -151,26 +143,16 @@ func (s *fileSink) rotate() error {
 }
 
 // name returns the path of the file that has been renamed so often.
-func (s *fileSink) name(n int) string {
+func (w *fileWriter) name(n int) string {
 	if n == 0 {
-		return s.cfg.Path
+		return w.cfg.Path
 	}
-	return s.cfg.Path + "." + strconv.Itoa(n)
+	return w.cfg.Path + "." + strconv.Itoa(n)
 }
 
-// Close implements sink.
-func (s *fileSink) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.flush)
-	defer cancel()
-	err := s.queue.Close(ctx)
-	s.once.Do(func() {
-		if s.file != nil {
-			s.close()
-		}
-		_ = s.lock.Close()
-	})
-	if err != nil {
-		return fmt.Errorf("tracer: file %s: %w", s.cfg.Path, err)
+func (w *fileWriter) release() {
+	if w.file != nil {
+		w.close()
 	}
-	return nil
+	_ = w.lock.Close()
 }

@@ -49,10 +49,6 @@ func (m *Metrics) watch(r *recorder) {
 	m.recorder = r
 }
 
-func (z *zipkinSink) stats() delivery.Stats { return z.queue.Stats() }
-func (s *otlpSink) stats() delivery.Stats   { return s.queue.Stats() }
-func (s *fileSink) stats() delivery.Stats   { return s.queue.Stats() }
-
 func (s *reporterSink) stats() delivery.Stats {
 	st := delivery.Stats{Sent: s.sent.Load(), Dropped: s.dropped.Load()}
 	st.Added = max(s.added.Load(), st.Sent+st.Dropped)

@@ -6,13 +6,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
@@ -27,16 +25,11 @@ import (
 // scopeName is the instrumentation scope of our spans.
 const scopeName = "bookservice/tracer"
 
-// otlpSink sends spans with OpenTelemetry's own OTLP clients. Its queue holds them encoded: what is in a batch is a
+// otlpUploader sends spans with OpenTelemetry's own OTLP clients. The queue holds them encoded: what is in a batch is a
 // ScopeSpans message without its scope.
-type otlpSink struct {
+type otlpUploader struct {
 	client   otlptrace.Client
 	resource *resourcepb.Resource
-	queue    *delivery.Queue
-	log      *slog.Logger
-	flush    time.Duration
-	to       string
-	stop     sync.Once
 }
 
 func openOTLP(ctx context.Context, c Config, o options) (sink, error) {
@@ -51,12 +44,10 @@ func openOTLP(ctx context.Context, c Config, o options) (sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tracer: otlp: %w", err)
 	}
+	u := &otlpUploader{client: client, resource: otlpResource(c)}
 	_, variable := otlpVariable("ENDPOINT")
-	s := &otlpSink{client: client, resource: otlpResource(c), flush: c.FlushTimeout,
-		to: withoutPassword(cmp.Or(c.OTLP.endpoint(protocol), variable))}
-	s.log = o.log.With("backend", "otlp", "url", s.to)
-	s.queue = delivery.New(delivery.Config{}, s.post, s.log)
-	return s, nil
+	return newQueuedSink("otlp", transport{kind: "otlp", shown: withoutPassword(cmp.Or(c.OTLP.endpoint(protocol), variable)),
+		encode: appendScoped, send: u.upload, release: u.stop}, c, o)
 }
 
 // withoutPassword returns an address that may be shown.
@@ -110,40 +101,22 @@ func randomUUID() string {
 	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }
 
-func (s *otlpSink) consume(f *finished) {
-	f.buf = appendScoped(f.buf[:0], f)
-	s.queue.Add(f.buf)
-}
-
-func (s *otlpSink) post(ctx context.Context, batch []byte, _ int) error {
+func (u *otlpUploader) upload(ctx context.Context, batch delivery.Batch) error {
 	spans := &tracepb.ScopeSpans{}
-	if err := proto.Unmarshal(batch, spans); err != nil {
-		return delivery.Permanent(err)
+	if err := proto.Unmarshal(batch.Bytes(), spans); err != nil {
+		return &delivery.Refusal{Kind: delivery.Malformed, Err: err}
 	}
 	spans.Scope = &commonpb.InstrumentationScope{Name: scopeName}
 	ctx, cancel := context.WithTimeout(ctx, postTimeout)
 	defer cancel()
 	a := &answer{}
-	err := s.client.UploadTraces(context.WithValue(ctx, answerKey{}, a),
-		[]*tracepb.ResourceSpans{{Resource: s.resource, ScopeSpans: []*tracepb.ScopeSpans{spans}}})
-	if a.rejected > 0 {
-		s.log.Warn("spans refused by the collector", "spans", a.rejected, "reason", a.reason)
-	}
+	err := u.client.UploadTraces(context.WithValue(ctx, answerKey{}, a),
+		[]*tracepb.ResourceSpans{{Resource: u.resource, ScopeSpans: []*tracepb.ScopeSpans{spans}}})
 	return a.verdict(err)
 }
 
-// Close implements sink.
-func (s *otlpSink) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.flush)
+func (u *otlpUploader) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	err := s.queue.Close(ctx)
-	s.stop.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = s.client.Stop(ctx) // the queue has nothing left for it
-	})
-	if err != nil {
-		return fmt.Errorf("tracer: otlp %s: %w", s.to, err)
-	}
-	return nil
+	_ = u.client.Stop(ctx) // the queue has nothing left for it
 }

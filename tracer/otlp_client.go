@@ -9,8 +9,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strconv"
-	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
@@ -90,12 +88,10 @@ func otlpTransport() (http.RoundTripper, error) {
 // An answer is what the collector said to one request. OpenTelemetry's clients return errors that do not tell; so what
 // passes by on the wire is noted in the request's context.
 type answer struct {
-	known    bool // there was one
-	grpc     codes.Code
-	http     int
-	after    time.Duration // to wait, if the collector has asked for it
-	asked    bool          // it has
-	rejected int64         // spans of a request that was taken else
+	known    bool  // there was one
+	taken    bool  // and it was a yes, but for the rejected
+	meant    error // what it means, if not
+	rejected int64
 	reason   string
 }
 
@@ -111,13 +107,7 @@ func noteGRPC(ctx context.Context, method string, req, reply any, conn *grpc.Cli
 	if !ok {
 		return err
 	}
-	st := status.Convert(err)
-	a.known, a.grpc = true, st.Code()
-	for _, detail := range st.Details() {
-		if info, ok := detail.(*errdetails.RetryInfo); ok {
-			a.after, a.asked = info.GetRetryDelay().AsDuration(), true
-		}
-	}
+	a.known, a.taken, a.meant = true, err == nil, grpcError(status.Convert(err))
 	if response, ok := reply.(*coltracepb.ExportTraceServiceResponse); ok && err == nil {
 		a.refused(response.GetPartialSuccess())
 	}
@@ -136,10 +126,7 @@ func (n noteHTTP) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || !ok {
 		return resp, err
 	}
-	a.known, a.http = true, resp.StatusCode
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds >= 0 {
-		a.after, a.asked = time.Duration(seconds)*time.Second, true
-	}
+	a.known, a.taken, a.meant = true, resp.StatusCode/100 == 2, delivery.HTTPError(resp.StatusCode, resp.Header)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	resp.Body.Close()
 	if err != nil {
@@ -147,41 +134,47 @@ func (n noteHTTP) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	var response coltracepb.ExportTraceServiceResponse
-	if resp.StatusCode/100 == 2 && resp.Header.Get("Content-Type") == "application/x-protobuf" && proto.Unmarshal(body, &response) == nil {
+	if a.taken && resp.Header.Get("Content-Type") == "application/x-protobuf" && proto.Unmarshal(body, &response) == nil {
 		a.refused(response.GetPartialSuccess())
 	}
 	return resp, nil
 }
 
-// verdict says what becomes of the batch (OpenTelemetry Protocol Specification: failures). Spans that were rejected one by
-// one must not be sent again.
+// verdict says what becomes of the batch. Spans that were rejected one by one must not be sent again.
 func (a *answer) verdict(err error) error {
 	switch {
-	case err == nil || a.taken():
+	case a.known && a.taken && a.rejected > 0:
+		return &delivery.Refusal{Kind: delivery.Partly, Rejected: int(a.rejected), Err: fmt.Errorf("the collector refused %d spans: %s", a.rejected, a.reason)}
+	case err == nil || a.known && a.taken:
 		return nil
-	case a.final():
-		return delivery.Permanent(err)
+	case a.known:
+		return a.meant
 	}
 	return err
 }
 
-func (a *answer) taken() bool {
-	return a.known && a.grpc == codes.OK && (a.http == 0 || a.http/100 == 2)
-}
-
-// final reports whether sending the same again cannot help.
-func (a *answer) final() bool {
-	switch {
-	case !a.known:
-		return false
-	case a.http != 0:
-		return a.http != http.StatusTooManyRequests && a.http != http.StatusRequestTimeout && a.http/100 != 5
+// grpcError returns what a status means, nil for OK (OpenTelemetry Protocol Specification: failures).
+func grpcError(st *status.Status) error {
+	r := &delivery.Refusal{Kind: delivery.Never, Err: st.Err()}
+	asked := false
+	for _, detail := range st.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			r.After, asked = info.GetRetryDelay().AsDuration(), true
+		}
 	}
-	switch a.grpc {
+	switch st.Code() {
+	case codes.OK:
+		return nil
 	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss:
-		return false
+		r.Kind = delivery.Later
 	case codes.ResourceExhausted:
-		return !a.asked
+		if asked {
+			r.Kind = delivery.Later
+		}
+	case codes.InvalidArgument:
+		r.Kind = delivery.Malformed
+	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
+		r.Kind = delivery.Misconfigured
 	}
-	return true
+	return r
 }

@@ -23,39 +23,31 @@ func checkZipkin(c Config) error {
 	return nil
 }
 
-// zipkinSink posts spans to Zipkin's v2 API, as lists of spans in protobuf.
-type zipkinSink struct {
-	url    string
-	shown  string // the same without a password
-	client *http.Client
-	queue  *delivery.Queue
-	flush  time.Duration
-}
-
 func openZipkin(_ context.Context, c Config, o options) (sink, error) {
 	u, err := url.Parse(c.Zipkin.URL)
 	if err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	z := &zipkinSink{url: c.Zipkin.URL, shown: u.Redacted(), flush: c.FlushTimeout,
-		client: &http.Client{Transport: transport, Timeout: postTimeout}}
-	z.queue = delivery.New(delivery.Config{}, z.post, o.log.With("backend", "zipkin", "url", z.shown))
-	return z, nil
+	p := &poster{url: c.Zipkin.URL, client: &http.Client{
+		Transport: http.DefaultTransport.(*http.Transport).Clone(), Timeout: postTimeout}}
+	return newQueuedSink("zipkin", transport{
+		kind: "zipkin-proto", shown: u.Redacted(), encode: appendListed, send: p.post, release: p.client.CloseIdleConnections,
+	}, c, o)
 }
 
-func (z *zipkinSink) consume(f *finished) {
-	f.buf = appendListed(f.buf[:0], f)
-	z.queue.Add(f.buf)
+// A poster posts spans to Zipkin's v2 API, as lists of spans in protobuf.
+type poster struct {
+	url    string
+	client *http.Client
 }
 
-func (z *zipkinSink) post(ctx context.Context, batch []byte, _ int) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, z.url, bytes.NewReader(batch))
+func (p *poster) post(ctx context.Context, batch delivery.Batch) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(batch.Bytes()))
 	if err != nil {
-		return delivery.Permanent(err)
+		return &delivery.Refusal{Kind: delivery.Never, Err: err}
 	}
 	req.Header.Set("Content-Type", "application/x-protobuf")
-	resp, err := z.client.Do(req)
+	resp, err := p.client.Do(req)
 	if err != nil {
 		var inner *url.Error
 		if errors.As(err, &inner) {
@@ -64,24 +56,8 @@ func (z *zipkinSink) post(ctx context.Context, batch []byte, _ int) error {
 		return err
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
-	switch code := resp.StatusCode; {
-	case code/100 == 2:
-		return nil
-	case code/100 == 5, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:
-		return fmt.Errorf("the collector answered %s", resp.Status)
-	default:
-		return delivery.Permanent(fmt.Errorf("the collector answered %s", resp.Status))
+	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer)); err != nil {
+		return err // the connection broke within the answer: it may not have been meant
 	}
-}
-
-func (z *zipkinSink) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), z.flush)
-	defer cancel()
-	err := z.queue.Close(ctx)
-	z.client.CloseIdleConnections()
-	if err != nil {
-		return fmt.Errorf("tracer: zipkin %s: %w", z.shown, err)
-	}
-	return nil
+	return delivery.HTTPError(resp.StatusCode, resp.Header)
 }

@@ -1,273 +1,243 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
+	"maps"
 	"sync"
 	"time"
 )
 
-// Config bounds a queue. Zero fields take the default.
-type Config struct {
-	QueueBytes int           // held at most, default 64 MiB
-	BatchBytes int           // a batch is sent when it has as many, default 256 KiB
-	BatchAge   time.Duration // or when its first record is as old, default 500 ms
-	MinBackoff time.Duration // before the first retry, default 100 ms
-	MaxBackoff time.Duration // between retries, default 30 s
-}
+// A Send takes one batch to the destination. It is called by up to Config.Senders goroutines at once, and must return when
+// ctx ends. An error means that nothing of the batch was taken, unless it is a Refusal that says otherwise.
+type Send func(ctx context.Context, b Batch) error
 
-// A Send takes one batch: records one behind the other. It is called by one goroutine, and must return when ctx ends.
-// An error means that nothing of the batch was taken: it is sent again, unless the error is Permanent.
-type Send func(ctx context.Context, batch []byte, records int) error
-
-// Permanent marks an error that sending the same batch again cannot mend. The batch is dropped and counted.
-func Permanent(err error) error { return permanent{err} }
-
-type permanent struct{ error }
-
-func (p permanent) Unwrap() error { return p.error }
-
-// Stats counts records. Added = Sent + Queued + Dropped at every moment.
-type Stats struct{ Added, Sent, Queued, Dropped uint64 }
-
-// A Queue sends records in batches, in order. Its methods may be called concurrently.
+// A Queue sends records in batches. Its methods may be called concurrently.
 type Queue struct {
-	cfg  Config
-	send Send
-	log  *slog.Logger
+	cfg   Config
+	send  Send
+	log   *slog.Logger
+	spool *spool // nil for none
 
-	mu      sync.Mutex
-	open    batch
-	sealed  []batch
-	bytes   int
-	stats   Stats
-	warned  time.Time
-	closing bool
+	mu       sync.Mutex
+	ready    sync.Cond // of senders: there may be something to send
+	open     Batch     // that is being filled
+	since    time.Time // when its first record came
+	due      *time.Timer
+	sealed   []Batch
+	free     []Batch // to be filled again
+	bytes    int     // of all batches in memory
+	stats    Stats
+	spooling bool // what comes goes to disk
+	written  int  // how often something has gone to disk
+	closing  bool
+	stopped  bool
+	warned   map[string]time.Time // when each kind of warning was last logged
+	mistake  string               // in the configuration, as it was logged
+	err      error                // of the latest attempt that failed
 
-	wake   chan struct{} // a batch was sealed, or the first record came
-	cancel context.CancelFunc
-	done   chan struct{}
-	once   sync.Once
-	err    error
+	ctx     context.Context // ends with the last attempt
+	cancel  context.CancelFunc
+	hurry   chan struct{} // closed when Close begins
+	back    chan struct{} // closed, and replaced, when the destination takes something after it did not
+	failing bool
+	running sync.WaitGroup // senders and the spooler
+	closed  chan struct{}
+	lost    error
 }
 
-type batch struct {
-	data    []byte
-	records int
-	since   time.Time
-}
-
-// New starts a queue's sender, which runs until Close. The name of the destination goes into log lines: it must not
-// hold credentials.
-func New(cfg Config, send Send, log *slog.Logger) *Queue {
-	cfg.QueueBytes = orDefault(cfg.QueueBytes, 64<<20)
-	cfg.BatchBytes = orDefault(cfg.BatchBytes, 256<<10)
-	cfg.BatchAge = orDefault(cfg.BatchAge, 500*time.Millisecond)
-	cfg.MinBackoff = orDefault(cfg.MinBackoff, 100*time.Millisecond)
-	cfg.MaxBackoff = orDefault(cfg.MaxBackoff, 30*time.Second)
-	ctx, cancel := context.WithCancel(context.Background())
-	q := &Queue{cfg: cfg, send: send, log: log, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{})}
-	go q.run(ctx)
-	return q
-}
-
-func orDefault[T int | time.Duration](v, d T) T {
-	if v <= 0 {
-		return d
+// New starts a queue's senders, which run until Close. What is found in the spool is sent first. The name of the
+// destination may be among the logger's attributes: it must not hold credentials. The error is the spool's.
+func New(cfg Config, send Send, log *slog.Logger) (*Queue, error) {
+	cfg = cfg.withDefaults()
+	q := &Queue{cfg: cfg, send: send, log: log, stats: Stats{DroppedBy: map[string]uint64{}}, warned: map[string]time.Time{},
+		hurry: make(chan struct{}), back: make(chan struct{}), closed: make(chan struct{})}
+	if cfg.Spool != "" {
+		if err := q.recover(); err != nil {
+			return nil, err
+		}
 	}
-	return v
+	q.ready.L = &q.mu
+	q.ctx, q.cancel = context.WithCancel(context.Background())
+	q.due = time.AfterFunc(time.Hour, q.ready.Signal)
+	q.due.Stop()
+	for range cfg.Senders {
+		q.running.Go(q.sendAll)
+	}
+	if q.spool != nil {
+		q.running.Go(q.spoolAll)
+	}
+	return q, nil
+}
+
+// recover opens the spool and takes over what an earlier process has left in it.
+func (q *Queue) recover() (err error) {
+	var records int
+	q.spool, records, err = openSpool(q.cfg.Spool, q.cfg.SpoolBytes, q.log)
+	if err != nil {
+		return err
+	}
+	n := uint64(records)
+	q.stats.Added, q.stats.Recovered, q.stats.Spooled, q.spooling = n, n, n, n > 0
+	if n > 0 {
+		q.log.Info("spans found in the spool", "spans", n)
+	}
+	return nil
 }
 
 // Add copies the record into the queue, or drops it if there is no room or the queue is closed.
 func (q *Queue) Add(record []byte) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.stats.Added++
-	if q.closing || q.bytes+len(record) > q.cfg.QueueBytes {
-		q.drop(1, "queue full or closed", nil)
-		q.mu.Unlock()
+	cost := len(record) + perRecord
+	switch {
+	case q.closing:
+		q.drop(1, Closed)
+		return
+	case q.bytes+cost > q.cfg.QueueBytes:
+		q.drop(1, QueueFull)
+		return
+	case len(record) > maxRecord:
+		q.drop(1, TooBig)
 		return
 	}
-	wake := q.open.records == 0
-	if wake {
-		q.open.since = time.Now()
+	if q.open.Len() == 0 {
+		q.since = time.Now()
+		q.due.Reset(q.cfg.BatchAge)
 	}
-	q.open.data = append(q.open.data, record...)
-	q.open.records++
-	q.bytes += len(record)
+	q.open.add(record)
+	q.bytes += cost
 	q.stats.Queued++
 	if len(q.open.data) >= q.cfg.BatchBytes {
 		q.seal()
-		wake = true
+		q.ready.Signal()
 	}
-	q.mu.Unlock()
-	if wake {
-		q.poke()
-	}
+	// Half the room is left for what comes while the disk is busy.
+	q.spooling = q.spooling || q.spool != nil && q.bytes > q.cfg.QueueBytes/2
 }
 
-// drop counts lost records and warns, at most every 10 s. The caller holds the lock.
-func (q *Queue) drop(records int, why string, err error) {
-	q.stats.Dropped += uint64(records)
-	if time.Since(q.warned) < 10*time.Second {
-		return
-	}
-	q.warned = time.Now()
-	q.log.Warn("spans dropped", "dropped", q.stats.Dropped, "reason", why, "err", err)
-}
-
+// seal ends the open batch. The caller holds the lock.
 func (q *Queue) seal() {
-	if q.open.records > 0 {
-		q.sealed = append(q.sealed, q.open)
-		q.open = batch{}
-	}
-}
-
-func (q *Queue) poke() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Stats returns the counts of this moment.
-func (q *Queue) Stats() Stats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.stats
-}
-
-func (q *Queue) run(ctx context.Context) {
-	defer close(q.done)
-	for {
-		b, wait, ended := q.next()
-		switch {
-		case b.records > 0:
-			if !q.deliver(ctx, b) {
-				return
-			}
-		case ended:
-			return
-		default:
-			q.sleep(ctx, wait)
-		}
-	}
-}
-
-// next takes the oldest batch, or says how long to wait for one, or that none will come.
-func (q *Queue) next() (b batch, wait time.Duration, ended bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.sealed) == 0 && q.open.records > 0 {
-		wait = q.cfg.BatchAge - time.Since(q.open.since)
-		if q.closing || wait <= 0 {
-			q.seal()
-		}
-	}
-	if len(q.sealed) == 0 {
-		if q.open.records == 0 {
-			wait = time.Hour
-		}
-		return b, wait, q.closing
-	}
-	b, q.sealed = q.sealed[0], q.sealed[1:]
-	return b, 0, false
-}
-
-func (q *Queue) sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-q.wake:
-	case <-timer.C:
-	}
-}
-
-// deliver sends b until it is taken or refused for good. It reports false when ctx ended first; b then counts as lost.
-func (q *Queue) deliver(ctx context.Context, b batch) bool {
-	backoff := q.cfg.MinBackoff
-	for {
-		err := q.send(ctx, b.data, b.records)
-		if err == nil || errors.As(err, new(permanent)) {
-			q.settle(b, err)
-			return true
-		}
-		if ctx.Err() == nil {
-			q.warn(err)
-			// Half to the whole of the backoff, so that many processes do not come back at once.
-			pause(ctx, backoff/2+rand.N(backoff/2+1))
-			backoff = min(2*backoff, q.cfg.MaxBackoff)
-		}
-		if ctx.Err() != nil {
-			q.mu.Lock()
-			q.sealed = append([]batch{b}, q.sealed...)
-			q.err = err
-			q.mu.Unlock()
-			return false
-		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-func (q *Queue) warn(err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if time.Since(q.warned) >= 10*time.Second {
-		q.warned = time.Now()
-		q.log.Warn("spans not delivered, trying again", "queued", q.stats.Queued, "err", err)
-	}
-}
-
-func (q *Queue) settle(b batch, err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.bytes -= len(b.data)
-	q.stats.Queued -= uint64(b.records)
-	if err != nil {
-		q.drop(b.records, "refused", err)
+	if q.open.Len() == 0 {
 		return
 	}
-	q.stats.Sent += uint64(b.records)
+	q.sealed = append(q.sealed, q.open)
+	q.open = Batch{}
+	if last := len(q.free) - 1; last >= 0 {
+		q.open, q.free = q.free[last], q.free[:last]
+	}
 }
 
-// Close sends what is queued until ctx ends, and returns an error that says how many records were lost by then. A
-// second Close waits for the first and returns the same.
+// reuse keeps a batch's memory for another. The caller holds the lock, and nobody else the batch.
+func (q *Queue) reuse(b Batch) {
+	if len(q.free) <= q.cfg.Senders && cap(b.data) <= 2*q.cfg.BatchBytes {
+		q.free = append(q.free, Batch{b.data[:0], b.ends[:0]})
+	}
+}
+
+// warningEvery is how often a kind of warning is logged at most.
+const warningEvery = 10 * time.Second
+
+// warn logs, unless it did so lately. The caller holds the lock.
+func (q *Queue) warn(msg string, args ...any) {
+	if now := time.Now(); now.Sub(q.warned[msg]) >= warningEvery {
+		q.warned[msg] = now
+		q.log.Warn(msg, args...)
+	}
+}
+
+// drop counts lost records. The caller holds the lock.
+func (q *Queue) drop(records int, reason string) {
+	q.stats.Dropped += uint64(records)
+	q.stats.DroppedBy[reason] += uint64(records)
+	q.warn("spans dropped", "dropped", q.stats.Dropped, "reasons", maps.Clone(q.stats.DroppedBy), "err", q.err)
+}
+
+// Close sends what is queued until ctx ends, and spools or drops what is left then. The error says how many records were
+// lost. A second Close waits for the first and returns the same.
 func (q *Queue) Close(ctx context.Context) error {
-	q.once.Do(func() {
-		q.mu.Lock()
-		q.closing = true
-		q.mu.Unlock()
-		q.poke()
-		stop := context.AfterFunc(ctx, q.cancel)
-		<-q.done
-		stop()
-		q.cancel()
-		q.err = q.leftOver()
-	})
-	<-q.done
-	return q.err
+	q.mu.Lock()
+	first := !q.closing
+	q.closing = true
+	q.mu.Unlock()
+	if first {
+		q.close(ctx)
+	}
+	<-q.closed
+	return q.lost
 }
 
-// leftOver counts what was not sent as dropped.
+func (q *Queue) close(ctx context.Context) {
+	q.due.Stop()
+	close(q.hurry)
+	q.ready.Broadcast()
+	release := context.AfterFunc(ctx, q.stop)
+	q.running.Wait()
+	release()
+	q.cancel()
+	q.lost = q.leftOver()
+	close(q.closed)
+}
+
+// stop ends all attempts.
+func (q *Queue) stop() {
+	q.mu.Lock()
+	q.stopped = true
+	q.mu.Unlock()
+	q.cancel()
+	q.ready.Broadcast()
+}
+
+// leftOver spools what was not sent, and counts the rest as dropped. Nobody else touches the batches any more.
 func (q *Queue) leftOver() error {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	lost := q.stats.Queued
-	q.stats.Queued, q.stats.Dropped = 0, q.stats.Dropped+lost
-	q.sealed, q.open, q.bytes = nil, batch{}, 0
-	if lost == 0 {
-		return nil
+	q.seal()
+	rest := q.sealed
+	q.sealed, q.free, q.open = nil, nil, Batch{}
+	q.mu.Unlock()
+	var failed error
+	if q.spool != nil {
+		for len(rest) > 0 && failed == nil {
+			if failed = q.spool.append(rest[0], q.toDisk); failed == nil {
+				rest = rest[1:]
+			}
+		}
+		failed = errors.Join(failed, q.spool.close())
 	}
-	return fmt.Errorf("%d spans lost: %w", lost, q.err)
+	return q.giveUp(rest, failed)
+}
+
+// giveUp drops what could neither be sent nor spooled, and says the last word about what was dropped.
+func (q *Queue) giveUp(rest []Batch, failed error) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	lost := 0
+	for _, b := range rest {
+		lost += b.Len()
+		q.bytes -= b.cost()
+	}
+	q.stats.Queued -= uint64(lost)
+	if lost > 0 {
+		q.drop(lost, NotFlushed)
+		failed = fmt.Errorf("%d spans lost: %w", lost, cmp.Or(failed, q.err, context.DeadlineExceeded))
+	}
+	if q.stats.Spooled > 0 {
+		q.log.Info("spans left in the spool", "spans", q.stats.Spooled)
+	}
+	return failed
+}
+
+// toDisk counts a batch of memory as spooled.
+func (q *Queue) toDisk(b Batch) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := uint64(b.Len())
+	q.stats.Queued, q.stats.Spooled = q.stats.Queued-n, q.stats.Spooled+n
+	q.bytes -= b.cost()
+	q.written++
+	q.ready.Signal()
 }

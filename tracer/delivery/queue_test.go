@@ -3,106 +3,453 @@ package delivery_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/google/go-cmp/cmp"
 
 	"bookservice/tracer/delivery"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var quiet = slog.New(slog.DiscardHandler)
-
-// balanced checks that every record is accounted for.
-func balanced(t *testing.T, q *delivery.Queue) delivery.Stats {
-	t.Helper()
-	s := q.Stats()
-	if s.Added != s.Sent+s.Queued+s.Dropped {
-		t.Errorf("have %+v: added must be sent + queued + dropped", s)
-	}
-	return s
-}
-
-func TestRetriedUntilTaken(t *testing.T) {
-	var got strings.Builder
-	tries := 0
-	q := delivery.New(delivery.Config{MinBackoff: time.Millisecond}, func(_ context.Context, b []byte, _ int) error {
-		if tries++; tries < 5 {
-			return errors.New("not now")
-		}
-		got.Write(b)
-		return nil
-	}, quiet)
-	var want strings.Builder
-	for i := range 26 {
-		q.Add([]byte{byte('a' + i)})
-		want.WriteByte(byte('a' + i))
-		balanced(t, q)
-	}
-	if err := q.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got.String() != want.String() {
-		t.Errorf("have %q, want %q", got.String(), want.String())
-	}
-	if s := balanced(t, q); s.Sent != 26 {
-		t.Errorf("have %+v, want 26 sent", s)
-	}
-}
-
-func TestBoundedAndNeverInTheWay(t *testing.T) {
-	q := delivery.New(delivery.Config{QueueBytes: 1000, BatchBytes: 100}, func(ctx context.Context, _ []byte, _ int) error {
-		<-ctx.Done() // a destination that hangs
-		return ctx.Err()
-	}, quiet)
-	var wg sync.WaitGroup
+// Add returns at once while the destination hangs, while Close is under way, and after it.
+func TestNeverInTheWay(t *testing.T) {
+	q := open(t, delivery.Config{QueueBytes: 1 << 20, BatchBytes: 1000}, hang)
+	stop := watch(t, q)
+	var adding, halfway sync.WaitGroup
+	halfway.Add(4)
 	for range 4 {
-		wg.Go(func() {
-			for range 1000 {
-				q.Add(make([]byte, 10))
+		adding.Go(func() {
+			for i := range 50000 {
+				if i == 25000 {
+					halfway.Done()
+				}
+				q.Add([]byte("0123456789"))
 			}
 		})
 	}
-	wg.Wait()
-	if s := balanced(t, q); s.Queued != 100 || s.Dropped != 3900 {
-		t.Errorf("have %+v, want 100 queued and 3900 dropped", s)
+	closed := make(chan error)
+	go func() {
+		halfway.Wait()
+		closed <- closeWithin(q, 50*time.Millisecond)
+	}()
+	if err := <-closed; err == nil {
+		t.Error("have no error, want one that says what was lost")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	for range 3 {
-		wg.Go(func() {
-			err := q.Close(ctx)
-			if err == nil || !strings.HasPrefix(err.Error(), "100 spans lost: ") || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-				t.Errorf("have %v, want 100 spans lost", err)
-			}
-		})
-	}
-	wg.Wait()
+	adding.Wait()
 	q.Add([]byte("late"))
-	if s := balanced(t, q); s.Dropped != 4001 || s.Queued != 0 {
-		t.Errorf("have %+v, want 4001 dropped", s)
+	stop()
+	if s := balanced(t, q); s.Added != 200001 || s.Dropped != 200001 || s.DroppedBy[delivery.Closed] == 0 || s.DroppedBy[delivery.QueueFull] == 0 {
+		t.Errorf("have %+v, want all 200001 dropped, some because it was closed", s)
 	}
 }
 
-func TestWhatIsRefusedForGoodIsDropped(t *testing.T) {
-	q := delivery.New(delivery.Config{BatchBytes: 1}, func(_ context.Context, b []byte, _ int) error {
-		if string(b) == "bad" {
-			return delivery.Permanent(errors.New("400"))
-		}
-		return nil
-	}, quiet)
-	for _, r := range []string{"good", "bad", "fine"} {
-		q.Add([]byte(r))
-	}
-	if err := q.Close(t.Context()); err != nil {
+// What is held in memory stays below the bound, what is being sent included; beyond it the newest are dropped.
+func TestBounded(t *testing.T) {
+	var warnings strings.Builder
+	q, err := delivery.New(delivery.Config{QueueBytes: 1800, BatchBytes: 180}, hang, slog.New(slog.NewTextHandler(&warnings, nil)))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if s := balanced(t, q); s.Sent != 2 || s.Dropped != 1 {
-		t.Errorf("have %+v, want 2 sent and 1 dropped", s)
+	for range 1000 {
+		q.Add([]byte("0123456789"))
+		if s := balanced(t, q); s.QueueBytes > 1800 {
+			t.Fatalf("have %d bytes in memory, want at most 1800", s.QueueBytes)
+		}
+	}
+	if s := balanced(t, q); s.Queued != 100 || s.DroppedBy[delivery.QueueFull] != 900 {
+		t.Errorf("have %+v, want 100 queued and 900 dropped for want of room", s)
+	}
+	if err := closeWithin(q, time.Millisecond); err == nil || !strings.HasPrefix(err.Error(), "100 spans lost: ") {
+		t.Errorf("have %v, want 100 spans lost", err)
+	}
+	if have := warnings.String(); strings.Count(have, "spans dropped") != 1 || !strings.Contains(have, delivery.QueueFull) {
+		t.Errorf("have %q, want one warning that says why", have)
+	}
+}
+
+// The warning comes again after ten seconds, with the number so far.
+func TestWarningEveryTenSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var warnings strings.Builder
+		q, err := delivery.New(delivery.Config{QueueBytes: 1}, hang, slog.New(slog.NewTextHandler(&warnings, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 25 {
+			q.Add([]byte("x"))
+			<-time.After(time.Second)
+		}
+		flush(t, q)
+		lines := strings.Split(strings.TrimSpace(warnings.String()), "\n")
+		if len(lines) != 3 || !strings.Contains(lines[2], "dropped=21 ") {
+			t.Errorf("have\n%s\nwant three lines, the last with 21", warnings.String())
+		}
+	})
+}
+
+// The same batch is sent again until it is taken, with pauses that double up to the longest.
+func TestRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var times []time.Time
+		var first []string
+		to := &destination{}
+		to.answer = func(_ context.Context, attempt int, records []string) error {
+			times = append(times, time.Now())
+			if first == nil {
+				first = records
+			}
+			if !slices.Equal(records, first) {
+				t.Errorf("attempt %d: have %q, want the same batch, %q", attempt, records, first)
+			}
+			if attempt < 12 {
+				return errDown
+			}
+			return nil
+		}
+		q := open(t, delivery.Config{}, to.send)
+		want := names(26)
+		addAll(q, want)
+		<-time.After(10 * time.Minute)
+		flush(t, q)
+		if diff := cmp.Diff(want, to.received()); diff != "" {
+			t.Errorf("-want +have\n%s", diff)
+		}
+		for i, backoff := 1, 100*time.Millisecond; i < len(times); i, backoff = i+1, min(2*backoff, 30*time.Second) {
+			if have := times[i].Sub(times[i-1]); have < backoff/2 || have > backoff {
+				t.Errorf("before attempt %d: have a pause of %v, want %v to %v", i+1, have, backoff/2, backoff)
+			}
+		}
+		if s := balanced(t, q); s.Sent != 26 || s.Retried != 11 || s.Batches != 1 || s.Latency.Count != 12 {
+			t.Errorf("have %+v, want 26 sent in one batch after 11 retries", s)
+		}
+	})
+}
+
+// A destination that names a time is not asked before it.
+func TestRetriedWhenAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var times []time.Time
+		to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
+			times = append(times, time.Now())
+			if attempt == 1 {
+				return &delivery.Refusal{Kind: delivery.Later, After: 7 * time.Second, Err: errDown}
+			}
+			return nil
+		}}
+		q := open(t, delivery.Config{}, to.send)
+		q.Add([]byte("a"))
+		<-time.After(time.Minute)
+		flush(t, q)
+		if len(times) != 2 || times[1].Sub(times[0]) < 7*time.Second {
+			t.Errorf("have attempts at %v, want the second 7 s after the first", times)
+		}
+	})
+}
+
+// A mistake in the configuration keeps the spans, is said once, and is tried again slowly.
+func TestMisconfiguredIsSaidOnceAndKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines strings.Builder
+		to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
+			if attempt <= 3 {
+				return &delivery.Refusal{Kind: delivery.Misconfigured, Err: errors.New("401 Unauthorized")}
+			}
+			return nil
+		}}
+		q, err := delivery.New(delivery.Config{}, to.send, slog.New(slog.NewTextHandler(&lines, nil)).With("to", "http://here"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		q.Add([]byte("a"))
+		for to.made() < 4 {
+			<-time.After(time.Second)
+		}
+		if took := time.Since(start); took < 90*time.Second || took > 95*time.Second {
+			t.Errorf("have the fourth attempt after %v, want it after three pauses of 30 s", took)
+		}
+		flush(t, q)
+		if len(to.received()) != 1 {
+			t.Errorf("have %q, want the span", to.received())
+		}
+		if have := lines.String(); strings.Count(have, "\n") != 1 || !strings.Contains(have, "http://here") || !strings.Contains(have, "401") {
+			t.Errorf("have %q, want one line that names destination and status", have)
+		}
+	})
+}
+
+// What is too large is split, and what is malformed is halved until only the bad record is dropped.
+func TestSplitAndBisected(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer func(_ context.Context, _ int, records []string) error
+		lost   string // the records that must not arrive
+		reason string
+	}{
+		"too large together": {func(_ context.Context, _ int, records []string) error {
+			if len(records) > 3 {
+				return &delivery.Refusal{Kind: delivery.TooLarge, Err: errors.New("413")}
+			}
+			return nil
+		}, "", ""},
+		"one too large": {func(_ context.Context, _ int, records []string) error {
+			if slices.Contains(records, "record 000042;") {
+				return &delivery.Refusal{Kind: delivery.TooLarge, Err: errors.New("413")}
+			}
+			return nil
+		}, "record 000042;", delivery.TooBig},
+		"one malformed": {func(_ context.Context, _ int, records []string) error {
+			if slices.Contains(records, "record 000007;") {
+				return &delivery.Refusal{Kind: delivery.Malformed, Err: errors.New("400")}
+			}
+			return nil
+		}, "record 000007;", delivery.Refused},
+		"refused for good": {func(_ context.Context, _ int, records []string) error {
+			switch bad := slices.Contains(records, "record 000099;"); {
+			case bad && len(records) == 1:
+				return &delivery.Refusal{Kind: delivery.Never, Err: errors.New("410")}
+			case bad:
+				return &delivery.Refusal{Kind: delivery.Malformed, Err: errors.New("400")}
+			}
+			return nil
+		}, "record 000099;", delivery.Refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			to := &destination{answer: test.answer}
+			q := open(t, delivery.Config{}, to.send)
+			stop := watch(t, q)
+			all := names(100)
+			addAll(q, all)
+			flush(t, q)
+			stop()
+			want := slices.DeleteFunc(all, func(r string) bool { return r == test.lost })
+			if diff := cmp.Diff(want, to.received()); diff != "" {
+				t.Errorf("-want +have\n%s", diff)
+			}
+			if s := balanced(t, q); s.Dropped != uint64(100-len(want)) || s.DroppedBy[test.reason] != s.Dropped {
+				t.Errorf("have %+v, want %d dropped, %q", s, 100-len(want), test.reason)
+			}
+		})
+	}
+}
+
+// What was rejected of a batch that was taken else is not sent again.
+func TestPartlyTaken(t *testing.T) {
+	to := &destination{answer: func(context.Context, int, []string) error {
+		return &delivery.Refusal{Kind: delivery.Partly, Rejected: 3, Err: errors.New("odd ones")}
+	}}
+	q := open(t, delivery.Config{}, to.send)
+	addAll(q, names(10))
+	flush(t, q)
+	if s := balanced(t, q); s.Sent != 7 || s.DroppedBy[delivery.Refused] != 3 || to.made() != 1 {
+		t.Errorf("have %+v after %d attempts, want 7 sent and 3 refused in one", s, to.made())
+	}
+}
+
+// Close ends within its time although the destination hangs, however often and by whomever it is called.
+func TestFlushed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := open(t, delivery.Config{BatchBytes: 100}, hang)
+		addAll(q, names(100))
+		start := time.Now()
+		var closers sync.WaitGroup
+		for range 5 {
+			closers.Go(func() {
+				err := closeWithin(q, 5*time.Second)
+				if err == nil || !strings.HasPrefix(err.Error(), "100 spans lost: ") {
+					t.Errorf("have %v, want 100 spans lost", err)
+				}
+			})
+		}
+		closers.Wait()
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("took %v, want the 5 s it was given", took)
+		}
+		if s := balanced(t, q); s.DroppedBy[delivery.NotFlushed] != 100 || s.QueueBytes != 0 {
+			t.Errorf("have %+v, want 100 not flushed and nothing held", s)
+		}
+	})
+}
+
+// A pause under way when Close begins is cut short: a destination that is back gets everything at once.
+func TestFlushedWithoutWaitingForABackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := make(chan struct{})
+		to := &destination{answer: func(context.Context, int, []string) error {
+			select {
+			case <-up:
+				return nil
+			default:
+				return errDown
+			}
+		}}
+		q := open(t, delivery.Config{BatchBytes: 100}, to.send)
+		addAll(q, names(100))
+		<-time.After(10 * time.Minute) // the pauses are as long as they get
+		close(up)
+		start := time.Now()
+		if err := closeWithin(q, time.Second); err != nil {
+			t.Error(err)
+		}
+		if have := len(to.received()); have != 100 || time.Since(start) != 0 {
+			t.Errorf("have %d records after %v, want 100 at once", have, time.Since(start))
+		}
+	})
+}
+
+// When one sender finds the destination back, the others do not sleep on.
+func TestAllSendersComeBackTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		downUntil := time.Now().Add(10 * time.Minute)
+		var last time.Time
+		to := &destination{answer: func(context.Context, int, []string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if last = time.Now(); last.Before(downUntil) {
+				return errDown
+			}
+			return nil
+		}}
+		q := open(t, delivery.Config{BatchBytes: 100, Senders: 4}, to.send)
+		addAll(q, names(100))
+		first := time.Now()
+		for {
+			if s := q.Stats(); s.Sent > 0 {
+				first = time.Now()
+				break
+			}
+			<-time.After(10 * time.Millisecond)
+		}
+		<-time.After(time.Minute)
+		flush(t, q)
+		if have := len(to.received()); have != 100 || last.Sub(first) > 100*time.Millisecond {
+			t.Errorf("have %d records, the last %v after the first, want 100 at once", have, last.Sub(first))
+		}
+	})
+}
+
+// Several batches are on their way at once, so that throughput is the destination's and not the round trip's.
+func TestSeveralSendersUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := &destination{answer: func(context.Context, int, []string) error {
+			<-time.After(200 * time.Millisecond)
+			return nil
+		}}
+		q := open(t, delivery.Config{BatchBytes: 1000, Senders: 8}, to.send)
+		start := time.Now()
+		addAll(q, names(80*72)) // 80 batches of 72 records
+		flush(t, q)
+		if took := time.Since(start); took > 2200*time.Millisecond {
+			t.Errorf("80 batches of 200 ms took %v, want about 2 s with 8 senders", took)
+		}
+	})
+}
+
+// The counters tell what happened, and balance all the time.
+func TestSeen(t *testing.T) {
+	to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
+		if attempt%2 == 1 {
+			return errDown
+		}
+		return nil
+	}}
+	q := open(t, delivery.Config{BatchBytes: 1000, MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond}, to.send)
+	stop := watch(t, q)
+	var adding sync.WaitGroup
+	for range 4 {
+		adding.Go(func() { addAll(q, names(5000)) })
+	}
+	adding.Wait()
+	flush(t, q)
+	stop()
+	s := balanced(t, q)
+	var observed uint64
+	for _, n := range s.Latency.Buckets {
+		observed += n
+	}
+	if s.Sent != 20000 || s.Bytes != 20000*14 || s.Batches == 0 || s.Retried == 0 || s.QueueBytes != 0 ||
+		s.Latency.Count != s.Batches+s.Retried || observed != s.Latency.Count {
+		t.Errorf("have %+v, want 20000 records of 14 bytes sent", s)
+	}
+}
+
+// A queue whose destination is down costs another nothing.
+func TestFair(t *testing.T) {
+	to := &destination{}
+	dead, alive := open(t, delivery.Config{QueueBytes: 10000}, hang), open(t, delivery.Config{}, to.send)
+	for _, r := range names(10000) {
+		dead.Add([]byte(r))
+		alive.Add([]byte(r))
+	}
+	flush(t, alive)
+	if have := len(to.received()); have != 10000 {
+		t.Errorf("have %d records, want 10000", have)
+	}
+	_ = closeWithin(dead, time.Millisecond)
+}
+
+// Memory stays within the bound and a little, and no goroutine is left, after ten minutes' worth of spans.
+func TestSoak(t *testing.T) {
+	before := heap()
+	const bound = 8 << 20
+	to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
+		if attempt%50 != 0 {
+			return errDown // so that the queue is at its bound
+		}
+		return nil
+	}}
+	counting := func(ctx context.Context, b delivery.Batch) error {
+		err := to.send(ctx, b)
+		to.mu.Lock()
+		to.got = nil
+		to.mu.Unlock()
+		return err
+	}
+	q := open(t, delivery.Config{QueueBytes: bound, MinBackoff: time.Microsecond, MaxBackoff: time.Microsecond}, counting)
+	record := []byte(strings.Repeat("x", 300))
+	most := uint64(0)
+	for i := range 600000 { // 1,000 a second for ten minutes
+		q.Add(record)
+		if i%20000 == 0 {
+			most = max(most, heap())
+			balanced(t, q)
+		}
+	}
+	_ = closeWithin(q, 10*time.Millisecond)
+	if most > before+bound+32<<20 {
+		t.Errorf("have %d MiB more memory in use, want at most the bound of 8 and 32", (most-before)>>20)
+	}
+	if s := balanced(t, q); s.Dropped == 0 || s.Sent == 0 {
+		t.Errorf("have %+v, want it to have been at its bound", s)
+	}
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse + m.StackInuse
+}
+
+func BenchmarkAdd(b *testing.B) {
+	for _, size := range []int{100, 400} {
+		b.Run(fmt.Sprint(size, " bytes"), func(b *testing.B) {
+			q := open(b, delivery.Config{}, func(context.Context, delivery.Batch) error { return nil })
+			record := make([]byte, size)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					q.Add(record)
+				}
+			})
+			flush(b, q)
+		})
 	}
 }

@@ -1,0 +1,85 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// A Refusal is an error of a Send that says what is to become of the batch. Any other error means: again, after a backoff.
+type Refusal struct {
+	Kind     Kind
+	After    time.Duration // for Later: not before this time has passed
+	Rejected int           // for Partly: how many of the records were refused
+	Err      error
+}
+
+// Kind is what a destination means by an error.
+type Kind uint8
+
+const (
+	Later         Kind = iota // again, after a backoff or when the destination has asked for it
+	TooLarge                  // in smaller parts
+	Malformed                 // one of the records is bad; without it the others would be taken
+	Misconfigured             // again, slowly: a person has to mend something
+	Never                     // not at all
+	Partly                    // taken but for some records, which must not be sent again
+)
+
+// Error returns the text of Err.
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap returns Err.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// refusal returns what err means.
+func refusal(err error) *Refusal {
+	var r *Refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	return &Refusal{Kind: Later, Err: err}
+}
+
+// HTTPError returns what an answer with this status means, nil for one of 2xx: 408, 429 and 5xx are Later, with the time
+// that Retry-After gives in seconds or as a date (RFC 9110); 413 is TooLarge; 400 Malformed; 401, 403, 404 and 405
+// Misconfigured; all else Never.
+func HTTPError(status int, header http.Header) error {
+	if status/100 == 2 {
+		return nil
+	}
+	r := &Refusal{Kind: Never, Err: fmt.Errorf("the collector answered %d %s", status, http.StatusText(status))}
+	switch status {
+	case http.StatusBadRequest:
+		r.Kind = Malformed
+	case http.StatusRequestEntityTooLarge:
+		r.Kind = TooLarge
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+		r.Kind = Misconfigured
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		r.Kind = Later
+	default:
+		if status/100 == 5 {
+			r.Kind = Later
+		}
+	}
+	if r.Kind == Later {
+		r.After = retryAfter(header.Get("Retry-After"))
+	}
+	return r
+}
+
+// maxRetryAfter bounds what a destination may ask for.
+const maxRetryAfter = 5 * time.Minute
+
+func retryAfter(value string) time.Duration {
+	var d time.Duration
+	if seconds, err := strconv.Atoi(value); err == nil {
+		d = time.Duration(min(seconds, int(maxRetryAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		d = time.Until(at)
+	}
+	return min(max(d, 0), maxRetryAfter)
+}
