@@ -157,20 +157,30 @@ const (
 )
 
 // merge adds what the next format says. The first one with ids gives the ids; a decision that came before without any
-// goes with them. One that comes later and is about the same trace may still accept it, or ask for debug, where those
-// before could not say so: traceparent has no debug, and B3 may leave the decision open, which the others cannot.
+// goes with them.
 func (e *extractor) merge(next SpanContext, is reading) {
 	c := &e.context
 	switch {
 	case is == malformed:
 		e.malformed++
 	case is == absent:
+	case c.sameTrace(&next):
+		c.complete(&next)
 	case !c.hasIDs():
 		if c.decision != undecided {
 			next.decision = c.decision
 		}
 		*c = next
-	case c.sameTrace(&next) && next.decision.sampled() && c.decision != deny:
+	}
+}
+
+// complete adds what a later format says about the same trace and the earlier one could not say: traceparent has no parent
+// and no debug, and b3 may leave the decision open, where others have no way to and say no.
+func (c *SpanContext) complete(next *SpanContext) {
+	if next.decision.sampled() && c.decision != deny {
 		c.decision = max(c.decision, next.decision)
+	}
+	if c.parentID == 0 && c.spanID == next.spanID {
+		c.parentID = next.parentID
 	}
 }
