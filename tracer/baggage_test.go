@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
 
 	"bookservice/tracer"
 )
@@ -87,6 +88,28 @@ func TestJaegerBaggageAsText(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"share=5%25", "sum=1+1"}, baggageOf(sc)); diff != "" {
 		t.Errorf("-want +have\n%s", diff)
+	}
+}
+
+// An item that is set leaves the rest of what is carried as it was, and earlier contexts too.
+func TestBaggageIsSetOnACopy(t *testing.T) {
+	for _, share := range []float64{0, 1} {
+		tr, _ := memory(t, func(c *tracer.Config) { c.Propagation.Inject, c.Sample = "w3c", share })
+		sc, err := tr.Extract(opentracing.TextMap, lines{{"traceparent", w3cParent}, {"tracestate", "foo=1"}, {"baggage", "a=1;p,b=2"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		span := tr.StartSpan("x", opentracing.ChildOf(sc))
+		before := span.Context()
+		span.SetBaggageItem("a", "3")
+		if out := inject(t, tr, span.Context()); out["baggage"] != "b=2,a=3" || out["tracestate"] != "foo=1" {
+			t.Errorf("have %v sent", out)
+		}
+		for _, sc := range []opentracing.SpanContext{sc, before} {
+			if out := inject(t, tr, sc); out["baggage"] != "a=1;p,b=2" || out["tracestate"] != "foo=1" {
+				t.Errorf("have %v sent with the context from before", out)
+			}
+		}
 	}
 }
 
@@ -189,6 +212,24 @@ func TestBaggageTags(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("-want +have\n%s", diff)
+	}
+}
+
+// An item that is set after Finish travels on, and is no tag any more: not even of a span that waits for the one above it.
+func TestBaggageAfterFinishIsNoTag(t *testing.T) {
+	tr, spans := memory(t, func(c *tracer.Config) { c.Propagation.BaggageTags = "user" })
+	outer := tr.StartSpan("outer", ext.SpanKindRPCServer)
+	inner := tr.StartSpan("inner", ext.SpanKindRPCServer, opentracing.ChildOf(outer.Context()))
+	inner.Finish()
+	inner.SetBaggageItem("user", "late")
+	outer.Finish()
+	for _, s := range spans.Spans() {
+		if s.Tags["user"] != "" {
+			t.Errorf("%s has the tag %q", s.Name, s.Tags["user"])
+		}
+	}
+	if len(spans.Spans()) != 2 || inner.BaggageItem("user") != "late" {
+		t.Errorf("have %d spans, and the item %q", len(spans.Spans()), inner.BaggageItem("user"))
 	}
 }
 

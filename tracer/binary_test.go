@@ -48,21 +48,30 @@ func TestBinaryInAStream(t *testing.T) {
 	}
 }
 
+// zeros is a reader without an end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
 func TestBinaryErrors(t *testing.T) {
 	failed := errors.New("no paper")
 	for name, test := range map[string]struct {
 		in   io.Reader
 		want error
 	}{
-		"nothing":        {bytes.NewReader(nil), opentracing.ErrSpanContextNotFound},
-		"no headers":     {bytes.NewReader(make([]byte, 4)), opentracing.ErrSpanContextNotFound},
-		"other headers":  {bytes.NewReader([]byte("\x00\x00\x00\x04\x01k\x01v")), opentracing.ErrSpanContextNotFound},
-		"too long":       {bytes.NewReader([]byte("\x7f\xff\xff\xff")), opentracing.ErrSpanContextCorrupted},
-		"key too long":   {bytes.NewReader([]byte("\x00\x00\x00\x02\x05k")), opentracing.ErrSpanContextCorrupted},
-		"key alone":      {bytes.NewReader([]byte("\x00\x00\x00\x02\x01k")), opentracing.ErrSpanContextCorrupted},
-		"reader fails":   {iotest.ErrReader(failed), opentracing.ErrSpanContextCorrupted},
-		"malformed b3":   {bytes.NewReader([]byte("\x00\x00\x00\x05\x02b3\x01x")), opentracing.ErrSpanContextCorrupted},
-		"fails later on": {io.MultiReader(bytes.NewReader([]byte("\x00\x00\x00\x05")), iotest.ErrReader(failed)), opentracing.ErrSpanContextCorrupted},
+		"nothing":             {bytes.NewReader(nil), opentracing.ErrSpanContextNotFound},
+		"no headers":          {bytes.NewReader(make([]byte, 4)), opentracing.ErrSpanContextNotFound},
+		"other headers":       {bytes.NewReader([]byte("\x00\x00\x00\x04\x01k\x01v")), opentracing.ErrSpanContextNotFound},
+		"too long":            {bytes.NewReader([]byte("\x7f\xff\xff\xff")), opentracing.ErrSpanContextCorrupted},
+		"longer than allowed": {io.MultiReader(bytes.NewReader([]byte{0, 2, 0, 1}), zeros{}), opentracing.ErrSpanContextCorrupted},
+		"key too long":        {bytes.NewReader([]byte("\x00\x00\x00\x02\x05k")), opentracing.ErrSpanContextCorrupted},
+		"key alone":           {bytes.NewReader([]byte("\x00\x00\x00\x02\x01k")), opentracing.ErrSpanContextCorrupted},
+		"reader fails":        {iotest.ErrReader(failed), opentracing.ErrSpanContextCorrupted},
+		"malformed b3":        {bytes.NewReader([]byte("\x00\x00\x00\x05\x02b3\x01x")), opentracing.ErrSpanContextCorrupted},
+		"fails later on":      {io.MultiReader(bytes.NewReader([]byte("\x00\x00\x00\x05")), iotest.ErrReader(failed)), opentracing.ErrSpanContextCorrupted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr, _ := memory(t, nil)

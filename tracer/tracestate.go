@@ -114,14 +114,15 @@ func stateKeyPart(s string) bool {
 	return s != ""
 }
 
-// validStateValue allows 1 to 256 printable characters of ASCII but the comma and the equals sign, the last no space.
+// validStateValue allows 1 to 256 printable characters of ASCII but the comma and the equals sign. That the last is no space
+// is seen to: members are trimmed.
 func validStateValue(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == ',' || c == '=' {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 256 && s[len(s)-1] != ' '
+	return s != "" && len(s) <= 256
 }
 
 // cutTracestate leaves whole members out until the limits are kept: those that are too many, then long ones, then any, each
