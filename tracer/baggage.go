@@ -106,11 +106,12 @@ func (p *propagation) tagItem(s *span, key string) {
 
 // readBaggage returns the items of the W3C header, then those of the headers with a prefix whose keys it does not have.
 func (e *extractor) readBaggage(p *propagation) ([]baggageItem, string) {
-	if e.baggage == "" && len(e.prefixed) == 0 {
+	if len(e.baggage) == 0 && len(e.prefixed) == 0 {
 		return nil, ""
 	}
-	room := min(strings.Count(e.baggage, ",")+1+len(e.prefixed), p.baggage.maxItems)
-	items, ok := p.parseBaggage(make([]baggageItem, 0, room), e.baggage)
+	header := strings.Join(e.baggage, ",")
+	room := min(strings.Count(header, ",")+1+len(e.prefixed), p.baggage.maxItems)
+	items, ok := p.parseBaggage(make([]baggageItem, 0, room), header)
 	if !ok {
 		e.malformed++
 	}
