@@ -110,7 +110,6 @@ func (e *extractor) readB3Multi() (c SpanContext, is reading) {
 	}
 	if parent := e.b3Parent.value; ok && parent != "" {
 		c.parentID, ok = parseHex(parent)
-		ok = ok && len(parent) <= 16
 	}
 	if ok {
 		c.decision, ok = b3MultiDecision(e.b3Sampled, e.b3Flags)

@@ -106,10 +106,12 @@ func (p *propagation) tagItem(s *span, key string) {
 
 // readBaggage returns the items of the W3C header, then those of the headers with a prefix whose keys it does not have.
 func (e *extractor) readBaggage(p *propagation) ([]baggageItem, string) {
-	if e.baggage == "" && len(e.prefixed) == 0 {
+	if len(e.baggage) == 0 && len(e.prefixed) == 0 {
 		return nil, ""
 	}
-	items, ok := p.parseBaggage(e.baggage)
+	header := strings.Join(e.baggage, ",")
+	room := min(strings.Count(header, ",")+1+len(e.prefixed), p.baggage.maxItems)
+	items, ok := p.parseBaggage(make([]baggageItem, 0, room), header)
 	if !ok {
 		e.malformed++
 	}
@@ -138,8 +140,8 @@ func (p *propagation) put(items []baggageItem, item baggageItem) []baggageItem {
 	return append(items, item)
 }
 
-// parseBaggage reads the header of W3C Baggage. If any member is malformed, nothing of the header is taken.
-func (p *propagation) parseBaggage(header string) (items []baggageItem, ok bool) {
+// parseBaggage appends the members of W3C's header to items. If any member is malformed, nothing of the header is taken.
+func (p *propagation) parseBaggage(items []baggageItem, header string) (all []baggageItem, ok bool) {
 	for member := range strings.SplitSeq(header, ",") {
 		if member = trimOWS(member); member == "" {
 			continue

@@ -98,7 +98,7 @@ func parseFormats(list string) (set formats, err error) {
 		set |= f
 	}
 	if len(names) == 0 {
-		return 0, fmt.Errorf("tracer: propagation is empty: have %s", strings.Join(formatNames(), ", "))
+		return 0, fmt.Errorf("tracer: propagation is empty (have %s)", strings.Join(formatNames(), ", "))
 	}
 	return set, nil
 }

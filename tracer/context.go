@@ -2,7 +2,6 @@ package tracer
 
 import (
 	"math/rand/v2"
-	"strconv"
 
 	"github.com/opentracing/opentracing-go"
 )
@@ -144,23 +143,32 @@ func appendHex(b []byte, v uint64) []byte {
 	return b
 }
 
-// parseHex reads 1 to 16 hexadecimal digits of either case.
-func parseHex(s string) (uint64, bool) {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case '0' <= c && c <= '9', 'a' <= c && c <= 'f', 'A' <= c && c <= 'F':
-		default:
-			return 0, false // ParseUint would take an underscore or a sign
-		}
+// parseHex reads 1 to 16 hexadecimal digits of either case. ParseUint would take a sign, and underscores.
+func parseHex(s string) (v uint64, ok bool) {
+	if s == "" || len(s) > 16 {
+		return 0, false
 	}
-	v, err := strconv.ParseUint(s, 16, 64)
-	return v, err == nil
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		case 'A' <= c && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		v = v<<4 | uint64(c)
+	}
+	return v, true
 }
 
 // setIDs sets trace and span id and reports whether they are well formed: hexadecimal, of 128 and 64 bits at most, and
 // not zero, which Zipkin refuses together with all that comes in the same batch.
 func (c *SpanContext) setIDs(trace, span string) bool {
-	if trace == "" || len(trace) > 32 || span == "" || len(span) > 16 {
+	if len(trace) > 32 {
 		return false
 	}
 	ok := true

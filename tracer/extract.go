@@ -41,8 +41,8 @@ type extractor struct {
 	http  bool // the headers are HTTP's
 
 	traceparent, b3, b3Trace, b3Span, b3Parent, jaeger header
-	b3Sampled, b3Flags                                 string // of these the first counts
-	tracestate, baggage                                string // these are joined
+	b3Sampled, b3Flags                                 string   // of these the first counts
+	tracestate, baggage                                []string // these are joined
 	prefixed                                           []baggageItem
 
 	context   SpanContext
@@ -50,8 +50,10 @@ type extractor struct {
 }
 
 func (e *extractor) release() {
+	clear(e.tracestate)
+	clear(e.baggage)
 	clear(e.prefixed)
-	*e = extractor{visit: e.visit, prefixed: e.prefixed[:0]}
+	*e = extractor{visit: e.visit, tracestate: e.tracestate[:0], baggage: e.baggage[:0], prefixed: e.prefixed[:0]}
 	extractors.Put(e)
 }
 
@@ -78,11 +80,11 @@ func (e *extractor) see(key, value string) error {
 		}
 	case len(headerBaggage):
 		if strings.EqualFold(key, headerBaggage) {
-			e.baggage = joinList(e.baggage, trimOWS(value))
+			e.baggage = appendValue(e.baggage, value)
 		}
 	case len(headerTracestate): // and X-B3-Flags
 		if strings.EqualFold(key, headerTracestate) {
-			e.tracestate = joinList(e.tracestate, trimOWS(value))
+			e.tracestate = appendValue(e.tracestate, value)
 		} else if e.b3Flags == "" && strings.EqualFold(key, headerB3Flags) {
 			e.b3Flags = trimOWS(value)
 		}
@@ -111,15 +113,12 @@ func (e *extractor) see(key, value string) error {
 	return nil
 }
 
-// joinList joins the values of a header that may be repeated, in their order.
-func joinList(list, value string) string {
-	switch {
-	case list == "":
-		return value
-	case value == "":
-		return list
+// appendValue keeps a value of a header that is a list, and may be repeated.
+func appendValue(list []string, value string) []string {
+	if value = trimOWS(value); value != "" {
+		list = append(list, value)
 	}
-	return list + "," + value
+	return list
 }
 
 // trimOWS trims the optional white space of RFC 9110.
@@ -157,20 +156,30 @@ const (
 )
 
 // merge adds what the next format says. The first one with ids gives the ids; a decision that came before without any
-// goes with them. One that comes later and is about the same trace may still accept it, or ask for debug, where those
-// before could not say so: traceparent has no debug, and B3 may leave the decision open, which the others cannot.
+// goes with them.
 func (e *extractor) merge(next SpanContext, is reading) {
 	c := &e.context
 	switch {
 	case is == malformed:
 		e.malformed++
 	case is == absent:
+	case c.sameTrace(&next):
+		c.complete(&next)
 	case !c.hasIDs():
 		if c.decision != undecided {
 			next.decision = c.decision
 		}
 		*c = next
-	case c.sameTrace(&next) && next.decision.sampled() && c.decision != deny:
+	}
+}
+
+// complete adds what a later format says about the same trace and the earlier one could not say: traceparent has no parent
+// and no debug, and b3 may leave the decision open, where others have no way to and say no.
+func (c *SpanContext) complete(next *SpanContext) {
+	if next.decision.sampled() && c.decision != deny {
 		c.decision = max(c.decision, next.decision)
+	}
+	if c.parentID == 0 && c.spanID == next.spanID {
+		c.parentID = next.parentID
 	}
 }

@@ -18,7 +18,7 @@ func config(backend string) tracer.Config {
 }
 
 // memory opens a tracer that keeps its spans.
-func memory(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, *tracer.Memory) {
+func memory(t testing.TB, change func(*tracer.Config)) (opentracing.Tracer, *tracer.Memory) {
 	t.Helper()
 	c := config("memory")
 	if change != nil {

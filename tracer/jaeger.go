@@ -50,7 +50,7 @@ func parseJaeger(s string) (c SpanContext, ok bool) {
 	trace, rest, _ := strings.Cut(s, ":")
 	span, rest, _ := strings.Cut(rest, ":")
 	parent, state, _ := strings.Cut(rest, ":")
-	if len(parent) > 16 || len(state) > 2 || !c.setIDs(trace, span) {
+	if len(state) > 2 || !c.setIDs(trace, span) {
 		return c, false
 	}
 	flags, ok := parseHex(state)

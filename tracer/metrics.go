@@ -8,11 +8,12 @@ import (
 
 // Stats counts what a tracer has done since it was opened.
 type Stats struct {
-	Finished   uint64 // recorded spans that have ended and were handed to the sinks
-	SampledOut uint64 // spans that were not recorded, counted at their start
-	Clamped    uint64 // finished spans that ended before they began, and were given a duration of 1 µs
-	Malformed  uint64 // extractions that met a header which they could not read
-	Sinks      map[string]delivery.Stats
+	Finished       uint64 // recorded spans that have ended and were handed to the sinks
+	SampledOut     uint64 // spans that were not recorded, counted at their start
+	Clamped        uint64 // finished spans that ended before they began, and were given a duration of 1 µs
+	Malformed      uint64 // headers that could not be read; the X-B3 headers of a call are one
+	BaggageDropped uint64 // baggage items that the limits or the list of allowed keys have refused
+	Sinks          map[string]delivery.Stats
 }
 
 // Metrics reads the counters of a tracer of ours: the latest that was opened with it. The zero value is ready for use, and
@@ -34,7 +35,7 @@ func (m *Metrics) Stats() Stats {
 		return Stats{}
 	}
 	s := Stats{Finished: r.finished.Load(), SampledOut: r.unsampled.Load(), Clamped: r.clamped.Load(),
-		Malformed: r.propagation.malformed.Load(), Sinks: map[string]delivery.Stats{}}
+		Malformed: r.propagation.malformed.Load(), BaggageDropped: r.propagation.dropped.Load(), Sinks: map[string]delivery.Stats{}}
 	for i, sink := range r.sinks {
 		if counted, ok := sink.(interface{ stats() delivery.Stats }); ok {
 			s.Sinks[r.names[i]] = counted.stats()

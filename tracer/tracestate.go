@@ -50,17 +50,18 @@ func saysDebug(state string, c *SpanContext) bool {
 // readTracestate returns the state that is passed on: as it came, or nothing if any of it is malformed. It is put together
 // anew only if it is too long, or has tabs, which HTTP allows and gRPC refuses.
 func (e *extractor) readTracestate() string {
-	if e.tracestate == "" {
+	state := strings.Join(e.tracestate, ",")
+	if state == "" {
 		return ""
 	}
 	var room [maxTracestateMembers]string
-	members, ok := splitTracestate(room[:0], e.tracestate)
+	members, ok := splitTracestate(room[:0], state)
 	switch {
 	case !ok:
 		e.malformed++
 		return ""
-	case len(e.tracestate) <= maxTracestate && strings.IndexByte(e.tracestate, '\t') < 0:
-		return e.tracestate
+	case len(state) <= maxTracestate && strings.IndexByte(state, '\t') < 0:
+		return state
 	}
 	return strings.Join(cutTracestate(members), ",")
 }
@@ -114,14 +115,15 @@ func stateKeyPart(s string) bool {
 	return s != ""
 }
 
-// validStateValue allows 1 to 256 printable characters of ASCII but the comma and the equals sign, the last no space.
+// validStateValue allows 1 to 256 printable characters of ASCII but the comma and the equals sign. That the last is no space
+// is seen to: members are trimmed.
 func validStateValue(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == ',' || c == '=' {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 256 && s[len(s)-1] != ' '
+	return s != "" && len(s) <= 256
 }
 
 // cutTracestate leaves whole members out until the limits are kept: those that are too many, then long ones, then any, each
