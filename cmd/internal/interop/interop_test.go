@@ -68,6 +68,21 @@ func checkTrace(t *testing.T, have []span, want ...step) {
 	}
 }
 
+// call has the client ask the server, closes both, and returns the trace's id.
+func call(t *testing.T, client, server party) string {
+	t.Helper()
+	addr, stop := serve(t, server, found)
+	ctx, id, finish := client.root(t.Context())
+	name, err := client.client(t, addr)(ctx, 1)
+	finish()
+	stop()
+	closeAll(t, client, server)
+	if err != nil || name != "21天精通php" {
+		t.Fatalf("have %q, %v", name, err)
+	}
+	return id
+}
+
 // TestOneTrace has each client call each server.
 func TestOneTrace(t *testing.T) {
 	ours := openOurs()
@@ -78,7 +93,13 @@ func TestOneTrace(t *testing.T) {
 		"ours to OpenTelemetry": {ours, otel},
 		"native Zipkin to ours": {openNativeZipkin, ours},
 		"ours to native Zipkin": {ours, openNativeZipkin},
+		"Jaeger's to ours":      {openJaeger, ours},
+		"ours to Jaeger's":      {openOurs("-propagation", "jaeger"), openJaeger},
+		"Jaeger's to Jaeger's":  {openJaeger, openJaeger},
 		"64 bits":               {openOurs("-trace-id-bits", "64"), openNativeZipkin},
+	}
+	for _, headers := range []string{"b3", "b3multi", "w3c", "jaeger", "b3,b3multi,jaeger,w3c"} {
+		tests["ours to ours by "+headers] = struct{ client, server open }{openOurs("-propagation", headers), ours}
 	}
 	for in, start := range collectors {
 		t.Run(in, func(t *testing.T) {
@@ -86,15 +107,7 @@ func TestOneTrace(t *testing.T) {
 			for name, test := range tests {
 				t.Run(name, func(t *testing.T) {
 					client, server := test.client(t, c, "caller"), test.server(t, c, "books")
-					addr, stop := serve(t, server, found)
-					ctx, id, finish := client.root(t.Context())
-					name, err := client.client(t, addr)(ctx, 1)
-					finish()
-					stop()
-					closeAll(t, client, server)
-					if err != nil || name != "21天精通php" {
-						t.Fatalf("have %q, %v", name, err)
-					}
+					id := call(t, client, server)
 					checkTrace(t, c.trace(t, id, 3), step{"caller", ""}, step{"caller", model.Client}, step{"books", model.Server})
 				})
 			}
