@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Protocols that the otlp backend speaks, as OTEL_EXPORTER_OTLP_PROTOCOL names them.
@@ -56,6 +58,16 @@ func otlpVariable(name string) (variable, value string) {
 		}
 	}
 	return variable, ""
+}
+
+// otlpTimeout returns how long one request may take: so many milliseconds as OpenTelemetry's variable says, else 10 s, which
+// is its default as well.
+func otlpTimeout() time.Duration {
+	_, value := otlpVariable("TIMEOUT")
+	if ms, err := strconv.Atoi(value); err == nil && ms > 0 {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return postTimeout
 }
 
 // protocol returns the protocol in force.

@@ -50,7 +50,6 @@ func (m *Metrics) watch(r *recorder) {
 }
 
 func (z *zipkinSink) stats() delivery.Stats { return z.queue.Stats() }
-func (s *otlpSink) stats() delivery.Stats   { return s.queue.Stats() }
 func (s *fileSink) stats() delivery.Stats   { return s.queue.Stats() }
 
 func (s *reporterSink) stats() delivery.Stats {

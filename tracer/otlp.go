@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
@@ -34,8 +35,10 @@ type otlpSink struct {
 	resource *resourcepb.Resource
 	queue    *delivery.Queue
 	log      *slog.Logger
+	timeout  time.Duration // of one request
 	flush    time.Duration
 	to       string
+	rejected atomic.Uint64 // spans of batches that were taken else
 	stop     sync.Once
 }
 
@@ -52,7 +55,7 @@ func openOTLP(ctx context.Context, c Config, o options) (sink, error) {
 		return nil, fmt.Errorf("tracer: otlp: %w", err)
 	}
 	_, variable := otlpVariable("ENDPOINT")
-	s := &otlpSink{client: client, resource: otlpResource(c), flush: c.FlushTimeout,
+	s := &otlpSink{client: client, resource: otlpResource(c), timeout: otlpTimeout(), flush: c.FlushTimeout,
 		to: withoutPassword(cmp.Or(c.OTLP.endpoint(protocol), variable))}
 	s.log = o.log.With("backend", "otlp", "url", s.to)
 	s.queue = delivery.New(delivery.Config{}, s.post, s.log)
@@ -115,21 +118,31 @@ func (s *otlpSink) consume(f *finished) {
 	s.queue.Add(f.buf)
 }
 
-func (s *otlpSink) post(ctx context.Context, batch []byte, _ int) error {
+func (s *otlpSink) post(ctx context.Context, batch []byte, records int) error {
 	spans := &tracepb.ScopeSpans{}
 	if err := proto.Unmarshal(batch, spans); err != nil {
 		return delivery.Permanent(err)
 	}
 	spans.Scope = &commonpb.InstrumentationScope{Name: scopeName}
-	ctx, cancel := context.WithTimeout(ctx, postTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	a := &answer{}
 	err := s.client.UploadTraces(context.WithValue(ctx, answerKey{}, a),
 		[]*tracepb.ResourceSpans{{Resource: s.resource, ScopeSpans: []*tracepb.ScopeSpans{spans}}})
 	if a.rejected > 0 {
+		s.rejected.Add(uint64(min(a.rejected, int64(records))))
 		s.log.Warn("spans refused by the collector", "spans", a.rejected, "reason", a.reason)
 	}
 	return a.verdict(err)
+}
+
+// stats counts spans that were rejected as dropped: the queue knows of whole batches only.
+func (s *otlpSink) stats() delivery.Stats {
+	rejected := s.rejected.Load()
+	st := s.queue.Stats()
+	rejected = min(rejected, st.Sent) // those of a batch that is under way are counted before the batch is
+	st.Sent, st.Dropped = st.Sent-rejected, st.Dropped+rejected
+	return st
 }
 
 // Close implements sink.
