@@ -90,11 +90,14 @@ func (s *fileSink) write(_ context.Context, lines []byte, _ int) error {
 		return err
 	}
 	n, err := s.file.Write(lines)
-	if err != nil && n > 0 {
-		err = errors.Join(err, s.file.Truncate(s.size)) // what is torn would spoil a line
-		n = 0
+	if err == nil {
+		s.size += int64(n)
+		return nil
 	}
-	s.size += int64(n)
+	if n > 0 {
+		err = errors.Join(err, s.file.Truncate(s.size))
+	}
+	s.close() // and looked at again before the next attempt
 	return err
 }
 
@@ -107,29 +110,50 @@ func (s *fileSink) ready(more int64) error {
 			s.close()
 		}
 	}
-	if s.file != nil && s.size > 0 && s.size+more > s.cfg.MaxBytes {
-		s.close()
-		if err := s.rotate(); err != nil {
+	if s.file == nil {
+		if err := s.reopen(); err != nil {
 			return err
 		}
 	}
-	if s.file == nil {
-		return s.reopen()
+	if s.size == 0 || s.size+more <= s.cfg.MaxBytes {
+		return nil
 	}
-	return nil
+	s.close()
+	if err := s.rotate(); err != nil {
+		return err
+	}
+	return s.reopen()
 }
 
 func (s *fileSink) reopen() error {
-	file, err := os.OpenFile(s.cfg.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(s.cfg.Path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o644)
 	if err != nil {
 		return err
 	}
-	info, err := file.Stat()
+	size, err := endLine(file)
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
-	s.file, s.size = file, info.Size()
+	s.file, s.size = file, size
 	return nil
+}
+
+// endLine returns the size of the file, after it has ended a line that a process killed while it wrote has left torn: it
+// must not spoil the next one as well.
+func endLine(file *os.File) (size int64, err error) {
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 {
+		return 0, err
+	}
+	last := make([]byte, 1)
+	if _, err := file.ReadAt(last, info.Size()-1); err != nil {
+		return 0, err
+	}
+	if last[0] == '\n' {
+		return info.Size(), nil
+	}
+	_, err = file.WriteString("\n")
+	return info.Size() + 1, err
 }
 
 func (s *fileSink) close() {
