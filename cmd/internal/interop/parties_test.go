@@ -119,15 +119,20 @@ type zipkinParty struct {
 	reporter reporter.Reporter
 }
 
+// openNativeZipkin has a server's span be one of its own. Shared with its client, as is zipkin-go's default, only Zipkin can
+// tell the two apart.
 func openNativeZipkin(t *testing.T, c collector, name string) party {
+	return openZipkinParty(t, c, name, zipkin.WithSharedSpans(false))
+}
+
+func openZipkinParty(t *testing.T, c collector, name string, opts ...zipkin.TracerOption) party {
 	t.Helper()
 	local, err := zipkin.NewEndpoint(name, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := c.reporter(t)
-	// Shared, a server's span would have its client's id, and only Zipkin can tell the two apart then.
-	tr, err := zipkin.NewTracer(r, zipkin.WithLocalEndpoint(local), zipkin.WithSharedSpans(false))
+	tr, err := zipkin.NewTracer(r, append(opts, zipkin.WithLocalEndpoint(local))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"bookservice/service"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/openzipkin/zipkin-go/model"
 	"go.opentelemetry.io/otel/baggage"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -63,6 +64,20 @@ func TestErrorsOfTheServersFault(t *testing.T) {
 				t.Errorf("-want +have\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAServerThatSharesItsClientsSpan joins ours: one id on both sides, below the same parent.
+func TestAServerThatSharesItsClientsSpan(t *testing.T) {
+	c := startOTLP(t)
+	id := call(t, openOurs()(t, c, "caller"), openZipkinParty(t, c, "books"))
+	byKind := map[model.Kind]span{}
+	for _, s := range c.trace(t, id, 3) {
+		byKind[s.kind] = s
+	}
+	root, client, server := byKind[model.Undetermined], byKind[model.Client], byKind[model.Server]
+	if client.id != server.id || client.parent != root.id || server.parent != root.id || len(byKind) != 3 {
+		t.Errorf("have %+v, want client and server to be the same span below the root", byKind)
 	}
 }
 
