@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Protocols that the otlp backend speaks, as OTEL_EXPORTER_OTLP_PROTOCOL names them.
@@ -41,11 +43,35 @@ func checkOTLP(c Config) error {
 	if _, err := c.OTLP.protocol(); err != nil {
 		return err
 	}
-	if u, err := url.Parse(c.OTLP.Endpoint); c.OTLP.Endpoint != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
-		return fmt.Errorf("otlp-endpoint %q: must be like http://127.0.0.1:4317", c.OTLP.Endpoint)
+	if c.OTLP.Endpoint != "" {
+		u, err := webURL("otlp-endpoint", c.OTLP.Endpoint, "http://127.0.0.1:4317")
+		if err != nil {
+			return err
+		}
+		if u.User != nil { // OpenTelemetry's client would leave it out
+			return fmt.Errorf("otlp-endpoint %q: must have no user: credentials are headers here", u.Redacted())
+		}
 	}
 	_, err := c.OTLP.headers()
 	return err
+}
+
+// webURL parses the http or https URL of a setting. The error shows it without its password.
+func webURL(setting, value, example string) (*url.URL, error) {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("%s %q: must be like %s", setting, withoutPassword(value), example)
+	}
+	return u, nil
+}
+
+// withoutPassword returns an address that may be shown, whatever it looks like.
+func withoutPassword(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if u, err := url.Parse(address); err == nil && (u.User != nil || at < 0) {
+		return u.Redacted()
+	}
+	return "…" + address[at+1:]
 }
 
 // otlpVariable returns the more special of OpenTelemetry's two variables for a setting, if it is set, else the other.
@@ -56,6 +82,16 @@ func otlpVariable(name string) (variable, value string) {
 		}
 	}
 	return variable, ""
+}
+
+// otlpTimeout returns how long one request may take: so many milliseconds as OpenTelemetry's variable says, else 10 s, which
+// is its default as well.
+func otlpTimeout() time.Duration {
+	_, value := otlpVariable("TIMEOUT")
+	if ms, err := strconv.Atoi(value); err == nil && ms > 0 {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return postTimeout
 }
 
 // protocol returns the protocol in force.

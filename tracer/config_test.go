@@ -29,6 +29,10 @@ func TestValidate(t *testing.T) {
 		"flush":           {func(c *tracer.Config) { c.FlushTimeout = 0 }, "tracer: flush-timeout 0s: must be more than 0"},
 		"url": {func(c *tracer.Config) { c.Zipkin.URL = "localhost:9411" },
 			`tracer: zipkin-url "localhost:9411": must be like http://127.0.0.1:9411/api/v2/spans`},
+		"secret in a URL": {func(c *tracer.Config) { c.Zipkin.URL = "ftp://u:s3cret@host" },
+			`tracer: zipkin-url "ftp://u:xxxxx@host": must be like http://127.0.0.1:9411/api/v2/spans`},
+		"secret in no URL": {func(c *tracer.Config) { c.Zipkin.URL = "://u:s3cret@host" },
+			`tracer: zipkin-url "…host": must be like http://127.0.0.1:9411/api/v2/spans`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := config("zipkin")

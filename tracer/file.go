@@ -82,11 +82,14 @@ func (w *fileWriter) write(_ context.Context, batch delivery.Batch) error {
 		return err
 	}
 	n, err := w.file.Write(lines)
-	if err != nil && n > 0 {
-		err = errors.Join(err, w.file.Truncate(w.size)) // what is torn would spoil a line
-		n = 0
+	if err == nil {
+		w.size += int64(n)
+		return nil
 	}
-	w.size += int64(n)
+	if n > 0 {
+		err = errors.Join(err, w.file.Truncate(w.size))
+	}
+	w.close() // and looked at again before the next attempt
 	return err
 }
 
@@ -99,29 +102,50 @@ func (w *fileWriter) ready(more int64) error {
 			w.close()
 		}
 	}
-	if w.file != nil && w.size > 0 && w.size+more > w.cfg.MaxBytes {
-		w.close()
-		if err := w.rotate(); err != nil {
+	if w.file == nil {
+		if err := w.reopen(); err != nil {
 			return err
 		}
 	}
-	if w.file == nil {
-		return w.reopen()
+	if w.size == 0 || w.size+more <= w.cfg.MaxBytes {
+		return nil
 	}
-	return nil
+	w.close()
+	if err := w.rotate(); err != nil {
+		return err
+	}
+	return w.reopen()
 }
 
 func (w *fileWriter) reopen() error {
-	file, err := os.OpenFile(w.cfg.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(w.cfg.Path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o644)
 	if err != nil {
 		return err
 	}
-	info, err := file.Stat()
+	size, err := endLine(file)
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
-	w.file, w.size = file, info.Size()
+	w.file, w.size = file, size
 	return nil
+}
+
+// endLine returns the size of the file, after it has ended a line that a process killed while it wrote has left torn: it
+// must not spoil the next one as well.
+func endLine(file *os.File) (size int64, err error) {
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 {
+		return 0, err
+	}
+	last := make([]byte, 1)
+	if _, err := file.ReadAt(last, info.Size()-1); err != nil {
+		return 0, err
+	}
+	if last[0] == '\n' {
+		return info.Size(), nil
+	}
+	_, err = file.WriteString("\n")
+	return info.Size() + 1, err
 }
 
 func (w *fileWriter) close() {

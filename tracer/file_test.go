@@ -178,6 +178,63 @@ func TestFileOnAFullDisk(t *testing.T) {
 	}
 }
 
+// TestFileThatCannotBeRotated does not grow, and goes on when it can be.
+func TestFileThatCannotBeRotated(t *testing.T) {
+	c := fileConfig(t)
+	c.File.MaxBytes, c.File.Keep = 1<<20, 1
+	taken := filepath.Join(c.File.Path+".1", "taken")
+	if err := os.MkdirAll(taken, 0o700); err != nil { // no file can be renamed to it
+		t.Fatal(err)
+	}
+	full := strings.Repeat("{}\n", 1<<20/3)
+	if err := os.WriteFile(c.File.Path, []byte(full), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var lines lockedBuffer
+	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("call").Finish()
+	eventually(t, "a warning", func() bool { return strings.Contains(lines.String(), "file exists") })
+	if have, err := os.ReadFile(c.File.Path); err != nil || string(have) != full {
+		t.Errorf("have %d bytes, %v, want it as it was", len(have), err)
+	}
+	if err := os.RemoveAll(c.File.Path + ".1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+	if have := readSpans(t, c.File.Path); len(have) != 1 || have[0].Name != "call" {
+		t.Errorf("have %v in the new file, want the span", have)
+	}
+}
+
+// TestFileThatEndsInATornLine is what a process that was killed may leave.
+func TestFileThatEndsInATornLine(t *testing.T) {
+	c := fileConfig(t)
+	if err := os.WriteFile(c.File.Path, []byte(`{"traceId":"1`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tr, closer, err := tracer.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("call").Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(c.File.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	torn, rest, _ := strings.Cut(string(data), "\n")
+	if torn != `{"traceId":"1` || !json.Valid([]byte(rest)) || !strings.Contains(rest, `"name":"call"`) {
+		t.Errorf("have %q, want the span on a line of its own", data)
+	}
+}
+
 func TestFileSettings(t *testing.T) {
 	c := fileConfig(t)
 	_, closer, err := tracer.Open(t.Context(), c)

@@ -30,6 +30,7 @@ const scopeName = "bookservice/tracer"
 type otlpUploader struct {
 	client   otlptrace.Client
 	resource *resourcepb.Resource
+	timeout  time.Duration // of one request
 }
 
 func openOTLP(ctx context.Context, c Config, o options) (sink, error) {
@@ -44,19 +45,10 @@ func openOTLP(ctx context.Context, c Config, o options) (sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tracer: otlp: %w", err)
 	}
-	u := &otlpUploader{client: client, resource: otlpResource(c)}
+	u := &otlpUploader{client: client, resource: otlpResource(c), timeout: otlpTimeout()}
 	_, variable := otlpVariable("ENDPOINT")
 	return newQueuedSink("otlp", transport{kind: "otlp", shown: withoutPassword(cmp.Or(c.OTLP.endpoint(protocol), variable)),
 		encode: appendScoped, send: u.upload, release: u.stop}, c, o)
-}
-
-// withoutPassword returns an address that may be shown.
-func withoutPassword(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return u.Redacted()
 }
 
 // otlpResource says which service, and which instance of it, the spans are of: our own settings before those that
@@ -107,7 +99,7 @@ func (u *otlpUploader) upload(ctx context.Context, batch delivery.Batch) error {
 		return &delivery.Refusal{Kind: delivery.Malformed, Err: err}
 	}
 	spans.Scope = &commonpb.InstrumentationScope{Name: scopeName}
-	ctx, cancel := context.WithTimeout(ctx, postTimeout)
+	ctx, cancel := context.WithTimeout(ctx, u.timeout)
 	defer cancel()
 	a := &answer{}
 	err := u.client.UploadTraces(context.WithValue(ctx, answerKey{}, a),

@@ -32,14 +32,16 @@ const (
 	attrPeerService = "peer.service"
 	attrPeerAddress = "network.peer.address"
 	attrPeerPort    = "network.peer.port"
+	attrMessage     = "exception.message"
 	eventException  = "exception"
 )
 
 // exceptionAttributes are the names that the fields of a logged error get (OpenTelemetry's compatibility with OpenTracing).
+// Of two that are messages the second keeps its name: those of attributes are unique.
 var exceptionAttributes = map[string]string{
-	fieldObject:  "exception.message",
+	fieldObject:  attrMessage,
 	"error.kind": "exception.type",
-	"message":    "exception.message",
+	"message":    attrMessage,
 	"stack":      "exception.stacktrace",
 }
 
@@ -144,12 +146,13 @@ func appendEvent(b []byte, r record) []byte {
 		name = "log"
 	}
 	b = appendText(appendNanos(b, eventTime, r.at), eventName, name)
+	messaged := false
 	for _, f := range r.fields {
 		if f.key == fieldEvent {
 			continue
 		}
-		if renamed := exceptionAttributes[f.key]; exception && renamed != "" {
-			f.key = renamed
+		if renamed := exceptionAttributes[f.key]; exception && renamed != "" && !(renamed == attrMessage && messaged) {
+			f.key, messaged = renamed, messaged || renamed == attrMessage
 		}
 		b = appendAttribute(b, eventAttributes, f)
 	}

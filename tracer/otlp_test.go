@@ -1,17 +1,8 @@
 package tracer_test
 
 import (
-	"compress/gzip"
-	"context"
 	"encoding/binary"
 	"errors"
-	"io"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,204 +15,13 @@ import (
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"bookservice/tracer"
 )
-
-// A receiver takes OTLP over gRPC and HTTP, as the official protocol defines it.
-type receiver struct {
-	coltracepb.UnimplementedTraceServiceServer
-	grpcURL, httpURL string
-
-	mu       sync.Mutex
-	requests int
-	refuse   func(n int) (*coltracepb.ExportTraceServiceResponse, error) // asked with each request, from 1 on; may be nil
-	headers  []string                                                    // "x-key" of each request
-	spans    []*tracepb.ResourceSpans
-}
-
-func newReceiver(t *testing.T, refuse func(n int) (*coltracepb.ExportTraceServiceResponse, error)) *receiver {
-	t.Helper()
-	r := &receiver{refuse: refuse}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := grpc.NewServer()
-	coltracepb.RegisterTraceServiceServer(srv, r)
-	go func() { _ = srv.Serve(l) }()
-	t.Cleanup(srv.Stop)
-	web := httptest.NewServer(http.HandlerFunc(r.post))
-	t.Cleanup(web.Close)
-	r.grpcURL, r.httpURL = "http://"+l.Addr().String(), web.URL
-	return r
-}
-
-// Export implements the protocol's service.
-func (r *receiver) Export(ctx context.Context, in *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	return r.take(in, strings.Join(md.Get("x-key"), ","))
-}
-
-func (r *receiver) take(in *coltracepb.ExportTraceServiceRequest, header string) (*coltracepb.ExportTraceServiceResponse, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.requests++
-	r.headers = append(r.headers, header)
-	if r.refuse != nil {
-		if response, err := r.refuse(r.requests); response != nil || err != nil {
-			return response, err
-		}
-	}
-	r.spans = append(r.spans, in.GetResourceSpans()...)
-	return &coltracepb.ExportTraceServiceResponse{}, nil
-}
-
-// post answers as OTLP/HTTP does; an error's message is the status line, with "; " before Retry-After's value.
-func (r *receiver) post(w http.ResponseWriter, req *http.Request) {
-	var body io.Reader = req.Body
-	if req.Header.Get("Content-Encoding") == "gzip" {
-		body, _ = gzip.NewReader(req.Body)
-	}
-	raw, err := io.ReadAll(body)
-	in := &coltracepb.ExportTraceServiceRequest{}
-	if err != nil || req.URL.Path != "/v1/traces" || proto.Unmarshal(raw, in) != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	out, err := r.take(in, req.Header.Get("X-Key"))
-	var refusal httpRefusal
-	if errors.As(err, &refusal) {
-		w.Header().Set("Retry-After", refusal.after)
-		w.WriteHeader(refusal.code)
-		return
-	}
-	answer, _ := proto.Marshal(out)
-	w.Header().Set("Content-Type", "application/x-protobuf")
-	_, _ = w.Write(answer)
-}
-
-type httpRefusal struct {
-	code  int
-	after string
-}
-
-func (httpRefusal) Error() string { return "refused" }
-
-// received returns the spans as Zipkin would have them.
-func (r *receiver) received() []model.SpanModel {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var all []model.SpanModel
-	for _, rs := range r.spans {
-		service := attributes(rs.GetResource().GetAttributes())["service.name"]
-		for _, ss := range rs.GetScopeSpans() {
-			for _, s := range ss.GetSpans() {
-				all = append(all, toZipkin(s, service))
-			}
-		}
-	}
-	return all
-}
-
-func attributes(list []*commonpb.KeyValue) map[string]string {
-	all := map[string]string{}
-	for _, a := range list {
-		all[a.GetKey()] = a.GetValue().GetStringValue()
-	}
-	return all
-}
-
-// toZipkin maps a span back (OpenTelemetry's transformation to Zipkin), for the suite.
-func toZipkin(s *tracepb.Span, service string) model.SpanModel {
-	m := model.SpanModel{Name: s.GetName(), Timestamp: time.Unix(0, int64(s.GetStartTimeUnixNano())),
-		Duration: time.Duration(s.GetEndTimeUnixNano() - s.GetStartTimeUnixNano()), LocalEndpoint: &model.Endpoint{ServiceName: service}}
-	m.TraceID = model.TraceID{High: binary.BigEndian.Uint64(s.GetTraceId()), Low: binary.BigEndian.Uint64(s.GetTraceId()[8:])}
-	m.ID = model.ID(binary.BigEndian.Uint64(s.GetSpanId()))
-	if len(s.GetParentSpanId()) > 0 {
-		parent := model.ID(binary.BigEndian.Uint64(s.GetParentSpanId()))
-		m.ParentID = &parent
-	}
-	m.Kind = map[tracepb.Span_SpanKind]model.Kind{tracepb.Span_SPAN_KIND_CLIENT: model.Client, tracepb.Span_SPAN_KIND_SERVER: model.Server,
-		tracepb.Span_SPAN_KIND_PRODUCER: model.Producer, tracepb.Span_SPAN_KIND_CONSUMER: model.Consumer}[s.GetKind()]
-	m.Tags = map[string]string{}
-	var peer model.Endpoint
-	for _, a := range s.GetAttributes() {
-		switch v := a.GetValue(); a.GetKey() {
-		case "peer.service":
-			peer.ServiceName = v.GetStringValue()
-		case "network.peer.address":
-			if ip := net.ParseIP(v.GetStringValue()); ip.To4() != nil {
-				peer.IPv4 = ip
-			} else {
-				peer.IPv6 = ip
-			}
-		case "network.peer.port":
-			peer.Port = uint16(v.GetIntValue())
-		default:
-			m.Tags[a.GetKey()] = v.GetStringValue()
-		}
-	}
-	if !peer.Empty() {
-		m.RemoteEndpoint = &peer
-	}
-	if st := s.GetStatus(); st.GetCode() == tracepb.Status_STATUS_CODE_ERROR {
-		if m.Tags["error"] = st.GetMessage(); st.GetMessage() == "" {
-			m.Tags["error"] = "true"
-		}
-	}
-	for _, e := range s.GetEvents() {
-		m.Annotations = append(m.Annotations, model.Annotation{Timestamp: time.Unix(0, int64(e.GetTimeUnixNano())), Value: eventText(e)})
-	}
-	return m
-}
-
-// eventText writes an event as one annotation.
-func eventText(e *tracepb.Span_Event) string {
-	var fields []string
-	for _, a := range e.GetAttributes() {
-		value := a.GetValue().GetStringValue()
-		switch v := a.GetValue().GetValue().(type) {
-		case *commonpb.AnyValue_IntValue:
-			value = strconv.FormatInt(v.IntValue, 10)
-		case *commonpb.AnyValue_BoolValue:
-			value = strconv.FormatBool(v.BoolValue)
-		}
-		fields = append(fields, a.GetKey()+"="+value)
-	}
-	switch {
-	case len(fields) == 0:
-		return e.GetName()
-	case e.GetName() == "log":
-		return strings.Join(fields, " ")
-	}
-	return "event=" + e.GetName() + " " + strings.Join(fields, " ")
-}
-
-func openOTLP(protocol string) func(*testing.T, func(*tracer.Config)) (opentracing.Tracer, func() []model.SpanModel) {
-	return func(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, func() []model.SpanModel) {
-		r := newReceiver(t, nil)
-		c := config("otlp")
-		c.OTLP.Protocol, c.OTLP.Endpoint = protocol, r.at(protocol)
-		return open(t, c, change, r.received)
-	}
-}
-
-func (r *receiver) at(protocol string) string {
-	if protocol == tracer.OTLPGRPC {
-		return r.grpcURL
-	}
-	return r.httpURL
-}
-
-var protocols = []string{tracer.OTLPGRPC, tracer.OTLPHTTP}
 
 // TestOTLPFieldByField compares what arrives with what should, message by message.
 func TestOTLPFieldByField(t *testing.T) {
@@ -249,7 +49,7 @@ func TestOTLPFieldByField(t *testing.T) {
 			at := start.Add(time.Millisecond)
 			s.FinishWithOptions(opentracing.FinishOptions{FinishTime: start.Add(time.Second), LogRecords: []opentracing.LogRecord{
 				{Timestamp: at, Fields: []log.Field{log.String("event", "retry"), log.Int("try", 2), log.Bool("last", true), log.Float64("wait", 0.5)}},
-				{Timestamp: at, Fields: []log.Field{log.String("event", "error"), log.Error(errors.New("disk on fire")), log.String("stack", "main.go:1")}},
+				{Timestamp: at, Fields: []log.Field{log.String("event", "error"), log.Error(errors.New("disk on fire")), log.String("message", "again"), log.String("stack", "main.go:1")}},
 				{Timestamp: at, Fields: []log.Field{log.String("k", "v")}},
 			}})
 			if err := closer.Close(); err != nil {
@@ -272,7 +72,7 @@ func TestOTLPFieldByField(t *testing.T) {
 					Events: []*tracepb.Span_Event{
 						{TimeUnixNano: nanos + 1e6, Name: "retry", Attributes: []*commonpb.KeyValue{kv("try", 2), kv("last", true), kv("wait", 0.5)}},
 						{TimeUnixNano: nanos + 1e6, Name: "exception", Attributes: []*commonpb.KeyValue{
-							kv("exception.message", "disk on fire"), kv("exception.stacktrace", "main.go:1")}},
+							kv("exception.message", "disk on fire"), kv("message", "again"), kv("exception.stacktrace", "main.go:1")}},
 						{TimeUnixNano: nanos + 1e6, Name: "log", Attributes: []*commonpb.KeyValue{kv("k", "v")}},
 					},
 				}},
@@ -358,7 +158,8 @@ func TestOTLPFaults(t *testing.T) {
 			r := newReceiver(t, test.refuse)
 			c := config("otlp")
 			c.OTLP.Protocol, c.OTLP.Endpoint = test.protocol, r.at(test.protocol)
-			tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
+			var m tracer.Metrics
+			tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet), tracer.WithMetrics(&m))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -370,14 +171,11 @@ func TestOTLPFaults(t *testing.T) {
 			if n, spans := r.count(), len(r.received()); n != test.requests || spans != test.spans {
 				t.Errorf("have %d requests and %d spans, want %d and %d", n, spans, test.requests, test.spans)
 			}
+			if s := m.Stats().Sinks["otlp"]; s.Sent != uint64(test.spans) || s.Dropped != uint64(1-test.spans) {
+				t.Errorf("have %+v, want %d sent and the rest dropped", s, test.spans)
+			}
 		})
 	}
-}
-
-func (r *receiver) count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.requests
 }
 
 // TestOTLPHonoursOpenTelemetrysVariables sets nothing of ours.
@@ -397,8 +195,8 @@ func TestOTLPHonoursOpenTelemetrysVariables(t *testing.T) {
 			if err := closer.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if len(r.received()) != 1 || r.headers[0] != "abc" {
-				t.Errorf("have %d spans with header %q", len(r.received()), r.headers)
+			if len(r.received()) != 1 || r.headers[0] != "abc" || r.zipped != 1 {
+				t.Errorf("have %d spans with header %q, %d requests zipped", len(r.received()), r.headers, r.zipped)
 			}
 		})
 	}
@@ -411,6 +209,7 @@ func TestOTLPSettings(t *testing.T) {
 	}{
 		{`tracer: otlp-protocol "udp": must be grpc or http/protobuf`, func(c *tracer.Config) { c.OTLP.Protocol = "udp" }},
 		{`tracer: otlp-endpoint "here:4317": must be like http://127.0.0.1:4317`, func(c *tracer.Config) { c.OTLP.Endpoint = "here:4317" }},
+		{`tracer: otlp-endpoint "http://u:xxxxx@h:4317": must have no user: credentials are headers here`, func(c *tracer.Config) { c.OTLP.Endpoint = "http://u:s3cret@h:4317" }},
 		{`tracer: otlp-headers: pair 2: must be key=value with a percent-encoded value`, func(c *tracer.Config) { c.OTLP.Headers = "a=b,secret" }},
 		{`tracer: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL "udp": must be grpc or http/protobuf`, func(*tracer.Config) { t.Setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "udp") }},
 	} {
@@ -419,5 +218,33 @@ func TestOTLPSettings(t *testing.T) {
 		if err := c.Validate(); err == nil || err.Error() != test.want {
 			t.Errorf("have %v, want %s", err, test.want)
 		}
+	}
+}
+
+// TestOTLPTimeout has a collector that takes the first request and never answers it.
+func TestOTLPTimeout(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "50")
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			released := make(chan struct{})
+			r := newReceiver(t, nil)
+			r.hang = released
+			t.Cleanup(func() { close(released) }) // before the servers are stopped
+			c := config("otlp")
+			c.OTLP.Protocol, c.OTLP.Endpoint = protocol, r.at(protocol)
+			tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr.StartSpan("call").Finish()
+			start := time.Now()
+			eventually(t, "it is sent again", func() bool { return len(r.received()) == 1 })
+			if took := time.Since(start); took > 9*time.Second {
+				t.Errorf("sent again after %v, as without the variable", took)
+			}
+			if err := closer.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,11 +15,8 @@ import (
 const postTimeout = 10 * time.Second
 
 func checkZipkin(c Config) error {
-	u, err := url.Parse(c.Zipkin.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("zipkin-url %q: must be like http://127.0.0.1:9411/api/v2/spans", c.Zipkin.URL)
-	}
-	return nil
+	_, err := webURL("zipkin-url", c.Zipkin.URL, "http://127.0.0.1:9411/api/v2/spans")
+	return err
 }
 
 func openZipkin(_ context.Context, c Config, o options) (sink, error) {

@@ -109,7 +109,8 @@ func TestZipkinReceivesWhatMemoryKeeps(t *testing.T) {
 		}
 		want = append(want, &s)
 	}
-	if diff := cmp.Diff(want, to.spans, cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(0)); diff != "" {
+	if diff := cmp.Diff(want, to.spans, cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(0),
+		cmpopts.SortSlices(func(a, b *model.SpanModel) bool { return a.ID < b.ID })); diff != "" {
 		t.Errorf("-want +have\n%.2000s", diff)
 	}
 }

@@ -32,6 +32,7 @@ type Queue struct {
 	bytes    int     // of all batches in memory
 	stats    Stats
 	spooling bool // what comes goes to disk
+	moving   bool // batches are between memory and disk
 	written  int  // how often something has gone to disk
 	closing  bool
 	stopped  bool

@@ -58,7 +58,7 @@ func (q *Queue) takeFromMemory(written int) (j *job, ok, ended bool) {
 	if q.written != written {
 		return nil, false, false
 	}
-	if q.closing {
+	if q.closing && !q.moving {
 		return nil, false, true
 	}
 	q.ready.Wait()
@@ -345,17 +345,26 @@ func (q *Queue) spoolMemory() {
 	}
 	q.seal()
 	batches := q.sealed
-	q.sealed = nil
+	q.sealed, q.moving = nil, true
 	q.mu.Unlock()
+	rest, err := q.write(batches)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.moving = false
+	if err != nil {
+		q.sealed = append(rest, q.sealed...)
+		q.warn("spool not writable, spans stay in memory", "err", err)
+	}
+	q.ready.Broadcast()
+}
+
+// write writes the batches to disk, and returns those that could not be.
+func (q *Queue) write(batches []Batch) ([]Batch, error) {
 	for i, b := range batches {
 		if err := q.spool.append(b, q.toDisk); err != nil {
-			q.mu.Lock()
-			q.sealed = append(batches[i:], q.sealed...)
-			q.warn("spool not writable, spans stay in memory", "err", err)
-			q.ready.Signal()
-			q.mu.Unlock()
-			return
+			return batches[i:], err
 		}
 		q.spool.sealIfOver(q.cfg.BatchBytes)
 	}
+	return nil, nil
 }

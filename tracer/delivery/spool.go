@@ -73,12 +73,13 @@ func (s *spool) scan(log *slog.Logger) (records int, err error) {
 		s.next = number + 1
 		f := &spoolFile{path: filepath.Join(s.dir, entry.Name())}
 		batch, err := f.read(log)
+		if err == nil && batch.Len() == 0 {
+			err = os.Remove(f.path)
+		}
 		switch {
 		case err != nil:
-			log.Warn("spool file not readable", "file", f.path, "err", err)
-		case batch.Len() == 0:
-			err = os.Remove(f.path)
-		default:
+			log.Warn("spool file not usable", "file", f.path, "err", err)
+		case batch.Len() > 0:
 			f.records = batch.Len()
 			s.size.Add(f.size)
 			s.sealed = append(s.sealed, f)
