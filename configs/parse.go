@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/peterbourgon/ff/v3"
-	"github.com/peterbourgon/ff/v3/ffyaml"
 )
 
 // ErrDone says that the command was asked for something that has been printed, and has nothing else to do: its help,
@@ -31,7 +30,7 @@ func parse(fs *flag.FlagSet, args []string, stdout io.Writer, validate func() er
 	err := ff.Parse(fs, args,
 		ff.WithEnvVarPrefix(strings.ToUpper(fs.Name())),
 		ff.WithConfigFileFlag("config"),
-		ff.WithConfigFileParser(ffyaml.Parser))
+		ff.WithConfigFileParser(file(fs)))
 	undo()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -39,6 +38,8 @@ func parse(fs *flag.FlagSet, args []string, stdout io.Writer, validate func() er
 		fmt.Fprintf(stdout, "Usage of %s:\n", fs.Name())
 		fs.PrintDefaults()
 		return ErrDone
+	case err != nil && strings.Contains(err.Error(), "not defined: -"): // package flag has no type for it
+		return fmt.Errorf("%w (-h lists all)", err)
 	case err != nil:
 		return oneLine(err)
 	case fs.NArg() > 0:

@@ -23,7 +23,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run returns 1 when a call failed, and 2 when it could not start as asked.
+// run returns 0 when a signal stopped it, 1 when a call failed, and 2 when it could not start as asked.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseClient(args, stdout)
 	if errors.Is(err, configs.ErrDone) {
@@ -36,7 +36,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	fmt.Fprintln(stderr, "bookclient:", err)
-	if errors.As(err, new(bookclient.Failure)) {
+	switch {
+	case ctx.Err() != nil:
+		return 0
+	case errors.As(err, new(bookclient.Failure)):
 		return 1
 	}
 	return 2

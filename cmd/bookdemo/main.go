@@ -37,6 +37,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err := demo(ctx, cfg, stdout, logging.New(stderr, slog.LevelWarn)); err != nil {
 		fmt.Fprintln(stderr, "bookdemo:", err)
+		if ctx.Err() != nil {
+			return 0 // a signal stopped it
+		}
 		return 1
 	}
 	return 0

@@ -36,6 +36,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bookserver:", err)
+		if ctx.Err() != nil {
+			return 0 // a signal stopped the start
+		}
 		return 2
 	}
 	err = s.Wait(ctx)

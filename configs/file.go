@@ -1,0 +1,30 @@
+package configs
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"github.com/peterbourgon/ff/v3"
+	"github.com/peterbourgon/ff/v3/ffyaml"
+)
+
+// file reads YAML whose keys are the flags of fs. Its errors name the file.
+func file(fs *flag.FlagSet) ff.ConfigFileParser {
+	return func(r io.Reader, set func(name, value string) error) error {
+		err := ffyaml.Parser(r, func(key, value string) error {
+			if fs.Lookup(key) == nil {
+				return fmt.Errorf("unknown key %q (-h lists all)", key)
+			}
+			return set(key, value)
+		})
+		if parse, ok := errors.AsType[ffyaml.ParseError](err); ok {
+			err = parse.Inner // without its prefix: ours says more
+		}
+		if err != nil {
+			return fmt.Errorf("config %s: %w", fs.Lookup("config").Value, err)
+		}
+		return nil
+	}
+}
