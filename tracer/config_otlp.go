@@ -59,10 +59,16 @@ func checkOTLP(c Config) error {
 // webURL parses the http or https URL of a setting. The error shows it without its password.
 func webURL(setting, value, example string) (*url.URL, error) {
 	u, err := url.Parse(value)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") || !validPort(u.Port()) {
 		return nil, fmt.Errorf("%s %q: must be like %s", setting, withoutPassword(value), example)
 	}
 	return u, nil
+}
+
+// validPort reports whether a URL's port, which may be left out, can be connected to.
+func validPort(port string) bool {
+	n, err := strconv.Atoi(port)
+	return port == "" || err == nil && 1 <= n && n <= 65535
 }
 
 // withoutPassword returns an address that may be shown, whatever it looks like.

@@ -122,12 +122,15 @@ func (z *Zipkin) Dependencies(t testing.TB, atLeast int) []Link {
 	return links
 }
 
-// Received returns how many spans the server has been sent over HTTP, by its own count.
-func (z *Zipkin) Received(t testing.TB) int {
+// Received returns how many spans the server has been sent over HTTP, by its own count, once there are so many of them.
+func (z *Zipkin) Received(t testing.TB, atLeast int) int {
 	t.Helper()
 	var metrics map[string]float64
-	z.poll(t, "/metrics", 30*time.Second, func(body []byte) bool { return json.Unmarshal(body, &metrics) == nil })
-	return int(metrics["counter.zipkin_collector.spans.http"])
+	received := func() int { return int(metrics["counter.zipkin_collector.spans.http"]) }
+	z.poll(t, "/metrics", 30*time.Second, func(body []byte) bool {
+		return json.Unmarshal(body, &metrics) == nil && received() >= atLeast
+	})
+	return received()
 }
 
 func (z *Zipkin) poll(t testing.TB, path string, limit time.Duration, done func(body []byte) bool) {

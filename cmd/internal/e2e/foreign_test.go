@@ -35,6 +35,11 @@ func TestAForeignClient(t *testing.T) {
 			info.GetBookId() != 2 || info.GetBookName() != "21天精通java" {
 			t.Errorf("%s: have %v, %v", service, &info, err)
 		}
+		var list book.BookList
+		if err := conn.Invoke(t.Context(), service+"GetBookList", &book.BookListParams{Page: 2, Limit: 1}, &list); err != nil ||
+			len(list.GetBookList()) != 1 || list.GetBookList()[0].GetBookName() != "21天精通java" {
+			t.Errorf("%s: have %v, %v, want the second book", service, &list, err)
+		}
 		for name, test := range map[string]struct {
 			method  string
 			params  any

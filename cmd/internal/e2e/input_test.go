@@ -37,14 +37,14 @@ func TestBadInput(t *testing.T) {
 		env      string
 		want     []string // that the line has
 	}{
-		"flag":               {both, []string{"-nope"}, "", []string{"-nope"}},
+		"flag":               {both, []string{"-nope"}, "", []string{"-nope", "-h lists all"}},
 		"demo's flag":        {[]string{"bookdemo"}, []string{"-nope"}, "", []string{"bookdemo", "-nope"}},
 		"argument":           {both, []string{"extra"}, "", []string{`"extra"`, "flags"}},
 		"value":              {both, []string{"-ttl", "soon"}, "", []string{"ttl", `"soon"`, "a duration like"}},
-		"key":                {both, []string{"-config", file("key.yaml", "zipkin-urll: x\n")}, "", []string{"zipkin-urll"}},
-		"not YAML":           {both, []string{"-config", file("not.yaml", "a: [\n")}, "", []string{"config"}},
+		"key":                {both, []string{"-config", file("key.yaml", "zipkin-urll: x\n")}, "", []string{"key.yaml", `"zipkin-urll"`, "-h lists all"}},
+		"not YAML":           {both, []string{"-config", file("not.yaml", "a: [\n")}, "", []string{"not.yaml", "line 1"}},
 		"number":             {both, []string{"-sample", "half"}, "", []string{"sample", `"half"`, "a number"}},
-		"value in a file":    {both, []string{"-config", file("value.yaml", "ttl: soon\n")}, "", []string{"ttl", "soon"}},
+		"value in a file":    {both, []string{"-config", file("value.yaml", "ttl: soon\n")}, "", []string{"value.yaml", `"ttl"`, `"soon"`, "a duration like"}},
 		"no such file":       {both, []string{"-config", filepath.Join(folder, "none.yaml")}, "", []string{"none.yaml", "no such file"}},
 		"backend":            {both, []string{"-tracer", "zipkn"}, "", []string{`"zipkn"`, "file, log, memory, noop, otlp, zipkin"}},
 		"discovery":          {both, []string{"-discovery", "etdc"}, "", []string{`"etdc"`, "etcd, static"}},
@@ -52,7 +52,7 @@ func TestBadInput(t *testing.T) {
 		"share":              {both, []string{"-tracer", "zipkin", "-sample", "2"}, "", []string{"sample 2", "0 to 1"}},
 		"etcd's address":     {both, []string{"-etcd", "nowhere"}, "", []string{"etcd", `"nowhere"`, "host:port"}},
 		"static, no list":    {both, []string{"-discovery", "static", "-instances", "x"}, "", []string{"instances", `"x"`}},
-		"address in use":     {server, []string{"-grpc-addr", busy.Addr().String()}, "", []string{busy.Addr().String(), "in use"}},
+		"address in use":     {server, nil, "", []string{busy.Addr().String(), "in use"}},
 		"no host":            {server, []string{"-grpc-addr", ":50051"}, "", []string{`":50051"`, "-advertise host:port"}},
 		"advertise":          {server, []string{"-grpc-addr", ":0", "-advertise", "x"}, "", []string{"advertise", `"x"`, "host:port"}},
 		"rate mode":          {server, []string{"-rate-mode", "maybe"}, "", []string{`"maybe"`, "delay, reject or off"}},
@@ -66,17 +66,23 @@ func TestBadInput(t *testing.T) {
 		"runs":               {client, []string{"-n", "0"}, "", []string{"n 0", "1 or more"}},
 		"language":           {client, []string{"-lang", "fr"}, "", []string{`"fr"`, "zh, en"}},
 		"attempts":           {client, []string{"-retry-attempts", "0"}, "", []string{"retry-attempts 0", "1 or more"}},
-		"server environment": {server, nil, "BOOKSERVER_TTL=soon", []string{"ttl", "soon"}},
-		"client environment": {client, nil, "BOOKCLIENT_WAIT=soon", []string{"wait", "soon"}},
+		"server environment": {server, nil, "BOOKSERVER_TTL=soon", []string{"BOOKSERVER_TTL", `"soon"`, "a duration like"}},
+		"client environment": {client, nil, "BOOKCLIENT_WAIT=soon", []string{"BOOKCLIENT_WAIT", `"soon"`, "a duration like"}},
+		"demo's environment": {[]string{"bookdemo"}, nil, "BOOKDEMO_EXIT=perhaps", []string{"BOOKDEMO_EXIT", `"perhaps"`, "true or false"}},
+		"demo's language":    {[]string{"bookdemo"}, []string{"-lang", "fr"}, "", []string{`"fr"`, "zh, en"}},
+		"file by variable":   {server, nil, "BOOKSERVER_CONFIG=" + filepath.Join(folder, "none.yaml"), []string{"none.yaml", "no such file"}},
+		"URL's port":         {both, []string{"-tracer", "zipkin", "-zipkin-url", "http://127.0.0.1:99999/"}, "", []string{"zipkin-url", ":99999/", "like http://"}},
+		"port":               {server, []string{"-grpc-addr", "127.0.0.1:99999"}, "", []string{"grpc-addr", ":99999", "0 to 65535"}},
+		"etcd is not there":  {server, []string{"-grpc-addr", "127.0.0.1:0", "-etcd", closed(t), "-etcd-timeout", "1s"}, "", []string{"etcd", "did not answer"}},
 	} {
 		for _, command := range test.commands {
 			t.Run(name+"/"+command, func(t *testing.T) {
 				var args []string
 				if command != "bookdemo" {
-					args = []string{"-zipkin-url", sink.URL + "/api/v2/spans", "-etcd", e.Endpoints()[0]}
+					args = []string{"-tracer", "zipkin", "-zipkin-url", sink.URL + "/api/v2/spans", "-etcd", e.Endpoints()[0]}
 				}
 				if command == "bookserver" {
-					args = append(args, "-grpc-addr", "127.0.0.1:0")
+					args = append(args, "-grpc-addr", busy.Addr().String()) // who listens first says that instead
 				}
 				code, out, errs := do(t, command, append(args, test.args...), test.env)
 				if code != 2 || out != "" || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, command+": ") {

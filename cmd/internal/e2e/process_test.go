@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +26,9 @@ import (
 // limit is how long anything may take for which no time is promised.
 const limit = 30 * time.Second
 
+// ttl is that of the servers' registrations, the shortest there is.
+const ttl = 2 * time.Second
+
 // prefix is where the commands register.
 const prefix = "/services/book/"
 
@@ -38,13 +43,25 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(bin)
-	build := exec.Command("go", "build", "-o", bin, "bookservice/cmd/bookserver", "bookservice/cmd/bookclient", "bookservice/cmd/bookdemo")
+	build := exec.Command("go", "build", "-race="+raced(), "-o", bin,
+		"bookservice/cmd/bookserver", "bookservice/cmd/bookclient", "bookservice/cmd/bookdemo")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
+}
+
+// raced says whether these tests were built with the race detector: the commands then are, too.
+func raced() string {
+	info, _ := debug.ReadBuildInfo()
+	for _, s := range info.Settings {
+		if s.Key == "-race" {
+			return s.Value
+		}
+	}
+	return "false"
 }
 
 // A process is a command that runs.
@@ -77,7 +94,8 @@ func (o *output) String() string {
 func start(t testing.TB, name string, args []string, env ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(filepath.Join(bin, name), args...), done: make(chan struct{})}
-	p.cmd.Env = append(append(os.Environ(), "LANG=C"), env...)
+	// A raced process would sleep for a second before it exits.
+	p.cmd.Env = append(append(os.Environ(), "LANG=C", "GORACE=atexit_sleep_ms=0"), env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.errs
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -86,6 +104,9 @@ func start(t testing.TB, name string, args []string, env ...string) *process {
 	t.Cleanup(func() {
 		p.signal(t, syscall.SIGKILL)
 		<-p.done
+		if strings.Contains(p.errs.String(), "DATA RACE") {
+			t.Errorf("%s has a data race", name)
+		}
 		if t.Failed() {
 			t.Logf("%s %s:\n%s%s", name, strings.Join(args, " "), p.out.String(), p.errs.String())
 		}
@@ -125,7 +146,7 @@ var serving = regexp.MustCompile(`msg=serving grpc=(\S+) registered=(\S+)`)
 // serve starts a bookserver on a free port and returns it and its address once it is registered.
 func serve(t testing.TB, args ...string) (*process, string) {
 	t.Helper()
-	p := start(t, "bookserver", append([]string{"-grpc-addr", "127.0.0.1:0", "-ttl", "2s"}, args...))
+	p := start(t, "bookserver", append([]string{"-grpc-addr", "127.0.0.1:0", "-ttl", ttl.String()}, args...))
 	var found []string
 	eventually(t, "bookserver serves", func() bool {
 		select {
@@ -137,6 +158,17 @@ func serve(t testing.TB, args ...string) (*process, string) {
 		return found != nil
 	})
 	return p, found[2]
+}
+
+// closed returns an address that nobody listens on.
+func closed(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // eventually polls until ok.
@@ -156,6 +188,18 @@ func within(t testing.TB, d time.Duration, what string, ok func() bool) time.Dur
 		}
 		if time.Since(start) > d {
 			t.Fatalf("not within %v: %s", d, what)
+		}
+	}
+}
+
+// stays polls for d that it is ok all the time.
+func stays(t testing.TB, d time.Duration, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for start := time.Now(); time.Since(start) < d; <-tick.C {
+		if !ok() {
+			t.Fatalf("after %v no longer: %s", time.Since(start), what)
 		}
 	}
 }

@@ -27,15 +27,19 @@ type caller struct {
 	calls  atomic.Int64
 	mu     sync.Mutex
 	asked  map[string]int // attempts by instance
-	failed []error
+	missed map[string]int // those of them that failed
+	failed []error        // calls
 }
+
+// pace is the least time from one call of a goroutine to the next.
+const pace = 2 * time.Millisecond
 
 // call starts four goroutines that call one after the other until the test ends, a minute at most.
 func call(t *testing.T, e *etcd) *caller {
 	t.Helper()
 	dc := discovery.DefaultConfig()
 	dc.Etcd = e.Endpoints()
-	dc.TTL = 2 * time.Second
+	dc.TTL = ttl
 	registry, err := discovery.Open(t.Context(), dc)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +48,7 @@ func call(t *testing.T, e *etcd) *caller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &caller{asked: map[string]int{}}
+	c := &caller{asked: map[string]int{}, missed: map[string]int{}}
 	if c.client, err = client.New(instancer, opentracing.NoopTracer{}, client.DefaultConfig(), client.WithLogger(slog.New(slog.DiscardHandler))); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +59,9 @@ func call(t *testing.T, e *etcd) *caller {
 	}
 	for range 4 {
 		c.idle.Go(func() {
-			for ctx.Err() == nil {
+			tick := time.NewTicker(pace)
+			defer tick.Stop()
+			for ; ctx.Err() == nil; <-tick.C {
 				c.once(ctx)
 			}
 		})
@@ -73,6 +79,9 @@ func (c *caller) once(ctx context.Context) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.asked[a.Instance]++
+		if a.Err != nil {
+			c.missed[a.Instance]++
+		}
 	})
 	_, err := c.client.BookList(observed, 1, 10)
 	c.calls.Add(1)
@@ -100,6 +109,19 @@ func (c *caller) attempts(instance string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.asked[instance]
+}
+
+// misses returns how often that was in vain.
+func (c *caller) misses(instance string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.missed[instance]
+}
+
+func (c *caller) unharmed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.failed) == 0
 }
 
 func (c *caller) check(t *testing.T) {
@@ -146,7 +168,7 @@ func TestKilledServer(t *testing.T) {
 	c.more(t, 200)
 	killed.signal(t, syscall.SIGKILL)
 	<-killed.done
-	c.more(t, 200) // the key is still there, or was a moment ago
+	eventually(t, "attempts fail, as the key is still there", func() bool { return c.misses(a) > 0 })
 	// The lease is looked at by etcd every half second or so, on a busy machine less often.
 	took := within(t, limit, "the key is gone", func() bool { return slices.Equal(e.registered(t), []string{b}) })
 	t.Logf("the key was gone %v after the kill", took)
@@ -191,23 +213,35 @@ func TestStoppedServer(t *testing.T) {
 	c.check(t)
 }
 
-// After a restart of etcd the registration is back within two TTLs, and a client that was there all along sees it.
+// After a restart of etcd the registration is back within two TTLs and stays, and a client that was there all along sees it.
 func TestEtcdRestart(t *testing.T) {
-	for name, keep := range map[string]bool{"with its data": true, "without its data": false} {
+	for name, test := range map[string]struct {
+		keep bool
+		down time.Duration
+	}{
+		"with its data":                 {true, 0},
+		"with its data, after a TTL":    {true, ttl + ttl/2},
+		"without its data":              {false, 0},
+		"without its data, after a TTL": {false, ttl + ttl/2},
+	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			e := startEtcd(t)
 			_, a := serve(t, e.at()...)
 			c := call(t, e)
 			c.more(t, 50)
 			e.Stop()
 			c.more(t, 50) // the last good list stays in use
+			stays(t, test.down, "no call fails", c.unharmed)
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
-			if err := e.Restart(ctx, keep); err != nil {
+			if err := e.Restart(ctx, test.keep); err != nil {
 				t.Fatal(err)
 			}
-			took := within(t, 4*time.Second, "the registration is back", func() bool { return slices.Equal(e.registered(t), []string{a}) })
+			registered := func() bool { return slices.Equal(e.registered(t), []string{a}) }
+			took := within(t, 2*ttl, "the registration is back", registered)
 			t.Logf("back after %v", took)
+			stays(t, 2*ttl, "it is registered", registered)
 			_, b := serve(t, e.at()...)
 			eventually(t, "the client sees a new server", func() bool { return c.attempts(b) > 0 })
 			before := c.attempts(a)

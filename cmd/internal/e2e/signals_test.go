@@ -1,0 +1,232 @@
+package e2e_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/openzipkin/zipkin-go/model"
+	"github.com/openzipkin/zipkin-go/proto/zipkin_proto3"
+	"google.golang.org/grpc"
+
+	"bookservice/api/book"
+)
+
+// A collector takes spans as a Zipkin does.
+type collector struct {
+	*httptest.Server
+	mu    sync.Mutex
+	spans []*model.SpanModel
+}
+
+func collect(t *testing.T) *collector {
+	t.Helper()
+	c := &collector{}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		spans, parseErr := zipkin_proto3.ParseSpans(body, false)
+		if err != nil || parseErr != nil {
+			http.Error(w, "no spans", http.StatusBadRequest)
+			return
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.spans = append(c.spans, spans...)
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+// at are the arguments that name the collector.
+func (c *collector) at() []string {
+	return []string{"-tracer", "zipkin", "-zipkin-url", c.URL + "/api/v2/spans"}
+}
+
+// names returns the sorted kinds and names of the spans.
+func (c *collector) names() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []string
+	for _, s := range c.spans {
+		all = append(all, string(s.Kind)+" "+s.Name)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// nobody returns an address that accepts connections and then says nothing. Each is told to the channel.
+func nobody(t *testing.T) (addr string, met <-chan struct{}) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	connections := make(chan struct{}, 100)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { conn.Close() })
+			connections <- struct{}{}
+		}
+	}()
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String(), connections
+}
+
+// arrives waits for what the channel tells.
+func arrives(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(limit):
+		t.Fatalf("not within %v: %s", limit, what)
+	}
+}
+
+// A first signal ends bookserver in order: the call in flight gets its answer, and all spans are sent before it exits.
+func TestFirstSignalEndsTheServerInOrder(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
+			c := collect(t)
+			// The eleventh call has to wait, on the server.
+			p, conn := alone(t, append(c.at(), "-drain-delay", "0s", "-rate-mode", "delay", "-rate-burst", "10", "-rate-every", "2s")...)
+			want := []string{"SERVER book.BookService/GetBookList"}
+			for range 10 {
+				if _, err := book.NewBookServiceClient(conn).GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
+					t.Fatal(err)
+				}
+				want = append(want, "SERVER book.BookService/GetBookInfo")
+			}
+			call, err := conn.NewStream(t.Context(), &grpc.StreamDesc{}, "/book.BookService/GetBookList")
+			if err == nil {
+				err = call.SendMsg(&book.BookListParams{})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.signal(t, s)
+			var list book.BookList
+			if err := call.RecvMsg(&list); err != nil || len(list.GetBookList()) != 2 {
+				t.Errorf("have %v, %v for the call in flight, want its answer", &list, err)
+			}
+			if code := p.wait(t); code != 0 {
+				t.Errorf("have status %d, want 0", code)
+			}
+			slices.Sort(want)
+			if have := c.names(); !slices.Equal(have, want) {
+				t.Errorf("have spans %q, want %q", have, want)
+			}
+		})
+	}
+}
+
+// stuck is a book service that does not answer.
+type stuck struct {
+	book.UnimplementedBookServiceServer
+	called, left chan struct{}
+}
+
+func (s stuck) GetBookInfo(ctx context.Context, _ *book.BookInfoParams) (*book.BookInfo, error) {
+	close(s.called)
+	<-ctx.Done()
+	close(s.left)
+	return nil, ctx.Err()
+}
+
+// A first signal ends bookclient's call, on the server too, and its spans are sent.
+func TestFirstSignalEndsTheClientInOrder(t *testing.T) {
+	c := collect(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, s := grpc.NewServer(), stuck{called: make(chan struct{}), left: make(chan struct{})}
+	book.RegisterBookServiceServer(server, s)
+	go func() { _ = server.Serve(l) }()
+	defer server.Stop()
+	p := start(t, "bookclient", append(c.at(), "-discovery", "static", "-instances", l.Addr().String()))
+	arrives(t, "the call", s.called)
+	p.signal(t, syscall.SIGINT)
+	arrives(t, "the end of the call", s.left)
+	if code := p.wait(t); code != 0 || strings.Count(p.errs.String(), "\n") != 1 || !strings.Contains(p.errs.String(), "Canceled: ") {
+		t.Errorf("have status %d and %q, want 0 and a line that says so", code, p.errs.String())
+	}
+	if have, want := c.names(), []string{"CLIENT book.BookService/GetBookInfo", "SPAN_KIND_UNSPECIFIED bookCaller"}; !slices.Equal(have, want) {
+		t.Errorf("have spans %q, want %q", have, want)
+	}
+}
+
+// A signal while a command waits for etcd ends it, in order.
+func TestSignalDuringStart(t *testing.T) {
+	for command, args := range map[string][]string{
+		"bookserver": {"-grpc-addr", "127.0.0.1:0", "-etcd-timeout", "1h", "-etcd-dial-timeout", "1h"},
+		"bookclient": {"-wait", "1h", "-etcd-timeout", "1h", "-etcd-dial-timeout", "1h"},
+	} {
+		t.Run(command, func(t *testing.T) {
+			silent, met := nobody(t)
+			p := start(t, command, append(args, "-etcd", silent))
+			arrives(t, "a connection to etcd", met)
+			p.signal(t, syscall.SIGTERM)
+			if code := p.wait(t); code != 0 || strings.Count(p.errs.String(), "\n") != 1 || p.out.String() != "" {
+				t.Errorf("have status %d, %q and %q, want 0 and one line", code, p.out.String(), p.errs.String())
+			}
+		})
+	}
+	t.Run("bookdemo", func(t *testing.T) {
+		p := start(t, "bookdemo", nil)
+		eventually(t, "the demo has begun", func() bool { return p.out.String() != "" })
+		p.signal(t, syscall.SIGINT)
+		if code := p.wait(t); code != 0 {
+			t.Errorf("have status %d and %q, want 0", code, p.errs.String())
+		}
+	})
+}
+
+// A second signal ends a command at once, whatever it waits for.
+func TestSecondSignal(t *testing.T) {
+	ended := func(p *process) bool {
+		select {
+		case <-p.done:
+			return true
+		default:
+			return false
+		}
+	}
+	again := func(t *testing.T, p *process) {
+		t.Helper()
+		stays(t, 200*time.Millisecond, "it waits", func() bool { return !ended(p) })
+		p.signal(t, syscall.SIGTERM)
+		if code := p.wait(t); code != -1 {
+			t.Errorf("have status %d, want death by the second signal", code)
+		}
+	}
+	t.Run("bookserver", func(t *testing.T) {
+		e := startEtcd(t)
+		p, _ := serve(t, append(e.at(), "-drain-delay", "1h")...)
+		p.signal(t, syscall.SIGINT)
+		eventually(t, "it leaves etcd", func() bool { return len(e.registered(t)) == 0 })
+		again(t, p)
+	})
+	t.Run("bookclient", func(t *testing.T) {
+		_, addr := serve(t, "-discovery", "static", "-instances", "127.0.0.1:1")
+		silent, met := nobody(t)
+		p := start(t, "bookclient", []string{"-discovery", "static", "-instances", addr,
+			"-tracer", "zipkin", "-zipkin-url", "http://" + silent, "-flush-timeout", "1h"})
+		arrives(t, "the spans", met)
+		p.signal(t, syscall.SIGINT)
+		again(t, p)
+	})
+}
