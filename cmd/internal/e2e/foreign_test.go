@@ -15,16 +15,22 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// alone serves without an etcd and returns a connection as anybody makes one.
-func alone(t *testing.T, args ...string) (*process, *grpc.ClientConn) {
+// dial returns a connection as anybody makes one.
+func dial(t *testing.T, addr string) *grpc.ClientConn {
 	t.Helper()
-	p, addr := serve(t, append([]string{"-discovery", "static", "-instances", "127.0.0.1:1"}, args...)...)
 	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return p, conn
+	return conn
+}
+
+// alone serves without an etcd and returns a connection.
+func alone(t *testing.T, args ...string) (*process, *grpc.ClientConn) {
+	t.Helper()
+	p, addr := serve(t, append([]string{"-discovery", "static", "-instances", "127.0.0.1:1"}, args...)...)
+	return p, dial(t, addr)
 }
 
 func TestAForeignClient(t *testing.T) {
@@ -91,11 +97,7 @@ func TestRateLimitAsAForeignClientSeesIt(t *testing.T) {
 func TestHealth(t *testing.T) {
 	e := startEtcd(t)
 	p, addr := serve(t, append(e.at(), "-drain-delay", "1h")...)
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := dial(t, addr)
 	watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{})
 	if err != nil {
 		t.Fatal(err)

@@ -26,8 +26,8 @@ import (
 // limit is how long anything may take for which no time is promised.
 const limit = 30 * time.Second
 
-// ttl is that of the servers' registrations, the shortest there is.
-const ttl = 2 * time.Second
+// ttl is that of the servers' registrations: short, and longer than a busy machine keeps a process waiting.
+const ttl = 4 * time.Second
 
 // prefix is where the commands register.
 const prefix = "/services/book/"
