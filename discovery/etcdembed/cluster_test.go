@@ -53,7 +53,7 @@ func put(t *testing.T, c *clientv3.Client, key string) {
 	t.Helper()
 	ctx := within(t, 20*time.Second)
 	_, err := c.Put(ctx, key, "v")
-	for errors.Is(err, rpctypes.ErrTimeoutDueToLeaderFail) && ctx.Err() == nil {
+	for (errors.Is(err, rpctypes.ErrTimeoutDueToLeaderFail) || errors.Is(err, rpctypes.ErrTimeout)) && ctx.Err() == nil {
 		_, err = c.Put(ctx, key, "v") // the member that was stopped led, and this call with it: etcd does not try again
 	}
 	if err != nil {
