@@ -11,6 +11,7 @@ import (
 
 // The output is the issue's, to the letter but for address, time and ids.
 func TestOutput(t *testing.T) {
+	t.Parallel()
 	e := startEtcd(t)
 	_, addr := serve(t, e.at()...)
 	zh := regexp.MustCompile(`^请求服务: ` + addr + ` 当前时间: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d\d
@@ -75,6 +76,7 @@ $`)
 
 // What fails is one line on stderr, with the code and the trace's id where there was a call, and status 1.
 func TestClientFailures(t *testing.T) {
+	t.Parallel()
 	e := startEtcd(t)
 	silent, _ := nobody(t)
 	refusing := closed(t)
@@ -131,6 +133,7 @@ bookCaller bookclient \S+
 $`)
 
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	code, out, errs := do(t, "bookdemo", []string{"-exit"})
 	if code != 0 || errs != "" || !demoOutput.MatchString(out) {
 		t.Errorf("have status %d, %q and\n%s\nwant\n%s", code, errs, out, demoOutput)

@@ -13,6 +13,7 @@ import (
 
 // Bad input is one line on stderr that says what, where and what is allowed, and status 2; nothing was started.
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	e := startEtcd(t)
 	var posts atomic.Int64
 	sink := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { posts.Add(1) }))

@@ -135,6 +135,7 @@ func (c *caller) check(t *testing.T) {
 }
 
 func TestCallsAlternate(t *testing.T) {
+	t.Parallel()
 	e := startEtcd(t)
 	_, a := serve(t, e.at()...)
 	_, b := serve(t, e.at()...)
@@ -162,6 +163,7 @@ func TestCallsAlternate(t *testing.T) {
 
 // A server that is killed cannot say goodbye: its key stays for its TTL, and retries hide that it is gone.
 func TestKilledServer(t *testing.T) {
+	t.Parallel()
 	e := startEtcd(t)
 	killed, a := serve(t, e.at()...)
 	_, b := serve(t, e.at()...)
@@ -189,6 +191,7 @@ func TestKilledServer(t *testing.T) {
 
 // A server that is asked to stop leaves etcd first, and no call notices.
 func TestStoppedServer(t *testing.T) {
+	t.Parallel()
 	e := startEtcd(t)
 	stopped, a := serve(t, append(e.at(), "-drain-delay", "2s")...)
 	_, b := serve(t, e.at()...)
@@ -215,6 +218,7 @@ func TestStoppedServer(t *testing.T) {
 
 // After a restart of etcd the registration is back within two TTLs and stays, and a client that was there all along sees it.
 func TestEtcdRestart(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		keep bool
 		down time.Duration

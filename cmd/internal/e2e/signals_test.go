@@ -97,6 +97,7 @@ func arrives(t *testing.T, what string, c <-chan struct{}) {
 
 // A first signal ends bookserver in order: the call in flight gets its answer, and all spans are sent before it exits.
 func TestFirstSignalEndsTheServerInOrder(t *testing.T) {
+	t.Parallel()
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
@@ -148,6 +149,7 @@ func (s stuck) GetBookInfo(ctx context.Context, _ *book.BookInfoParams) (*book.B
 
 // A first signal ends bookclient's call, on the server too, and its spans are sent.
 func TestFirstSignalEndsTheClientInOrder(t *testing.T) {
+	t.Parallel()
 	c := collect(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -171,6 +173,7 @@ func TestFirstSignalEndsTheClientInOrder(t *testing.T) {
 
 // A signal while a command waits for etcd ends it, in order.
 func TestSignalDuringStart(t *testing.T) {
+	t.Parallel()
 	for command, args := range map[string][]string{
 		"bookserver": {"-grpc-addr", "127.0.0.1:0", "-etcd-timeout", "1h", "-etcd-dial-timeout", "1h"},
 		"bookclient": {"-wait", "1h", "-etcd-timeout", "1h", "-etcd-dial-timeout", "1h"},
@@ -197,6 +200,7 @@ func TestSignalDuringStart(t *testing.T) {
 
 // A second signal ends a command at once, whatever it waits for.
 func TestSecondSignal(t *testing.T) {
+	t.Parallel()
 	ended := func(p *process) bool {
 		select {
 		case <-p.done:

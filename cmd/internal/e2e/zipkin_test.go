@@ -28,6 +28,7 @@ func oneRun(t *testing.T, e *etcd, z *tracertest.Zipkin, serverTracer, clientTra
 }
 
 func TestTheWholeLineInARealZipkin(t *testing.T) {
+	t.Parallel()
 	z, e := tracertest.StartZipkin(t), startEtcd(t)
 
 	oneRun(t, e, z, "noop", "noop")
