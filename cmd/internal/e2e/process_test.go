@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -37,7 +38,12 @@ var bin string // the folder of the commands
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	var err error
+	// These tests wait more than they work: a few at once, however small the machine.
+	err := flag.Set("test.parallel", "4")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if bin, err = os.MkdirTemp("", "bookservice-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
