@@ -74,7 +74,10 @@ func validPort(port string) bool {
 // withoutPassword returns an address that may be shown, whatever it looks like.
 func withoutPassword(address string) string {
 	at := strings.LastIndexByte(address, '@')
-	if u, err := url.Parse(address); err == nil && (u.User != nil || at < 0) {
+	if at < 0 {
+		return address
+	}
+	if u, err := url.Parse(address); err == nil && u.User != nil {
 		return u.Redacted()
 	}
 	return "…" + address[at+1:]
