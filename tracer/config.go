@@ -33,14 +33,11 @@ type Config struct {
 	FlushTimeout time.Duration
 	Delivery     DeliveryConfig
 	Zipkin       ZipkinConfig
+	Kafka        KafkaConfig
+	RabbitMQ     RabbitMQConfig
 	OTLP         OTLPConfig
 	File         FileConfig
 	Propagation  PropagationConfig
-}
-
-// ZipkinConfig is what only the zipkin backend needs.
-type ZipkinConfig struct {
-	URL string // of the collector's POST endpoint, http or https
 }
 
 // DefaultConfig records nothing: it has the noop backend, and the defaults of everything else.
@@ -53,8 +50,11 @@ func DefaultConfig() Config {
 		FlushTimeout: 5 * time.Second,
 		Delivery:     defaultDelivery(),
 		File:         FileConfig{MaxBytes: 100 << 20, Keep: 3},
-		Zipkin:       ZipkinConfig{URL: "http://127.0.0.1:9411/api/v2/spans"},
-		Propagation:  defaultPropagation(),
+		Zipkin: ZipkinConfig{Transport: ZipkinHTTP, Format: ZipkinProto, Gzip: true,
+			URL: "http://127.0.0.1:9411/api/v2/spans"},
+		Kafka:       KafkaConfig{Brokers: "127.0.0.1:9092", Topic: "zipkin"},
+		RabbitMQ:    RabbitMQConfig{URL: "amqp://guest:guest@127.0.0.1:5672/", Queue: "zipkin"},
+		Propagation: defaultPropagation(),
 	}
 }
 
@@ -68,7 +68,9 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	fs.IntVar(&c.TraceIDBits, "trace-id-bits", c.TraceIDBits, "length of new traces' ids: 128, or 64 for old peers")
 	fs.DurationVar(&c.FlushTimeout, "flush-timeout", c.FlushTimeout, "how long sending the last spans may take at the end")
 	c.Delivery.registerFlags(fs)
-	fs.StringVar(&c.Zipkin.URL, "zipkin-url", c.Zipkin.URL, "where Zipkin takes spans")
+	c.Zipkin.registerFlags(fs)
+	c.Kafka.registerFlags(fs)
+	c.RabbitMQ.registerFlags(fs)
 	c.OTLP.registerFlags(fs)
 	c.File.registerFlags(fs)
 	c.Propagation.registerFlags(fs)

@@ -138,15 +138,17 @@ func (o OTLPConfig) endpoint(protocol string) string {
 
 // headers returns the headers, none to leave them to OpenTelemetry's variables.
 func (o OTLPConfig) headers() (map[string]string, error) {
+	return parseHeaders("otlp-headers", o.Headers)
+}
+
+// parseHeaders reads key=value pairs. The error does not show them: they often are secret.
+func parseHeaders(setting, list string) (map[string]string, error) {
 	headers := map[string]string{}
-	for pair := range strings.SplitSeq(o.Headers, ",") {
-		if pair = strings.TrimSpace(pair); pair == "" {
-			continue
-		}
+	for i, pair := range splitList(list) {
 		key, value, found := strings.Cut(pair, "=")
 		decoded, err := url.PathUnescape(strings.TrimSpace(value))
 		if key = strings.TrimSpace(key); !found || key == "" || err != nil {
-			return nil, fmt.Errorf("otlp-headers: pair %d: must be key=value with a percent-encoded value", len(headers)+1)
+			return nil, fmt.Errorf("%s: pair %d: must be key=value with a percent-encoded value", setting, i+1)
 		}
 		headers[key] = decoded
 	}

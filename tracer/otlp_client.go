@@ -3,12 +3,9 @@ package tracer
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
@@ -62,26 +59,16 @@ func newOTLPClient(protocol string, c OTLPConfig) (otlptrace.Client, error) {
 
 // otlpTransport reads OpenTelemetry's variables for certificates, which its client leaves to a transport that it is given.
 func otlpTransport() (http.RoundTripper, error) {
+	var f tlsFiles
+	f.caSetting, f.ca = otlpVariable("CERTIFICATE")
+	f.certSetting, f.cert = otlpVariable("CLIENT_CERTIFICATE")
+	f.keySetting, f.key = otlpVariable("CLIENT_KEY")
+	c, err := f.config()
+	if err != nil {
+		return nil, err
+	}
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	if variable, file := otlpVariable("CERTIFICATE"); file != "" {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", variable, err)
-		}
-		t.TLSClientConfig.RootCAs = x509.NewCertPool()
-		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: no certificate in %s", variable, file)
-		}
-	}
-	variable, certificate := otlpVariable("CLIENT_CERTIFICATE")
-	if _, key := otlpVariable("CLIENT_KEY"); certificate != "" && key != "" {
-		pair, err := tls.LoadX509KeyPair(certificate, key)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", variable, err)
-		}
-		t.TLSClientConfig.Certificates = []tls.Certificate{pair}
-	}
+	t.TLSClientConfig = c
 	return t, nil
 }
 

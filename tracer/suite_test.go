@@ -20,13 +20,22 @@ import (
 // TestEveryBackend runs the one suite on each backend, through what its destination received.
 func TestEveryBackend(t *testing.T) {
 	for name, open := range map[string]tracertest.Open{
-		"memory":     openMemory,
-		"log":        openLog,
-		"zipkin":     openZipkin,
-		"memory,log": openMemory2,
-		"file":       openFile,
-		"otlp grpc":  openOTLP(tracer.OTLPGRPC),
-		"otlp http":  openOTLP(tracer.OTLPHTTP),
+		"memory": openMemory,
+		"log":    openLog,
+		"zipkin": openZipkin,
+		"zipkin json": func(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, func() []model.SpanModel) {
+			return openZipkin(t, func(c *tracer.Config) {
+				c.Zipkin.Format, c.Zipkin.Gzip = tracer.ZipkinJSON, false
+				if change != nil {
+					change(c)
+				}
+			})
+		},
+		"zipkin kafka": openKafka,
+		"memory,log":   openMemory2,
+		"file":         openFile,
+		"otlp grpc":    openOTLP(tracer.OTLPGRPC),
+		"otlp http":    openOTLP(tracer.OTLPHTTP),
 	} {
 		t.Run(name, func(t *testing.T) { tracertest.Run(t, open) })
 	}

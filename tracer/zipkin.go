@@ -3,10 +3,8 @@ package tracer
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io"
+	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"bookservice/tracer/delivery"
@@ -14,45 +12,87 @@ import (
 
 const postTimeout = 10 * time.Second
 
-func checkZipkin(c Config) error {
-	_, err := webURL("zipkin-url", c.Zipkin.URL, "http://127.0.0.1:9411/api/v2/spans")
-	return err
-}
-
-func openZipkin(_ context.Context, c Config, o options) (sink, error) {
-	u, err := url.Parse(c.Zipkin.URL)
+func openZipkin(ctx context.Context, c Config, o options) (sink, error) {
+	open := map[string]func(Config) (transport, error){
+		ZipkinHTTP: openZipkinHTTP, ZipkinKafka: openKafka, ZipkinRabbitMQ: openRabbitMQ,
+	}[c.Zipkin.Transport]
+	t, err := open(c)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("tracer: %w", err)
 	}
-	p := &poster{url: c.Zipkin.URL, client: &http.Client{
-		Transport: http.DefaultTransport.(*http.Transport).Clone(), Timeout: postTimeout}}
-	return newQueuedSink("zipkin", transport{
-		kind: "zipkin-proto", shown: u.Redacted(), encode: appendListed, send: p.post, release: p.client.CloseIdleConnections,
-	}, c, o)
+	t.kind, t.encode = "zipkin-"+c.Zipkin.Format, appendListed
+	if c.Zipkin.Format == ZipkinJSON {
+		t.encode = appendJSON
+	}
+	return newQueuedSink("zipkin", t, c, o)
 }
 
-// A poster posts spans to Zipkin's v2 API, as lists of spans in protobuf.
+// message returns a batch as Zipkin's collectors take it, on whatever way: a list of spans.
+func (z ZipkinConfig) message(b delivery.Batch) []byte {
+	if z.Format == ZipkinProto {
+		return b.Bytes() // lists joined end to end are a list
+	}
+	list := append(make([]byte, 0, len(b.Bytes())+b.Len()+1), '[')
+	for record := range b.All() {
+		list = append(append(list, record...), ',')
+	}
+	list[len(list)-1] = ']'
+	return list
+}
+
+func (z ZipkinConfig) contentType() string {
+	if z.Format == ZipkinJSON {
+		return "application/json"
+	}
+	return "application/x-protobuf"
+}
+
+func openZipkinHTTP(c Config) (transport, error) {
+	tlsConfig, err := c.Zipkin.tls()
+	if err != nil {
+		return transport{}, err
+	}
+	header, err := c.Zipkin.header()
+	if err != nil {
+		return transport{}, err
+	}
+	header.Set("Content-Type", c.Zipkin.contentType())
+	if c.Zipkin.Gzip {
+		header.Set("Content-Encoding", "gzip")
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig, t.MaxIdleConnsPerHost = tlsConfig, c.Delivery.Senders
+	p := &poster{cfg: c.Zipkin, header: header, client: &http.Client{Transport: t, Timeout: postTimeout}}
+	return transport{shown: withoutPassword(c.Zipkin.URL), send: p.post, release: t.CloseIdleConnections}, nil
+}
+
+// A poster posts spans to Zipkin's v2 API (openzipkin/zipkin-api).
 type poster struct {
-	url    string
+	cfg    ZipkinConfig
+	header http.Header
 	client *http.Client
 }
 
 func (p *poster) post(ctx context.Context, batch delivery.Batch) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(batch.Bytes()))
-	if err != nil {
-		return &delivery.Refusal{Kind: delivery.Never, Err: err}
+	body := p.cfg.message(batch)
+	if p.cfg.Gzip {
+		z := zippers.Get().(*zipper)
+		defer zippers.Put(z)
+		body = z.zip(body)
 	}
-	req.Header.Set("Content-Type", "application/x-protobuf")
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.cfg.URL, bytes.NewReader(body))
+	if err != nil {
+		return &delivery.Refusal{Kind: delivery.Never, Err: withoutURL(err)}
+	}
+	req.Header = p.header.Clone()
+	if p.cfg.User != "" {
+		req.SetBasicAuth(p.cfg.User, p.cfg.Password)
+	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		var inner *url.Error
-		if errors.As(err, &inner) {
-			err = inner.Err // the url is in the log line already, and there without its password
-		}
-		return err
+		return withoutURL(err)
 	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer)); err != nil {
+	if err := drain(resp.Body); err != nil {
 		return err // the connection broke within the answer: it may not have been meant
 	}
 	return delivery.HTTPError(resp.StatusCode, resp.Header)

@@ -1,7 +1,9 @@
 package tracer_test
 
 import (
+	"compress/gzip"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -36,7 +38,11 @@ func newCollector(t *testing.T, refuse int) *collector {
 }
 
 func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+	var from io.Reader = r.Body
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		from, _ = gzip.NewReader(r.Body)
+	}
+	body, err := io.ReadAll(from)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refuse > 0 {
@@ -44,7 +50,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	spans, parseErr := zipkin_proto3.ParseSpans(body, false)
+	spans, parseErr := parseSpans(r.Header.Get("Content-Type"), body)
 	if err == nil {
 		err = parseErr
 	}
@@ -55,6 +61,15 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
+// parseSpans reads a list of spans with zipkin-go's own decoders.
+func parseSpans(contentType string, body []byte) (spans []*model.SpanModel, err error) {
+	if contentType == "application/json" {
+		err = json.Unmarshal(body, &spans)
+		return spans, err
+	}
+	return zipkin_proto3.ParseSpans(body, false)
+}
+
 // received returns the spans so far.
 func (c *collector) received(t *testing.T) []model.SpanModel {
 	t.Helper()
@@ -63,8 +78,12 @@ func (c *collector) received(t *testing.T) []model.SpanModel {
 	if c.problem != nil {
 		t.Error(c.problem)
 	}
-	all := make([]model.SpanModel, len(c.spans))
-	for i, s := range c.spans {
+	return values(c.spans)
+}
+
+func values(spans []*model.SpanModel) []model.SpanModel {
+	all := make([]model.SpanModel, len(spans))
+	for i, s := range spans {
 		all[i] = *s
 		if s.Kind == "SPAN_KIND_UNSPECIFIED" {
 			all[i].Kind = model.Undetermined // the decoder's name for none

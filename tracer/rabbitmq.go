@@ -1,0 +1,136 @@
+package tracer
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"bookservice/tracer/delivery"
+)
+
+// RabbitMQConfig is for the zipkin backend by way of RabbitMQ, from which Zipkin's collectors read. Spans count as sent
+// when the broker has confirmed them.
+type RabbitMQConfig struct {
+	URL   string // amqp:// or amqps://, with user, password and virtual host
+	Queue string // is made, durable, if it is not there
+}
+
+func (r *RabbitMQConfig) registerFlags(fs *flag.FlagSet) {
+	fs.StringVar(&r.URL, "rabbitmq-url", r.URL, "broker for -zipkin-transport rabbitmq: amqp://user:password@host:port/vhost, or amqps://")
+	fs.StringVar(&r.Queue, "rabbitmq-queue", r.Queue, "queue that Zipkin's collectors read")
+}
+
+func (r RabbitMQConfig) check() error {
+	if _, err := amqp.ParseURI(r.URL); err != nil {
+		return fmt.Errorf("rabbitmq-url %q: must be like amqp://user:password@127.0.0.1:5672/", withoutPassword(r.URL))
+	}
+	if r.Queue == "" {
+		return errors.New("rabbitmq-queue is empty")
+	}
+	return nil
+}
+
+func openRabbitMQ(c Config) (transport, error) {
+	tlsConfig, err := c.Zipkin.tls()
+	if err != nil {
+		return transport{}, err
+	}
+	p := &publisher{cfg: c.Zipkin, broker: c.RabbitMQ, dial: amqp.Config{
+		Dial: amqp.DefaultDial(postTimeout / 2), Heartbeat: 10 * time.Second, TLSClientConfig: tlsConfig, Locale: "en_US",
+		Properties: amqp.Table{"connection_name": c.ServiceName},
+	}}
+	return transport{shown: withoutPassword(c.RabbitMQ.URL) + " " + c.RabbitMQ.Queue, send: p.send, release: p.close}, nil
+}
+
+// A publisher publishes each batch as one message, over a connection that it makes again whenever it is lost.
+type publisher struct {
+	cfg    ZipkinConfig
+	broker RabbitMQConfig
+	dial   amqp.Config
+
+	mu      sync.Mutex
+	conn    *amqp.Connection
+	channel *amqp.Channel
+}
+
+func (p *publisher) send(ctx context.Context, batch delivery.Batch) error {
+	ctx, cancel := context.WithTimeout(ctx, postTimeout)
+	defer cancel()
+	confirmation, err := p.publish(ctx, batch)
+	if err != nil {
+		return &delivery.Refusal{Kind: rabbitKind(err), Err: err}
+	}
+	taken, err := confirmation.WaitContext(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !taken:
+		return errors.New("the broker did not confirm")
+	}
+	return nil
+}
+
+func (p *publisher) publish(ctx context.Context, batch delivery.Batch) (*amqp.DeferredConfirmation, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.channel == nil || p.channel.IsClosed() {
+		if err := p.connect(); err != nil {
+			return nil, err
+		}
+	}
+	return p.channel.PublishWithDeferredConfirmWithContext(ctx, "", p.broker.Queue, false, false, amqp.Publishing{
+		ContentType: p.cfg.contentType(), DeliveryMode: amqp.Persistent, Body: p.cfg.message(batch)})
+}
+
+// connect replaces the connection. The queue is declared as Zipkin's collector does.
+func (p *publisher) connect() (err error) {
+	p.disconnect()
+	if p.conn, err = amqp.DialConfig(p.broker.URL, p.dial); err != nil {
+		return err
+	}
+	channel, err := p.conn.Channel()
+	if err == nil {
+		err = channel.Confirm(false)
+	}
+	if err == nil {
+		_, err = channel.QueueDeclare(p.broker.Queue, true, false, false, false, nil)
+	}
+	if err != nil {
+		p.disconnect()
+		return err
+	}
+	p.channel = channel
+	return nil
+}
+
+func (p *publisher) disconnect() {
+	if p.conn != nil {
+		_ = p.conn.Close() // with its channel
+	}
+	p.conn, p.channel = nil, nil
+}
+
+func (p *publisher) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.disconnect()
+}
+
+func rabbitKind(err error) delivery.Kind {
+	var answer *amqp.Error
+	if !errors.As(err, &answer) {
+		return delivery.Later
+	}
+	switch answer.Code {
+	case amqp.AccessRefused, amqp.NotFound, amqp.NotAllowed, amqp.PreconditionFailed, amqp.InvalidPath:
+		return delivery.Misconfigured
+	case amqp.ContentTooLarge:
+		return delivery.TooLarge
+	}
+	return delivery.Later
+}
