@@ -26,38 +26,54 @@ type Zipkin struct {
 	URL string
 	// Addr is the same as host:port.
 	Addr string
+
+	env  []string
+	java *exec.Cmd
+	done chan struct{}
+	log  bytes.Buffer
 }
 
 // StartZipkin starts the server of the jar that ZIPKIN_JAR names, on a free port of 127.0.0.1 and with its spans in
-// memory, and stops it at the end of the test. Without a jar the test is skipped.
-func StartZipkin(t testing.TB) *Zipkin {
+// memory, and stops it at the end of the test. Further environment, NAME=value, is for a jar that reads from brokers.
+// Without a jar the test is skipped.
+func StartZipkin(t testing.TB, env ...string) *Zipkin {
 	t.Helper()
-	jar := os.Getenv(ZipkinJar)
-	if jar == "" {
+	if os.Getenv(ZipkinJar) == "" {
 		t.Skipf("%s names no Zipkin jar", ZipkinJar)
 	}
 	addr := freeAddr(t)
-	host, port, _ := net.SplitHostPort(addr)
-	var log bytes.Buffer
-	java := exec.Command("java", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", jar,
-		"--armeria.ports[0].ip="+host, "--armeria.ports[0].port="+port, "--armeria.ports[0].protocols[0]=http")
-	java.Env = append(os.Environ(), "STORAGE_TYPE=mem", "MEM_MAX_SPANS=100000")
-	java.Stdout, java.Stderr = &log, &log
-	if err := java.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() { _ = java.Wait(); close(exited) }()
+	z := &Zipkin{URL: "http://" + addr, Addr: addr, env: append([]string{"STORAGE_TYPE=mem", "MEM_MAX_SPANS=100000"}, env...)}
+	z.Start(t)
 	t.Cleanup(func() {
-		_ = java.Process.Kill()
-		<-exited
+		z.Kill()
 		if t.Failed() {
-			t.Logf("zipkin said:\n%s", log.String())
+			t.Logf("zipkin said:\n%.20000s", z.log.String())
 		}
 	})
-	z := &Zipkin{URL: "http://" + addr, Addr: addr}
-	z.poll(t, "/health", 90*time.Second, func([]byte) bool { return true })
 	return z
+}
+
+// Start starts the server again, at the same address and with nothing in memory, and returns when it answers.
+func (z *Zipkin) Start(t testing.TB) {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(z.Addr)
+	z.java = exec.Command("java", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", os.Getenv(ZipkinJar),
+		"--armeria.ports[0].ip="+host, "--armeria.ports[0].port="+port, "--armeria.ports[0].protocols[0]=http")
+	z.java.Env = append(os.Environ(), z.env...)
+	z.java.Stdout, z.java.Stderr = &z.log, &z.log
+	if err := z.java.Start(); err != nil {
+		t.Fatal(err)
+	}
+	java, done := z.java, make(chan struct{})
+	go func() { _ = java.Wait(); close(done) }()
+	z.done = done
+	z.poll(t, "/health", 90*time.Second, func([]byte) bool { return true })
+}
+
+// Kill ends the server with SIGKILL.
+func (z *Zipkin) Kill() {
+	_ = z.java.Process.Kill()
+	<-z.done
 }
 
 func freeAddr(t testing.TB) string {
@@ -123,11 +139,14 @@ func (z *Zipkin) Dependencies(t testing.TB, atLeast int) []Link {
 }
 
 // Received returns how many spans the server has been sent over HTTP, by its own count, once there are so many of them.
-func (z *Zipkin) Received(t testing.TB, atLeast int) int {
+func (z *Zipkin) Received(t testing.TB, atLeast int) int { return z.ReceivedBy(t, "http", atLeast) }
+
+// ReceivedBy is Received for one of the server's collectors: http, kafka or rabbitmq.
+func (z *Zipkin) ReceivedBy(t testing.TB, collector string, atLeast int) int {
 	t.Helper()
 	var metrics map[string]float64
-	received := func() int { return int(metrics["counter.zipkin_collector.spans.http"]) }
-	z.poll(t, "/metrics", 30*time.Second, func(body []byte) bool {
+	received := func() int { return int(metrics["counter.zipkin_collector.spans."+collector]) }
+	z.poll(t, "/metrics", 2*time.Minute, func(body []byte) bool {
 		return json.Unmarshal(body, &metrics) == nil && received() >= atLeast
 	})
 	return received()
