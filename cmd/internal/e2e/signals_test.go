@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"compress/gzip"
 	"context"
 	"io"
 	"net"
@@ -31,9 +32,8 @@ func collect(t *testing.T) *collector {
 	t.Helper()
 	c := &collector{}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		spans, parseErr := zipkin_proto3.ParseSpans(body, false)
-		if err != nil || parseErr != nil {
+		spans, err := posted(r)
+		if err != nil {
 			http.Error(w, "no spans", http.StatusBadRequest)
 			return
 		}
@@ -44,6 +44,19 @@ func collect(t *testing.T) *collector {
 	}))
 	t.Cleanup(c.Close)
 	return c
+}
+
+// posted reads the spans of a request.
+func posted(r *http.Request) ([]*model.SpanModel, error) {
+	unzipped, err := gzip.NewReader(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(unzipped)
+	if err != nil {
+		return nil, err
+	}
+	return zipkin_proto3.ParseSpans(body, false)
 }
 
 // at are the arguments that name the collector.
