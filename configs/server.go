@@ -18,6 +18,7 @@ import (
 type Server struct {
 	GRPCAddr  string // listened on; port 0 takes a free one
 	Advertise string // registered instead of the bound address
+	AdminAddr string // loopback address for /metrics; empty for none
 	Books     string // a JSON file; empty for the built-in catalogue
 
 	LatencyList, LatencyInfo time.Duration // simulated delays, uniform from 0
@@ -52,6 +53,7 @@ func ParseServer(args []string, stdout io.Writer) (Server, error) {
 	fs := flag.NewFlagSet("bookserver", flag.ContinueOnError)
 	fs.StringVar(&c.GRPCAddr, "grpc-addr", c.GRPCAddr, "host:port to serve gRPC on; port 0 takes a free one")
 	fs.StringVar(&c.Advertise, "advertise", c.Advertise, "host:port to register, needed when -grpc-addr names no host")
+	fs.StringVar(&c.AdminAddr, "admin-addr", c.AdminAddr, "loopback host:port to serve /metrics on; empty for none")
 	fs.StringVar(&c.Books, "books", c.Books, `JSON file with the catalogue, [{"id":1,"name":"…"}]`)
 	fs.DurationVar(&c.LatencyList, "latency-list", c.LatencyList, "simulated delay of the list, uniform from 0")
 	fs.DurationVar(&c.LatencyInfo, "latency-info", c.LatencyInfo, "simulated delay of one book, uniform from 0")
@@ -79,6 +81,9 @@ func (c *Server) Validate() error {
 	} else if unspecified(host) {
 		return fmt.Errorf("grpc-addr %q: names no host: -advertise host:port must say what to register", c.GRPCAddr)
 	}
+	if err := checkAdminAddr(c.AdminAddr); err != nil {
+		return err
+	}
 	for name, d := range map[string]time.Duration{
 		"latency-list": c.LatencyList, "latency-info": c.LatencyInfo, "drain-delay": c.DrainDelay,
 	} {
@@ -93,6 +98,21 @@ func (c *Server) Validate() error {
 		if err := validate(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkAdminAddr keeps what operators see from everybody else.
+func checkAdminAddr(addr string) error {
+	if addr == "" {
+		return nil
+	}
+	host, err := checkAddr("admin-addr", addr, 0)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("admin-addr %q: must be a loopback address, like 127.0.0.1:9090", addr)
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ func TestBadInput(t *testing.T) {
 		"address in use":     {server, nil, "", []string{busy.Addr().String(), "in use"}},
 		"no host":            {server, []string{"-grpc-addr", ":50051"}, "", []string{`":50051"`, "-advertise host:port"}},
 		"advertise":          {server, []string{"-grpc-addr", ":0", "-advertise", "x"}, "", []string{"advertise", `"x"`, "host:port"}},
+		"admin for all":      {server, []string{"-admin-addr", "0.0.0.0:9090"}, "", []string{`admin-addr "0.0.0.0:9090"`, "loopback"}},
 		"rate mode":          {server, []string{"-rate-mode", "maybe"}, "", []string{`"maybe"`, "delay, reject or off"}},
 		"books: no file":     {server, []string{"-books", filepath.Join(folder, "none.json")}, "", []string{"none.json", "no such file"}},
 		"books: not JSON":    {server, []string{"-books", file("not.json", "[{")}, "", []string{"not.json"}},

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	"bookservice/cmd/internal/admin"
 	"bookservice/configs"
 	"bookservice/discovery"
 	"bookservice/service"
@@ -30,6 +31,8 @@ type Server struct {
 	log       *slog.Logger
 	listener  net.Listener
 	closer    io.Closer // flushes the tracer
+	metrics   *tracer.Metrics
+	admin     *admin.Server // nil for none
 	registry  discovery.Registry
 	registrar discovery.Registrar
 	health    *health.Server
@@ -40,7 +43,7 @@ type Server struct {
 // Start listens, serves and registers, in this order. When it returns an error nothing is left running. Further
 // options are for the tracer.
 func Start(ctx context.Context, cfg configs.Server, log *slog.Logger, opts ...tracer.Option) (_ *Server, err error) {
-	s := &Server{cfg: cfg, log: log, health: health.NewServer(), served: make(chan error, 1)}
+	s := &Server{cfg: cfg, log: log, metrics: &tracer.Metrics{}, health: health.NewServer(), served: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			s.Stop()
@@ -54,13 +57,19 @@ func Start(ctx context.Context, cfg configs.Server, log *slog.Logger, opts ...tr
 		return s, fmt.Errorf("grpc-addr %s: %w", cfg.GRPCAddr, err)
 	}
 	cfg.Tracer.Address = s.Addr()
-	tr, closer, err := tracer.Open(ctx, cfg.Tracer, append([]tracer.Option{tracer.WithLogger(log)}, opts...)...)
+	tr, closer, err := tracer.Open(ctx, cfg.Tracer, append([]tracer.Option{tracer.WithLogger(log), tracer.WithMetrics(s.metrics)}, opts...)...)
 	if err != nil {
 		return s, err
 	}
 	s.closer = closer
 	if s.registry, err = discovery.Open(ctx, cfg.Discovery, discovery.WithLogger(log)); err != nil {
 		return s, err
+	}
+	if cfg.AdminAddr != "" {
+		if s.admin, err = admin.Start(cfg.AdminAddr, s.metrics); err != nil {
+			return s, err
+		}
+		log.Info("admin", "addr", s.admin.Addr())
 	}
 	s.serve(books, tr)
 	s.registrar = s.registry.Registrar("", s.Addr())
@@ -133,6 +142,9 @@ func (s *Server) Stop() {
 	}
 	if s.closer != nil {
 		s.report("tracer", s.closer.Close())
+	}
+	if s.admin != nil { // last, so that the flush can be watched
+		s.report("admin", s.admin.Close())
 	}
 }
 
