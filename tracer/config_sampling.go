@@ -21,15 +21,17 @@ const (
 type SamplerConfig struct {
 	// Kind is one of the samplers above.
 	Kind string
-	// Rate is how many new traces a second the sampler "ratelimited" accepts, above 0. As many may come at once, one at
-	// the least.
+	// Rate is how many new traces a second the sampler "ratelimited" accepts, above 0, in each process for itself. As many
+	// as one second has (rounded up) may come at once, after a second without any.
 	Rate float64
 	// Operations gives operations a sampler of their own: name=sampler pairs separated by commas, where a name that ends
 	// in * stands for all that begin so, and a sampler is always, never, a share like 0.1 or a rate like 10/s. An exact
-	// name goes first, then the longest beginning. It counts where a decision is made: for the first span of a trace.
+	// name goes first, then the longest beginning. It counts where a decision is made: for the first span of a trace, or,
+	// with IgnoreParent, of the trace's part in this process.
 	Operations string
 	// IgnoreParent decides anew for traces that come in from other processes, as if they began here. A trace that
-	// somebody wants debugged (B3's debug flag) is recorded all the same.
+	// somebody wants debugged (B3's debug flag) is recorded all the same, and the sampler "parent" has nothing but the
+	// parent to go by.
 	IgnoreParent bool
 }
 
@@ -50,9 +52,6 @@ func (s SamplerConfig) validate() error {
 	if !(s.Rate > 0) || math.IsInf(s.Rate, 0) {
 		return fmt.Errorf("sample-rate %v: must be more than 0", s.Rate)
 	}
-	if s.Kind == SamplerParent && s.IgnoreParent {
-		return fmt.Errorf("sampler %q: contradicts sample-ignore-parent", s.Kind)
-	}
 	_, err := parseOverrides(s.Operations)
 	return err
 }
@@ -69,3 +68,6 @@ func (s SamplerConfig) fallback(share float64) sampler {
 	}
 	return constant(deny)
 }
+
+// ignoresParent is false for the sampler "parent": OTEL_TRACES_SAMPLER may have set IgnoreParent, and a flag the sampler.
+func (s SamplerConfig) ignoresParent() bool { return s.IgnoreParent && s.Kind != SamplerParent }

@@ -18,14 +18,14 @@ func config(backend string) tracer.Config {
 }
 
 // memory opens a tracer that keeps its spans.
-func memory(t testing.TB, change func(*tracer.Config)) (opentracing.Tracer, *tracer.Memory) {
+func memory(t testing.TB, change func(*tracer.Config), opts ...tracer.Option) (opentracing.Tracer, *tracer.Memory) {
 	t.Helper()
 	c := config("memory")
 	if change != nil {
 		change(&c)
 	}
 	m := &tracer.Memory{}
-	tr, closer, err := tracer.Open(context.Background(), c, tracer.WithMemory(m))
+	tr, closer, err := tracer.Open(context.Background(), c, append(opts, tracer.WithMemory(m))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 // Stats counts what a tracer has done since it was opened.
 type Stats struct {
 	Finished       uint64 // recorded spans that have ended and were handed to the sinks
-	SampledOut     uint64 // spans that were not recorded, counted at their start
+	SampledOut     uint64 // spans that were not recorded, counted at their start, or where sampling.priority said so later at their end
 	Clamped        uint64 // finished spans that ended before they began, and were given a duration of 1 µs
 	Malformed      uint64 // headers that could not be read; the X-B3 headers of a call are one
 	BaggageDropped uint64 // baggage items that the limits or the list of allowed keys have refused

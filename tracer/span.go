@@ -172,6 +172,8 @@ func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
 	}
 	if s.priority != deny {
 		s.tracer.replay(s, end.Sub(s.start))
+	} else {
+		s.tracer.unsampled.Add(1)
 	}
 	s.finishBelow()
 }
