@@ -32,7 +32,7 @@
 //
 // It is no log of a library because none keeps the promise above. tidwall/wal 1.2.1 does not open a log whose last entry is
 // cut short, returns an entry with a flipped bit as if it were whole, cannot read what is behind a damaged length in the
-// same segment, and lets two processes write at once; bbolt 1.5.0 maps its file, and a process that reads a page which is
-// not there any more dies. What is left to do around either is all of this package's reading and writing: frames with a
-// checksum, a search for the next whole one, files that are given up one by one. The lock alone is a library's, gofrs/flock.
+// same segment, and lets two processes write at once; bbolt 1.5.0 panics at a file that is cut short or has a damaged page,
+// and returns flipped bits too. What there is to do around either is all that this package does alone: frames with a
+// checksum, a search for the next whole one, files that are given up one by one. The lock is a library's, gofrs/flock.
 package delivery

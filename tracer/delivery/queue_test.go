@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -50,6 +51,49 @@ func TestNeverInTheWay(t *testing.T) {
 	}
 }
 
+// slowLog is a log that takes nothing before it is released.
+type slowLog struct {
+	slog.Handler
+	release chan struct{}
+}
+
+func (l slowLog) Handle(context.Context, slog.Record) error {
+	<-l.release
+	return nil
+}
+
+// A log that blocks holds up neither Add nor the senders, and Close only for a second.
+func TestNeverInTheWayOfASlowLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := slowLog{slog.NewTextHandler(io.Discard, nil), make(chan struct{})}
+		to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
+			if attempt < 5 {
+				return errDown
+			}
+			return nil
+		}}
+		q, err := delivery.New(delivery.Config{QueueBytes: 1000}, to.send, slog.New(log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		addAll(q, names(1000))
+		if took := time.Since(start); took != 0 {
+			t.Errorf("took %v, want nobody to wait", took)
+		}
+		<-time.After(time.Minute)
+		if s := balanced(t, q); s.Sent != 45 || s.Dropped != 955 {
+			t.Errorf("have %+v, want 45 sent, for which there was room", s)
+		}
+		start = time.Now()
+		flush(t, q)
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("Close took %v, want the second that a log is given", took)
+		}
+		close(log.release)
+	})
+}
+
 // What is held in memory stays below the bound, what is being sent included; beyond it the newest are dropped.
 func TestBounded(t *testing.T) {
 	var warnings strings.Builder
@@ -84,11 +128,11 @@ func TestWarningEveryTenSeconds(t *testing.T) {
 		}
 		for range 25 {
 			q.Add([]byte("x"))
-			<-time.After(time.Second)
+			<-time.After(900 * time.Millisecond)
 		}
 		flush(t, q)
 		lines := strings.Split(strings.TrimSpace(warnings.String()), "\n")
-		if len(lines) != 4 || !strings.Contains(lines[2], "dropped=21 ") || !strings.Contains(lines[3], "dropped=25 ") {
+		if len(lines) != 4 || !strings.Contains(lines[2], "dropped=23 ") || !strings.Contains(lines[3], "dropped=25 ") {
 			t.Errorf("have\n%s\nwant lines after 0, 10 and 20 s, and the last word", warnings.String())
 		}
 	})
@@ -132,23 +176,33 @@ func TestRetried(t *testing.T) {
 	})
 }
 
-// A destination that names a time is not asked before it.
+// A destination that names a time is not asked before it, about no batch.
 func TestRetriedWhenAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var times []time.Time
+		var mu sync.Mutex
+		var times []time.Duration
+		start := time.Now()
 		to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
-			times = append(times, time.Now())
+			mu.Lock()
+			defer mu.Unlock()
+			times = append(times, time.Since(start))
 			if attempt == 1 {
 				return &delivery.Refusal{Kind: delivery.Later, After: 7 * time.Second, Err: errDown}
 			}
 			return nil
 		}}
-		q := open(t, delivery.Config{}, to.send)
-		q.Add([]byte("a"))
+		q := open(t, delivery.Config{Senders: 4, BatchBytes: 100}, to.send)
+		q.Add([]byte("the first"))
+		<-time.After(time.Second)
+		addAll(q, names(28)) // four batches more
 		<-time.After(time.Minute)
 		flush(t, q)
-		if len(times) != 2 || times[1].Sub(times[0]) < 7*time.Second {
-			t.Errorf("have attempts at %v, want the second 7 s after the first", times)
+		want := []time.Duration{500 * time.Millisecond}
+		for range 5 {
+			want = append(want, 7500*time.Millisecond)
+		}
+		if diff := cmp.Diff(want, times); diff != "" {
+			t.Errorf("attempts: -want +have\n%s", diff)
 		}
 	})
 }
@@ -236,6 +290,22 @@ func TestSplitAndBisected(t *testing.T) {
 				t.Errorf("have %+v, want %d dropped, %q", s, 100-len(want), test.reason)
 			}
 		})
+	}
+}
+
+// A panic costs the record that it is about, and not the process.
+func TestPanicInSend(t *testing.T) {
+	to := &destination{answer: func(_ context.Context, _ int, records []string) error {
+		if slices.Contains(records, "record 000042;") {
+			panic("42")
+		}
+		return nil
+	}}
+	q := open(t, delivery.Config{}, to.send)
+	addAll(q, names(100))
+	flush(t, q)
+	if s := balanced(t, q); s.Sent != 99 || s.DroppedBy[delivery.Refused] != 1 || len(to.received()) != 99 {
+		t.Errorf("have %+v, want 99 sent and one refused", s)
 	}
 }
 
@@ -446,6 +516,7 @@ func BenchmarkAdd(b *testing.B) {
 				}
 			})
 			flush(b, q)
+			b.ReportMetric(float64(q.Stats().Dropped)/float64(b.N), "dropped/op")
 		})
 	}
 }
