@@ -25,6 +25,30 @@ func drain(body io.ReadCloser) error {
 	return err
 }
 
+// A lentBody is the body of a request whose bytes are used again. net/http may read on after it has given an answer or an
+// error; wait returns when it does not any more.
+type lentBody struct {
+	bytes   []byte
+	readers sync.WaitGroup
+}
+
+func (l *lentBody) open() (io.ReadCloser, error) {
+	l.readers.Add(1)
+	return &lentReader{Reader: bytes.NewReader(l.bytes), done: sync.OnceFunc(l.readers.Done)}, nil
+}
+
+func (l *lentBody) wait() { l.readers.Wait() }
+
+type lentReader struct {
+	*bytes.Reader
+	done func()
+}
+
+func (r *lentReader) Close() error {
+	r.done()
+	return nil
+}
+
 // A zipper compresses, and keeps its memory.
 type zipper struct {
 	to bytes.Buffer

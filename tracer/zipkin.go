@@ -1,7 +1,6 @@
 package tracer
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -62,9 +61,12 @@ func openZipkinHTTP(c Config) (transport, error) {
 	}
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig, t.MaxIdleConnsPerHost = tlsConfig, c.Delivery.Senders
-	p := &poster{cfg: c.Zipkin, header: header, client: &http.Client{Transport: t, Timeout: postTimeout}}
+	p := &poster{cfg: c.Zipkin, header: header, client: &http.Client{Transport: t, Timeout: postTimeout, CheckRedirect: noRedirect}}
 	return transport{shown: withoutPassword(c.Zipkin.URL), send: p.post, release: t.CloseIdleConnections}, nil
 }
+
+// noRedirect has a redirection be an answer: to follow it would be to ask with GET, and to take any page for a yes.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // A poster posts spans to Zipkin's v2 API (openzipkin/zipkin-api).
 type poster struct {
@@ -80,10 +82,14 @@ func (p *poster) post(ctx context.Context, batch delivery.Batch) error {
 		defer zippers.Put(z)
 		body = z.zip(body)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.cfg.URL, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.cfg.URL, nil)
 	if err != nil {
 		return &delivery.Refusal{Kind: delivery.Never, Err: withoutURL(err)}
 	}
+	lent := &lentBody{bytes: body}
+	defer lent.wait()
+	req.ContentLength, req.GetBody = int64(len(body)), lent.open
+	req.Body, _ = lent.open() // it always can
 	req.Header = p.header.Clone()
 	if p.cfg.User != "" {
 		req.SetBasicAuth(p.cfg.User, p.cfg.Password)

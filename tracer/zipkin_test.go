@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,4 +152,30 @@ func TestCloseSaysWhatWasLost(t *testing.T) {
 		}
 	}
 	tr.StartSpan("late").Finish()
+}
+
+// TestZipkinRedirectIsNoAnswer has a collector that sends its callers to a page, as a login does: the spans are kept.
+func TestZipkinRedirectIsNoAnswer(t *testing.T) {
+	var asked atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/login" {
+			asked.Add(1)
+			return
+		}
+		http.Redirect(w, r, "/login", http.StatusFound)
+	}))
+	defer srv.Close()
+	c := config("zipkin")
+	c.Zipkin.URL, c.FlushTimeout = srv.URL+"/api/v2/spans", 50*time.Millisecond
+	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("one").Finish()
+	if err := closer.Close(); err == nil || !strings.Contains(err.Error(), "1 spans lost: the collector answered 302 Found") {
+		t.Errorf("have %v, want the span lost, and why", err)
+	}
+	if asked.Load() != 0 {
+		t.Error("the page was asked for")
+	}
 }

@@ -43,8 +43,9 @@ func readFrame(b []byte) (record []byte, ok bool) {
 }
 
 // readFrames returns all records that can be read, and how many bytes are none: after damage it goes on at the next whole
-// frame.
+// frame. The batch takes the place of the frames in b.
 func readFrames(b []byte) (batch Batch, damaged int) {
+	batch.data = b[:0] // a record moves forward only, over what has been read
 	for len(b) > 0 {
 		record, ok := readFrame(b)
 		if !ok {
@@ -52,8 +53,8 @@ func readFrames(b []byte) (batch Batch, damaged int) {
 			b = b[1:]
 			continue
 		}
-		batch.add(record)
 		b = b[frameHead+len(record):]
+		batch.add(record)
 	}
 	return batch, damaged
 }

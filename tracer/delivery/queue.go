@@ -1,18 +1,15 @@
 package delivery
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 )
 
 // A Send takes one batch to the destination. It is called by up to Config.Senders goroutines at once, and must return when
-// ctx ends. An error means that nothing of the batch was taken, unless it is a Refusal that says otherwise.
+// ctx ends. An error means that nothing of the batch was taken, unless it is a Refusal that says otherwise; a panic means
+// that one of its records is bad.
 type Send func(ctx context.Context, b Batch) error
 
 // A Queue sends records in batches. Its methods may be called concurrently.
@@ -22,40 +19,46 @@ type Queue struct {
 	log   *slog.Logger
 	spool *spool // nil for none
 
-	mu       sync.Mutex
-	ready    sync.Cond // of senders: there may be something to send
-	open     Batch     // that is being filled
-	since    time.Time // when its first record came
-	due      *time.Timer
-	sealed   []Batch
-	free     []Batch // to be filled again
-	bytes    int     // of all batches in memory
-	stats    Stats
-	spooling bool // what comes goes to disk
-	moving   bool // batches are between memory and disk
-	written  int  // how often something has gone to disk
-	closing  bool
-	stopped  bool
-	warned   map[string]time.Time // when each kind of warning was last logged
-	mistake  string               // in the configuration, as it was logged
-	err      error                // of the latest attempt that failed
+	mu      sync.Mutex
+	ready   sync.Cond // of senders: there may be something to do
+	changes uint64    // how often that was so because of the disk
+	open    Batch     // that is being filled
+	due     *time.Timer
+	sealed  []Batch       // the oldest first
+	free    []Batch       // to be filled again
+	jobs    map[*job]bool // what the senders have in hand
+	writing int           // batches that the spooler has in hand
+	bytes   int           // of all batches in memory
+	full    chan struct{} // tells the spooler that memory runs short
+	trouble chan struct{} // tells the reporter that there is something to say
+	stats   Stats
+	unsaid  unsaid
+	err     error  // of the latest attempt that failed
+	mistake string // in the configuration, if that was the latest answer
+	closing bool
+	stopped bool
 
-	ctx     context.Context // ends with the last attempt
-	cancel  context.CancelFunc
-	hurry   chan struct{} // closed when Close begins
-	back    chan struct{} // closed, and replaced, when the destination takes something after it did not
-	failing bool
-	running sync.WaitGroup // senders and the spooler
-	closed  chan struct{}
-	lost    error
+	failing   bool          // the latest attempt was refused
+	back      chan struct{} // closed, and replaced, when the destination takes something after that
+	notBefore time.Time     // the time that the destination has asked for
+
+	ctx      context.Context // ends with the last attempt
+	cancel   context.CancelFunc
+	hurry    chan struct{} // closed when Close begins
+	senders  sync.WaitGroup
+	spooler  sync.WaitGroup
+	sent     chan struct{} // closed when the senders have ended
+	closed   chan struct{}
+	reported chan struct{} // closed when the reporter has said everything
+	lost     error
 }
 
-// New starts a queue's senders, which run until Close. What is found in the spool is sent first. The name of the
+// New starts a queue's goroutines, which run until Close. What is found in the spool is sent first. The name of the
 // destination may be among the logger's attributes: it must not hold credentials. The error is the spool's.
 func New(cfg Config, send Send, log *slog.Logger) (*Queue, error) {
-	cfg = cfg.withDefaults()
-	q := &Queue{cfg: cfg, send: send, log: log, stats: Stats{DroppedBy: map[string]uint64{}}, warned: map[string]time.Time{},
-		hurry: make(chan struct{}), back: make(chan struct{}), closed: make(chan struct{})}
+	q := &Queue{cfg: cfg.withDefaults(), send: send, log: log, stats: Stats{DroppedBy: map[string]uint64{}}, jobs: map[*job]bool{},
+		full: make(chan struct{}, 1), trouble: make(chan struct{}, 1), back: make(chan struct{}), hurry: make(chan struct{}),
+		sent: make(chan struct{}), closed: make(chan struct{}), reported: make(chan struct{})}
 	if cfg.Spool != "" {
 		if err := q.recover(); err != nil {
 			return nil, err
@@ -65,28 +68,14 @@ func New(cfg Config, send Send, log *slog.Logger) (*Queue, error) {
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	q.due = time.AfterFunc(time.Hour, q.ready.Signal)
 	q.due.Stop()
-	for range cfg.Senders {
-		q.running.Go(q.sendAll)
+	for range q.cfg.Senders {
+		q.senders.Go(q.sendAll)
 	}
 	if q.spool != nil {
-		q.running.Go(q.spoolAll)
+		q.spooler.Go(q.spoolAll)
 	}
+	go q.report()
 	return q, nil
-}
-
-// recover opens the spool and takes over what an earlier process has left in it.
-func (q *Queue) recover() (err error) {
-	var records int
-	q.spool, records, err = openSpool(q.cfg.Spool, q.cfg.SpoolBytes, q.log)
-	if err != nil {
-		return err
-	}
-	n := uint64(records)
-	q.stats.Added, q.stats.Recovered, q.stats.Spooled, q.spooling = n, n, n, n > 0
-	if n > 0 {
-		q.log.Info("spans found in the spool", "spans", n)
-	}
-	return nil
 }
 
 // Add copies the record into the queue, or drops it if there is no room or the queue is closed.
@@ -106,19 +95,30 @@ func (q *Queue) Add(record []byte) {
 		q.drop(1, TooBig)
 		return
 	}
+	if len(q.open.data)+len(record) > q.cfg.BatchBytes {
+		q.seal()
+	}
 	if q.open.Len() == 0 {
-		q.since = time.Now()
-		q.due.Reset(q.cfg.BatchAge)
+		q.begin()
 	}
 	q.open.add(record)
 	q.bytes += cost
 	q.stats.Queued++
-	if len(q.open.data) >= q.cfg.BatchBytes {
-		q.seal()
-		q.ready.Signal()
+	if q.spool != nil && q.bytes > q.cfg.QueueBytes/2 { // the other half is for what comes while the disk is busy
+		wake(q.full)
 	}
-	// Half the room is left for what comes while the disk is busy.
-	q.spooling = q.spooling || q.spool != nil && q.bytes > q.cfg.QueueBytes/2
+}
+
+// begin makes room for a batch. The caller holds the lock.
+func (q *Queue) begin() {
+	if last := len(q.free) - 1; last >= 0 {
+		q.open, q.free = q.free[last], q.free[:last]
+	}
+	if q.open.data == nil { // all of it at once: growing would cost Add time, and memory beyond the bound
+		q.open.data = make([]byte, 0, q.cfg.BatchBytes)
+	}
+	q.open.since = time.Now()
+	q.due.Reset(q.cfg.BatchAge)
 }
 
 // seal ends the open batch. The caller holds the lock.
@@ -128,26 +128,21 @@ func (q *Queue) seal() {
 	}
 	q.sealed = append(q.sealed, q.open)
 	q.open = Batch{}
-	if last := len(q.free) - 1; last >= 0 {
-		q.open, q.free = q.free[last], q.free[:last]
-	}
+	q.ready.Signal()
+}
+
+// shift takes the oldest sealed batch. The caller holds the lock.
+func (q *Queue) shift() Batch {
+	b := q.sealed[0]
+	q.sealed[0] = Batch{} // or the array would hold on to its memory
+	q.sealed = q.sealed[1:]
+	return b
 }
 
 // reuse keeps a batch's memory for another. The caller holds the lock, and nobody else the batch.
 func (q *Queue) reuse(b Batch) {
-	if len(q.free) <= q.cfg.Senders && cap(b.data) <= 2*q.cfg.BatchBytes {
-		q.free = append(q.free, Batch{b.data[:0], b.ends[:0]})
-	}
-}
-
-// warningEvery is how often a kind of warning is logged at most.
-const warningEvery = 10 * time.Second
-
-// warn logs, unless it did so lately. The caller holds the lock.
-func (q *Queue) warn(msg string, args ...any) {
-	if now := time.Now(); now.Sub(q.warned[msg]) >= warningEvery {
-		q.warned[msg] = now
-		q.log.Warn(msg, args...)
+	if len(q.free) <= q.cfg.Senders && cap(b.data) == q.cfg.BatchBytes {
+		q.free = append(q.free, Batch{data: b.data[:0], ends: b.ends[:0]})
 	}
 }
 
@@ -155,90 +150,19 @@ func (q *Queue) warn(msg string, args ...any) {
 func (q *Queue) drop(records int, reason string) {
 	q.stats.Dropped += uint64(records)
 	q.stats.DroppedBy[reason] += uint64(records)
-	q.warn("spans dropped", "dropped", q.stats.Dropped, "reasons", maps.Clone(q.stats.DroppedBy), "err", q.err)
+	wake(q.trouble)
 }
 
-// Close sends what is queued until ctx ends, and spools or drops what is left then. The error says how many records were
-// lost. A second Close waits for the first and returns the same.
-func (q *Queue) Close(ctx context.Context) error {
-	q.mu.Lock()
-	first := !q.closing
-	q.closing = true
-	q.mu.Unlock()
-	if first {
-		q.close(ctx)
-	}
-	<-q.closed
-	return q.lost
-}
-
-func (q *Queue) close(ctx context.Context) {
-	q.due.Stop()
-	close(q.hurry)
-	q.ready.Broadcast()
-	release := context.AfterFunc(ctx, q.stop)
-	q.running.Wait()
-	release()
-	q.cancel()
-	q.lost = q.leftOver()
-	close(q.closed)
-}
-
-// stop ends all attempts.
-func (q *Queue) stop() {
-	q.mu.Lock()
-	q.stopped = true
-	q.mu.Unlock()
-	q.cancel()
+// changed tells the senders to look again. The caller holds the lock.
+func (q *Queue) changed() {
+	q.changes++
 	q.ready.Broadcast()
 }
 
-// leftOver spools what was not sent, and counts the rest as dropped. Nobody else touches the batches any more.
-func (q *Queue) leftOver() error {
-	q.mu.Lock()
-	q.seal()
-	rest := q.sealed
-	q.sealed, q.free, q.open = nil, nil, Batch{}
-	q.mu.Unlock()
-	var failed error
-	if q.spool != nil {
-		for len(rest) > 0 && failed == nil {
-			if failed = q.spool.append(rest[0], q.toDisk); failed == nil {
-				rest = rest[1:]
-			}
-		}
-		failed = errors.Join(failed, q.spool.close())
+// wake leaves word in a channel of one place.
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
-	return q.giveUp(rest, failed)
-}
-
-// giveUp drops what could neither be sent nor spooled, and says the last word about what was dropped.
-func (q *Queue) giveUp(rest []Batch, failed error) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	lost := 0
-	for _, b := range rest {
-		lost += b.Len()
-		q.bytes -= b.cost()
-	}
-	q.stats.Queued -= uint64(lost)
-	if lost > 0 {
-		q.drop(lost, NotFlushed)
-		failed = fmt.Errorf("%d spans lost: %w", lost, cmp.Or(failed, q.err, context.DeadlineExceeded))
-	}
-	if q.stats.Spooled > 0 {
-		q.log.Info("spans left in the spool", "spans", q.stats.Spooled)
-	}
-	return failed
-}
-
-// toDisk counts a batch of memory as spooled.
-func (q *Queue) toDisk(b Batch) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	n := uint64(b.Len())
-	q.stats.Queued, q.stats.Spooled = q.stats.Queued-n, q.stats.Spooled+n
-	q.bytes -= b.cost()
-	q.written++
-	q.ready.Signal()
 }

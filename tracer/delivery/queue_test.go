@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -50,6 +51,49 @@ func TestNeverInTheWay(t *testing.T) {
 	}
 }
 
+// slowLog is a log that takes nothing before it is released.
+type slowLog struct {
+	slog.Handler
+	release chan struct{}
+}
+
+func (l slowLog) Handle(context.Context, slog.Record) error {
+	<-l.release
+	return nil
+}
+
+// A log that blocks holds up neither Add nor the senders, and Close only for a second.
+func TestNeverInTheWayOfASlowLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := slowLog{slog.NewTextHandler(io.Discard, nil), make(chan struct{})}
+		to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
+			if attempt < 5 {
+				return errDown
+			}
+			return nil
+		}}
+		q, err := delivery.New(delivery.Config{QueueBytes: 1000}, to.send, slog.New(log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		addAll(q, names(1000))
+		if took := time.Since(start); took != 0 {
+			t.Errorf("took %v, want nobody to wait", took)
+		}
+		<-time.After(time.Minute)
+		if s := balanced(t, q); s.Sent != 45 || s.Dropped != 955 {
+			t.Errorf("have %+v, want 45 sent, for which there was room", s)
+		}
+		start = time.Now()
+		flush(t, q)
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("Close took %v, want the second that a log is given", took)
+		}
+		close(log.release)
+	})
+}
+
 // What is held in memory stays below the bound, what is being sent included; beyond it the newest are dropped.
 func TestBounded(t *testing.T) {
 	var warnings strings.Builder
@@ -69,12 +113,12 @@ func TestBounded(t *testing.T) {
 	if err := closeWithin(q, time.Millisecond); err == nil || !strings.HasPrefix(err.Error(), "100 spans lost: ") {
 		t.Errorf("have %v, want 100 spans lost", err)
 	}
-	if have := warnings.String(); strings.Count(have, "spans dropped") != 1 || !strings.Contains(have, delivery.QueueFull) {
-		t.Errorf("have %q, want one warning that says why", have)
+	if have := warnings.String(); strings.Count(have, "\n") != 2 || !strings.Contains(have, "dropped=1000 reasons=\"map[not flushed:100 queue full:900]\"") {
+		t.Errorf("have %q, want a warning at once and one at the end that says how many and why", have)
 	}
 }
 
-// The warning comes again after ten seconds, with the number so far.
+// The warning comes again after ten seconds, and at the end, with the number so far.
 func TestWarningEveryTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var warnings strings.Builder
@@ -84,12 +128,12 @@ func TestWarningEveryTenSeconds(t *testing.T) {
 		}
 		for range 25 {
 			q.Add([]byte("x"))
-			<-time.After(time.Second)
+			<-time.After(900 * time.Millisecond)
 		}
 		flush(t, q)
 		lines := strings.Split(strings.TrimSpace(warnings.String()), "\n")
-		if len(lines) != 3 || !strings.Contains(lines[2], "dropped=21 ") {
-			t.Errorf("have\n%s\nwant three lines, the last with 21", warnings.String())
+		if len(lines) != 4 || !strings.Contains(lines[2], "dropped=23 ") || !strings.Contains(lines[3], "dropped=25 ") {
+			t.Errorf("have\n%s\nwant lines after 0, 10 and 20 s, and the last word", warnings.String())
 		}
 	})
 }
@@ -132,23 +176,33 @@ func TestRetried(t *testing.T) {
 	})
 }
 
-// A destination that names a time is not asked before it.
+// A destination that names a time is not asked before it, about no batch.
 func TestRetriedWhenAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var times []time.Time
+		var mu sync.Mutex
+		var times []time.Duration
+		start := time.Now()
 		to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
-			times = append(times, time.Now())
+			mu.Lock()
+			defer mu.Unlock()
+			times = append(times, time.Since(start))
 			if attempt == 1 {
 				return &delivery.Refusal{Kind: delivery.Later, After: 7 * time.Second, Err: errDown}
 			}
 			return nil
 		}}
-		q := open(t, delivery.Config{}, to.send)
-		q.Add([]byte("a"))
+		q := open(t, delivery.Config{Senders: 4, BatchBytes: 100}, to.send)
+		q.Add([]byte("the first"))
+		<-time.After(time.Second)
+		addAll(q, names(28)) // four batches more
 		<-time.After(time.Minute)
 		flush(t, q)
-		if len(times) != 2 || times[1].Sub(times[0]) < 7*time.Second {
-			t.Errorf("have attempts at %v, want the second 7 s after the first", times)
+		want := []time.Duration{500 * time.Millisecond}
+		for range 5 {
+			want = append(want, 7500*time.Millisecond)
+		}
+		if diff := cmp.Diff(want, times); diff != "" {
+			t.Errorf("attempts: -want +have\n%s", diff)
 		}
 	})
 }
@@ -236,6 +290,22 @@ func TestSplitAndBisected(t *testing.T) {
 				t.Errorf("have %+v, want %d dropped, %q", s, 100-len(want), test.reason)
 			}
 		})
+	}
+}
+
+// A panic costs the record that it is about, and not the process.
+func TestPanicInSend(t *testing.T) {
+	to := &destination{answer: func(_ context.Context, _ int, records []string) error {
+		if slices.Contains(records, "record 000042;") {
+			panic("42")
+		}
+		return nil
+	}}
+	q := open(t, delivery.Config{}, to.send)
+	addAll(q, names(100))
+	flush(t, q)
+	if s := balanced(t, q); s.Sent != 99 || s.DroppedBy[delivery.Refused] != 1 || len(to.received()) != 99 {
+		t.Errorf("have %+v, want 99 sent and one refused", s)
 	}
 }
 
@@ -340,7 +410,7 @@ func TestSeveralSendersUnderLoad(t *testing.T) {
 		}}
 		q := open(t, delivery.Config{BatchBytes: 1000, Senders: 8}, to.send)
 		start := time.Now()
-		addAll(q, names(80*72)) // 80 batches of 72 records
+		addAll(q, names(80*71)) // 80 batches of 71 records
 		flush(t, q)
 		if took := time.Since(start); took > 2200*time.Millisecond {
 			t.Errorf("80 batches of 200 ms took %v, want about 2 s with 8 senders", took)
@@ -391,28 +461,28 @@ func TestFair(t *testing.T) {
 	_ = closeWithin(dead, time.Millisecond)
 }
 
-// Memory stays within the bound and a little, and no goroutine is left, after ten minutes' worth of spans.
+// Memory stays within the bound and 32 MiB, and no goroutine is left, after ten minutes' worth of spans with the queue at
+// its bound.
 func TestSoak(t *testing.T) {
-	before := heap()
 	const bound = 8 << 20
-	to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
-		if attempt%50 != 0 {
-			return errDown // so that the queue is at its bound
-		}
-		return nil
-	}}
-	counting := func(ctx context.Context, b delivery.Batch) error {
-		err := to.send(ctx, b)
-		to.mu.Lock()
-		to.got = nil
-		to.mu.Unlock()
-		return err
-	}
-	q := open(t, delivery.Config{QueueBytes: bound, MinBackoff: time.Microsecond, MaxBackoff: time.Microsecond}, counting)
+	goroutines, before := runtime.NumGoroutine(), heap()
+	permits := make(chan struct{}, 1000)
+	q := open(t, delivery.Config{QueueBytes: bound, MinBackoff: time.Microsecond, MaxBackoff: time.Microsecond},
+		func(context.Context, delivery.Batch) error {
+			select {
+			case <-permits:
+				return nil
+			default:
+				return errDown
+			}
+		})
 	record := []byte(strings.Repeat("x", 300))
 	most := uint64(0)
 	for i := range 600000 { // 1,000 a second for ten minutes
 		q.Add(record)
+		if i%1500 == 0 { // half of it is taken
+			permits <- struct{}{}
+		}
 		if i%20000 == 0 {
 			most = max(most, heap())
 			balanced(t, q)
@@ -425,6 +495,7 @@ func TestSoak(t *testing.T) {
 	if s := balanced(t, q); s.Dropped == 0 || s.Sent == 0 {
 		t.Errorf("have %+v, want it to have been at its bound", s)
 	}
+	eventually(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= goroutines })
 }
 
 func heap() uint64 {
@@ -446,6 +517,7 @@ func BenchmarkAdd(b *testing.B) {
 				}
 			})
 			flush(b, q)
+			b.ReportMetric(float64(q.Stats().Dropped)/float64(b.N), "dropped/op")
 		})
 	}
 }

@@ -43,30 +43,20 @@ func refusal(err error) *Refusal {
 	return &Refusal{Kind: Later, Err: err}
 }
 
-// HTTPError returns what an answer with this status means, nil for one of 2xx: 408, 429 and 5xx are Later, with the time
-// that Retry-After gives in seconds or as a date (RFC 9110); 413 is TooLarge; 400 Malformed; 401, 403, 404 and 405
-// Misconfigured; all else Never.
+// HTTPError returns what an answer with this status means, nil for one of 2xx: 408, 425, 429 and 5xx are Later, with the
+// time that Retry-After gives in seconds or as a date (RFC 9110); 413 is TooLarge; 400 and 422 are Malformed. All else is
+// Misconfigured, 401, 403, 404, 405 and redirections above all: somebody has to put it right.
 func HTTPError(status int, header http.Header) error {
-	if status/100 == 2 {
+	r := &Refusal{Kind: Misconfigured, Err: fmt.Errorf("the collector answered %d %s", status, http.StatusText(status))}
+	switch {
+	case status/100 == 2:
 		return nil
-	}
-	r := &Refusal{Kind: Never, Err: fmt.Errorf("the collector answered %d %s", status, http.StatusText(status))}
-	switch status {
-	case http.StatusBadRequest:
+	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
 		r.Kind = Malformed
-	case http.StatusRequestEntityTooLarge:
+	case status == http.StatusRequestEntityTooLarge:
 		r.Kind = TooLarge
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
-		r.Kind = Misconfigured
-	case http.StatusRequestTimeout, http.StatusTooManyRequests:
-		r.Kind = Later
-	default:
-		if status/100 == 5 {
-			r.Kind = Later
-		}
-	}
-	if r.Kind == Later {
-		r.After = retryAfter(header.Get("Retry-After"))
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status/100 == 5:
+		r.Kind, r.After = Later, retryAfter(header.Get("Retry-After"))
 	}
 	return r
 }

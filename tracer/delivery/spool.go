@@ -22,7 +22,8 @@ const spoolSuffix = ".spans"
 // A spool is a folder of files that each hold a batch. Its methods may be called concurrently.
 type spool struct {
 	dir  string
-	most int64
+	most int64 // in all files
+	full int64 // in one file: another is begun then
 	lock *flock.Flock
 	size atomic.Int64 // of all files, those that are being sent included
 
@@ -41,11 +42,11 @@ type spoolFile struct {
 }
 
 // openSpool takes possession of the folder, makes it if need be, and counts the records that are there.
-func openSpool(dir string, most int64, log *slog.Logger) (*spool, int, error) {
+func openSpool(dir string, most, full int64, log *slog.Logger) (*spool, int, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("spool: %w", err)
 	}
-	s := &spool{dir: dir, most: most, lock: flock.New(filepath.Join(dir, "lock"))}
+	s := &spool{dir: dir, most: most, full: full, lock: flock.New(filepath.Join(dir, "lock"))}
 	switch locked, err := s.lock.TryLock(); {
 	case err != nil:
 		return nil, 0, fmt.Errorf("spool: %w", err)
@@ -108,11 +109,14 @@ func (f *spoolFile) read(log *slog.Logger) (Batch, error) {
 func (s *spool) append(b Batch, written func(Batch)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.write(b)
-	if err == nil {
-		written(b)
+	if err := s.write(b); err != nil {
+		return err
 	}
-	return err
+	written(b)
+	if s.current.size >= s.full {
+		s.seal()
+	}
+	return nil
 }
 
 // put writes a batch as a file of its own, which belongs to the caller.
@@ -187,28 +191,21 @@ func (s *spool) seal() {
 	s.current, s.out = nil, nil
 }
 
-// sealIfOver ends the current file when it has so many bytes: it is a batch then.
-func (s *spool) sealIfOver(size int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.current != nil && s.current.size >= int64(size) {
-		s.seal()
-	}
-}
-
-// take returns the oldest file, or nil. It belongs to the caller then.
-func (s *spool) take() *spoolFile {
+// take returns the oldest file, if reserve finds room for it, and whether there is one. It belongs to the caller then.
+func (s *spool) take(reserve func(size int64) bool) (f *spoolFile, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.sealed) == 0 {
 		s.seal()
 	}
 	if len(s.sealed) == 0 {
-		return nil
+		return nil, false
 	}
-	f := s.sealed[0]
+	if f = s.sealed[0]; !reserve(f.size) {
+		return nil, true
+	}
 	s.sealed = s.sealed[1:]
-	return f
+	return f, true
 }
 
 // giveBack returns a file to where it was.

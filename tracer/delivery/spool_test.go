@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,8 +75,8 @@ func TestDurableAcrossARestart(t *testing.T) {
 }
 
 // killed is the part of TestDurableWhenKilled that is killed: it spools during an outage, and says what must be on disk.
-func killed(dir string) {
-	q, err := delivery.New(delivery.Config{Spool: dir, BatchBytes: 1000, SpoolSync: 10 * time.Millisecond}, down, slog.New(slog.DiscardHandler))
+func killed(dir string, send delivery.Send) {
+	q, err := delivery.New(delivery.Config{Spool: dir, BatchBytes: 1000, SpoolSync: 10 * time.Millisecond}, send, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -91,16 +92,34 @@ func killed(dir string) {
 	}
 }
 
-// A process that is killed during an outage loses nothing that has been in the queue for Config.SpoolSync.
+// A process that is killed during an outage loses nothing that has been spooled, whichever way the destination fails.
 func TestDurableWhenKilled(t *testing.T) {
 	const variable = "DELIVERY_TEST_SPOOL"
+	outages := map[string]delivery.Send{"down": down, "hang": hang}
 	if dir := os.Getenv(variable); dir != "" {
-		killed(dir)
+		killed(dir, outages[filepath.Base(dir)])
 		return
 	}
-	dir := t.TempDir()
-	child := exec.Command(os.Args[0], "-test.run", "^TestDurableWhenKilled$")
-	child.Env = append(os.Environ(), variable+"="+dir)
+	for name := range outages {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), name)
+			child := exec.Command(os.Args[0], "-test.run", "^TestDurableWhenKilled$")
+			child.Env = append(os.Environ(), variable+"="+dir)
+			acknowledged := killAfter(t, child, 2000)
+			have, _ := recovered(t, dir, quiet)
+			if len(have) < acknowledged {
+				t.Fatalf("have %d records, want the %d that were on disk", len(have), acknowledged)
+			}
+			if diff := cmp.Diff(names(len(have)), have); diff != "" {
+				t.Errorf("-want +have\n%.1000s", diff)
+			}
+		})
+	}
+}
+
+// killAfter runs the process until it says this number, or a larger one, and kills it. It returns the last number.
+func killAfter(t *testing.T, child *exec.Cmd, want int) (said int) {
+	t.Helper()
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -108,24 +127,69 @@ func TestDurableWhenKilled(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	acknowledged := 0
-	lines := bufio.NewScanner(out)
-	for acknowledged < 2000 && lines.Scan() {
-		if _, err := fmt.Sscan(lines.Text(), &acknowledged); err != nil {
-			t.Fatalf("the process said %q", lines.Text())
+	for lines := bufio.NewScanner(out); said < want && lines.Scan(); {
+		if _, err := fmt.Sscan(lines.Text(), &said); err != nil {
+			t.Errorf("the process said %q", lines.Text())
+			break
 		}
 	}
 	if err := child.Process.Kill(); err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 	_ = child.Wait()
-	have, _ := recovered(t, dir, quiet)
-	if len(have) < acknowledged || acknowledged < 2000 {
-		t.Fatalf("have %d records, want the %d that were on disk", len(have), acknowledged)
+	if said < want {
+		t.Fatalf("the process ended after %d, want %d", said, want)
 	}
-	if diff := cmp.Diff(names(len(have)), have); diff != "" {
-		t.Errorf("-want +have\n%.1000s", diff)
+	return said
+}
+
+// What is older than Config.SpoolSync is on disk, if it has not arrived: also before anybody knows of an outage. The clock
+// is the test's, so the disk takes no time.
+func TestDurableWithinSpoolSync(t *testing.T) {
+	for name, send := range map[string]delivery.Send{"down": down, "hang": hang} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir()
+				q := open(t, delivery.Config{Spool: dir, BatchBytes: 1000, Senders: 2}, send)
+				all := names(2000) // more than the senders have in hand
+				for i, r := range all {
+					q.Add([]byte(r))
+					<-time.After(time.Millisecond)
+					if i%400 != 399 {
+						continue
+					}
+					synctest.Wait()
+					now := filepath.Join(t.TempDir(), "copy") // what a process that is killed now would leave
+					if err := os.CopyFS(now, os.DirFS(dir)); err != nil {
+						t.Fatal(err)
+					}
+					have, _ := recovered(t, now, quiet)
+					if older := i + 1 - 100; len(have) < older || !slices.Equal(have, all[:len(have)]) {
+						t.Errorf("after %d ms: have %d records on disk, want the first %d or more", i+1, len(have), older)
+					}
+				}
+				if err := closeWithin(q, time.Second); err != nil {
+					t.Error(err)
+				}
+			})
+		})
 	}
+}
+
+// A destination that works, and in time, costs the disk nothing.
+func TestDurableWithoutNeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, to := t.TempDir(), &destination{}
+		q := open(t, delivery.Config{Spool: dir}, to.send)
+		for _, r := range names(1000) {
+			q.Add([]byte(r))
+			<-time.After(time.Millisecond)
+			if found := files(t, dir); len(found) > 0 {
+				t.Fatalf("have %v, want no file", found)
+			}
+		}
+		flush(t, q)
+	})
 }
 
 // What memory has no room for goes to disk, and from there to the destination when that has caught up.
@@ -143,16 +207,24 @@ func TestDurableOverflow(t *testing.T) {
 	q := open(t, delivery.Config{Spool: dir, QueueBytes: 20000, BatchBytes: 1000, SpoolSync: time.Millisecond}, to.send)
 	stop := watch(t, q)
 	want := names(20000)
+	bounded := func() delivery.Stats {
+		s := balanced(t, q)
+		if s.QueueBytes > 20000 {
+			t.Fatalf("have %d bytes in memory, want at most 20000, what has come back from disk included", s.QueueBytes)
+		}
+		return s
+	}
 	for i, r := range want {
 		q.Add([]byte(r))
 		if i%100 == 0 { // as fast as the disk takes it
 			eventually(t, "there is room", func() bool { return q.Stats().QueueBytes < 12000 })
 		}
 	}
-	if s := balanced(t, q); s.Spooled < 15000 {
+	if s := bounded(); s.Spooled < 15000 {
 		t.Errorf("have %+v, want most of it on disk", s)
 	}
 	close(release)
+	eventually(t, "all has arrived", func() bool { return bounded().Sent == 20000 })
 	flush(t, q)
 	stop()
 	if diff := cmp.Diff(want, to.received()); diff != "" {
