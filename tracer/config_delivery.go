@@ -22,7 +22,7 @@ type DeliveryConfig struct {
 }
 
 func defaultDelivery() DeliveryConfig {
-	return DeliveryConfig{QueueBytes: 64 << 20, Senders: 4, SpoolBytes: 1 << 30, SpoolSync: 100 * time.Millisecond}
+	return DeliveryConfig{QueueBytes: 64 << 20, Senders: 8, SpoolBytes: 1 << 30, SpoolSync: 100 * time.Millisecond}
 }
 
 func (d *DeliveryConfig) registerFlags(fs *flag.FlagSet) {

@@ -10,7 +10,7 @@ type Config struct {
 	QueueBytes int           // held in memory at most, 8 for each record included; default 64 MiB
 	BatchBytes int           // a batch has at most as many, or a single record; default 256 KiB
 	BatchAge   time.Duration // a batch is sent when its first record is as old, if it is not full before; default 500 ms
-	Senders    int           // batches that are sent at once, default 4
+	Senders    int           // batches that are sent at once, default 8
 	MinBackoff time.Duration // before the first retry, default 100 ms
 	MaxBackoff time.Duration // between retries, default 30 s; and between those of a mistake in the configuration
 
@@ -23,7 +23,7 @@ func (c Config) withDefaults() Config {
 	c.QueueBytes = cmp.Or(c.QueueBytes, 64<<20)
 	c.BatchBytes = cmp.Or(c.BatchBytes, 256<<10)
 	c.BatchAge = cmp.Or(c.BatchAge, 500*time.Millisecond)
-	c.Senders = cmp.Or(c.Senders, 4)
+	c.Senders = cmp.Or(c.Senders, 8)
 	c.MinBackoff = cmp.Or(c.MinBackoff, 100*time.Millisecond)
 	c.MaxBackoff = cmp.Or(c.MaxBackoff, 30*time.Second)
 	c.SpoolBytes = cmp.Or(c.SpoolBytes, 1<<30)

@@ -204,7 +204,7 @@ func TestDurableOverflow(t *testing.T) {
 			return ctx.Err()
 		}
 	}}
-	q := open(t, delivery.Config{Spool: dir, QueueBytes: 20000, BatchBytes: 1000, SpoolSync: time.Millisecond}, to.send)
+	q := open(t, delivery.Config{Spool: dir, QueueBytes: 20000, BatchBytes: 1000, Senders: 4, SpoolSync: time.Millisecond}, to.send)
 	stop := watch(t, q)
 	want := names(20000)
 	bounded := func() delivery.Stats {
@@ -360,7 +360,7 @@ func TestDurableFullDisk(t *testing.T) {
 			stop := watch(t, q)
 			want := names(2000)
 			addAll(q, want)
-			eventually(t, "it was tried", func() bool { return q.Stats().Retried > 5 })
+			eventually(t, "it was tried, and the disk meanwhile", func() bool { return q.Stats().Retried > 200 })
 			if s := balanced(t, q); s.Dropped != 0 || s.Queued == 0 {
 				t.Errorf("have %+v, want nothing dropped, and some in memory", s)
 			}

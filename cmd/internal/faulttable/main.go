@@ -1,0 +1,75 @@
+// Faulttable measures how many spans are lost when a collector goes wrong, by this module's tracer, zipkin-go's HTTP
+// reporter and OpenTelemetry's batch exporter, and prints a table in Markdown. It takes about a minute and a half.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+
+	"bookservice/tracer"
+	"bookservice/tracer/tracertest/faults"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	only := flag.String("only", "", "measure the faults with this in their names")
+	flag.Parse()
+	if err := measure(ctx, os.Stdout, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "faulttable:", err)
+		os.Exit(1)
+	}
+}
+
+// measure prints a line for each fault.
+func measure(ctx context.Context, to io.Writer, only string) error {
+	chosen := slices.DeleteFunc(faults.All(), func(f faults.Fault) bool { return !strings.Contains(f.Name, only) })
+	if len(chosen) == 0 {
+		return fmt.Errorf("no fault has %q in its name", only)
+	}
+	senders := []faults.Sender{
+		faults.Ours(faults.FlushTimeout, tracer.WithLogger(slog.New(slog.DiscardHandler))), faults.ZipkinGo(), faults.OpenTelemetry(),
+	}
+	header, rule := "| the collector | finished |", "|---|---:|"
+	for _, s := range senders {
+		header += fmt.Sprintf(" %s: arrived | lost |", s.Name)
+		rule += "---:|---:|"
+	}
+	fmt.Fprintf(to, "%s\n%s\n", header, rule)
+	for _, f := range chosen {
+		results, err := beside(ctx, f, senders)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		fmt.Fprintf(to, "| %s | %d |", f.Name, f.Spans())
+		for _, r := range results {
+			fmt.Fprintf(to, " %d | %d |", r.Arrived, r.Lost())
+		}
+		fmt.Fprintln(to)
+	}
+	return nil
+}
+
+// beside has all senders go through the fault at the same time, each with a collector of its own.
+func beside(ctx context.Context, f faults.Fault, senders []faults.Sender) ([]faults.Result, error) {
+	results, errs := make([]faults.Result, len(senders)), make([]error, len(senders))
+	var all sync.WaitGroup
+	for i, s := range senders {
+		all.Go(func() { results[i], errs[i] = faults.Run(ctx, f, s) })
+	}
+	all.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", senders[i].Name, err)
+		}
+	}
+	return results, nil
+}
