@@ -45,6 +45,15 @@ func begin(f Fault) (*collector, error) {
 	return c, l.Close()
 }
 
+// Serve starts a collector whose fault begins at once. It goes on until stop is called.
+func (f Fault) Serve() (url string, stop func(), err error) {
+	c, err := begin(f)
+	if err != nil {
+		return "", nil, err
+	}
+	return c.url(), c.close, nil
+}
+
 func (c *collector) url() string { return "http://" + c.addr }
 
 func (c *collector) serve(l net.Listener) { _ = c.http.Serve(l) } // until close
