@@ -33,11 +33,7 @@ func appendSpan(b []byte, f *finished) []byte {
 	var id [16]byte
 	binary.BigEndian.PutUint64(id[:8], m.TraceID.High)
 	binary.BigEndian.PutUint64(id[8:], m.TraceID.Low)
-	if m.TraceID.High == 0 {
-		b = appendBytes(b, spanTraceID, id[8:])
-	} else {
-		b = appendBytes(b, spanTraceID, id[:])
-	}
+	b = appendBytes(b, spanTraceID, id[:]) // short ones too: zipkin-go's decoder, and who builds on it, refuses 8 bytes
 	if m.ParentID != nil {
 		binary.BigEndian.PutUint64(id[:8], uint64(*m.ParentID))
 		b = appendBytes(b, spanParentID, id[:8])

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,8 +97,15 @@ func values(spans []*model.SpanModel) []model.SpanModel {
 
 // TestZipkinReceivesWhatMemoryKeeps has both backends take the same spans, through a collector that fails at first.
 func TestZipkinReceivesWhatMemoryKeeps(t *testing.T) {
+	for _, bits := range []int{128, 64} {
+		t.Run(strconv.Itoa(bits), func(t *testing.T) { checkReceivesWhatMemoryKeeps(t, bits) })
+	}
+}
+
+func checkReceivesWhatMemoryKeeps(t *testing.T, bits int) {
 	to := newCollector(t, 2)
 	c := config("zipkin,memory")
+	c.TraceIDBits = bits
 	c.Address, c.Zipkin.URL = "[::1]:50051", to.URL+"/api/v2/spans"
 	m := &tracer.Memory{}
 	tr, closer, err := tracer.Open(context.Background(), c, tracer.WithMemory(m))

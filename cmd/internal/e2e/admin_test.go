@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,10 +20,6 @@ func TestMetrics(t *testing.T) {
 	if code, _, errs := do(t, "bookclient", e.at()); code != 0 {
 		t.Fatalf("bookclient: status %d: %s", code, errs)
 	}
-	found := adminAt.FindStringSubmatch(p.errs.String())
-	if found == nil {
-		t.Fatalf("no address in %q", p.errs.String())
-	}
 	want := []string{
 		"bookservice_tracer_spans_finished_total 2",
 		"bookservice_tracer_spans_sampled_out_total 0",
@@ -33,20 +30,26 @@ func TestMetrics(t *testing.T) {
 		"go_goroutines ",
 	}
 	eventually(t, "the counters tell of both spans", func() bool {
-		resp, err := http.Get("http://" + found[1] + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, line := range want {
-			if !strings.Contains(string(text), "\n"+line) {
-				return false
-			}
-		}
-		return true
+		text := metrics(t, p)
+		return !slices.ContainsFunc(want, func(line string) bool { return !strings.Contains(text, "\n"+line) })
 	})
+}
+
+// metrics returns what a bookserver tells Prometheus.
+func metrics(t *testing.T, p *process) string {
+	t.Helper()
+	found := adminAt.FindStringSubmatch(p.errs.String())
+	if found == nil {
+		t.Fatalf("no address in %q", p.errs.String())
+	}
+	resp, err := http.Get("http://" + found[1] + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("have %s, %v", resp.Status, err)
+	}
+	return string(text)
 }

@@ -12,9 +12,9 @@ import (
 )
 
 // oneRun serves, makes one client run and stops the server, so that all spans are flushed. It returns the client's output.
-func oneRun(t *testing.T, e *etcd, z *tracertest.Zipkin, serverTracer, clientTracer string) string {
+func oneRun(t *testing.T, e *etcd, z *tracertest.Zipkin, serverTracer, clientTracer string, args ...string) string {
 	t.Helper()
-	common := append(e.at(), "-zipkin-url", z.URL+"/api/v2/spans")
+	common := append(append(e.at(), "-zipkin-url", z.URL+"/api/v2/spans"), args...)
 	server, _ := serve(t, append(common, "-tracer", serverTracer, "-drain-delay", "0s")...)
 	code, out, errs := do(t, "bookclient", append(common, "-tracer", clientTracer))
 	if code != 0 {
@@ -64,6 +64,14 @@ func TestTheWholeLineInARealZipkin(t *testing.T) {
 			t.Errorf("have root %+v, want a SERVER span", s)
 		}
 	}
+
+	// Short ids, for old peers, are as good.
+	out = oneRun(t, e, z, "zipkin", "zipkin", "-trace-id-bits", "64")
+	_, line, _ = strings.Cut(out, "trace: ")
+	if id, _, _ = strings.Cut(strings.TrimSpace(line), "  "); len(id) != 16 {
+		t.Errorf("have trace %q, want an id of 64 bits", id)
+	}
+	checkTrace(t, z.Trace(t, id, 5))
 }
 
 // checkTrace checks the five spans of one run.
