@@ -17,13 +17,16 @@ import (
 // for each tracer whose Config names it.
 //
 // Its Send is called by one goroutine, one span at a time, with spans that are its own to keep; it may block, and a panic
-// in it costs that span only. Up to 10,000 spans wait for it, and further ones are dropped and counted. Close is called
+// in it costs that span only. Up to 10,000 spans wait for it, and further ones are dropped, counted, and
+// warned of every 10 s. Close is called
 // once, by the same goroutine, when all spans that could be handed over have been: what the reporter itself still holds is
 // its own to flush.
 type SinkFunc func(ctx context.Context, c Config) (reporter.Reporter, error)
 
 // maxWaiting is how many spans wait for a reporter.
 const maxWaiting = 10000
+
+const warningEvery = 10 * time.Second
 
 // reporterSink stands between the recorder and a reporter, so that nothing that is traced waits for the reporter.
 type reporterSink struct {
@@ -49,6 +52,7 @@ func newReporterSink(name string, r reporter.Reporter, c Config, o options) *rep
 		spans: make(chan model.SpanModel, maxWaiting), done: make(chan struct{}), cancel: make(chan struct{}),
 	}
 	go s.run()
+	go s.warn()
 	return s
 }
 
@@ -74,8 +78,29 @@ func (s *reporterSink) consume(f *finished) {
 		default:
 		}
 	}
-	if s.dropped.Add(1) == 1 {
-		s.log.Warn("spans dropped", "reason", "queue full or closed")
+	s.dropped.Add(1)
+}
+
+// warn says how many spans were dropped, every 10 s at most, from a goroutine of its own: a log may be slow.
+func (s *reporterSink) warn() {
+	tick := time.NewTicker(warningEvery)
+	defer tick.Stop()
+	for said := uint64(0); ; {
+		over := false
+		select {
+		case <-tick.C:
+		case <-s.done:
+			over = true
+		case <-s.cancel:
+			over = true
+		}
+		if n := s.dropped.Load(); n > said {
+			s.log.Warn("spans dropped: the queue was full, or closed", "dropped", n)
+			said = n
+		}
+		if over {
+			return
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -59,6 +60,32 @@ func TestASinkThatHangsHoldsUpNobody(t *testing.T) {
 		synctest.Wait()
 		if err := closer.Close(); closed != 1 || err == nil {
 			t.Errorf("have %d closes and %v, want one, and what was lost", closed, err)
+		}
+	})
+}
+
+// TestASinkThatHangsIsWarnedOf has a log that is told every 10 s, and not for every span.
+func TestASinkThatHangsIsWarnedOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines strings.Builder
+		release := make(chan struct{})
+		tr, closer, err := tracer.Open(t.Context(), config("mine"), tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))),
+			withSink(sinkFunc{func(model.SpanModel) { <-release }, func() error { return nil }}, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 10101 { // one is with the sink, 10000 wait
+			tr.StartSpan("call").Finish()
+			synctest.Wait() // the first has left the queue
+		}
+		<-time.After(25 * time.Second)
+		synctest.Wait()
+		if have := lines.String(); strings.Count(have, "\n") != 1 || !strings.Contains(have, "dropped=100") || !strings.Contains(have, "backend=mine") {
+			t.Errorf("have %q, want one line that says 100", have)
+		}
+		close(release)
+		if err := closer.Close(); err == nil || !strings.Contains(err.Error(), "100 spans lost") {
+			t.Errorf("have %v, want 100 spans lost", err)
 		}
 	})
 }
