@@ -18,7 +18,7 @@ import (
 )
 
 // KafkaConfig is for the zipkin backend by way of Kafka, from which Zipkin's collectors read. Spans count as sent when all
-// in-sync replicas have them; the producer is idempotent.
+// in-sync replicas have them. The producer is idempotent: what it repeats itself, for 10 s, arrives once.
 type KafkaConfig struct {
 	Brokers  string // host:port, several with commas
 	Topic    string
@@ -79,7 +79,9 @@ func openKafka(c Config) (transport, error) {
 		kgo.AllowAutoTopicCreation(),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.ProducerLinger(0), // a batch is a batch already
-		kgo.RecordDeliveryTimeout(postTimeout),
+		// A batch that is given up here is sent again by the queue. Without this the client would hold on to one that it has
+		// sent until the broker is back, and Close with it.
+		kgo.AllowIdempotentProduceCancellation(),
 	}
 	mechanism, err := c.Kafka.mechanism()
 	if err != nil {

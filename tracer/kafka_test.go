@@ -2,6 +2,8 @@ package tracer_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"strings"
 	"testing"
 	"time"
@@ -129,5 +131,27 @@ func TestKafkaWithPassword(t *testing.T) {
 				t.Errorf("with a wrong password: have %v, want one span lost and no password", err)
 			}
 		})
+	}
+}
+
+// TestKafkaOverTLS has each side check the other's certificate.
+func TestKafkaOverTLS(t *testing.T) {
+	cert, key, pair := writePEM(t)
+	pool := x509.NewCertPool()
+	pool.AddCert(pair.Leaf)
+	cluster := startKafka(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}))
+	c := kafkaConfig(cluster)
+	c.Kafka.TLS, c.Zipkin.CA, c.Zipkin.Cert, c.Zipkin.Key = true, cert, cert, key
+	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("call").Finish()
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+	have := consumed(t, cluster, kgo.DialTLSConfig(&tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}))
+	if len(have) != 1 || have[0].Name != "call" {
+		t.Errorf("have %v, want the span", have)
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"sync"
+	"net"
+	"strconv"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -40,8 +41,8 @@ func openRabbitMQ(c Config) (transport, error) {
 	if err != nil {
 		return transport{}, err
 	}
-	p := &publisher{cfg: c.Zipkin, broker: c.RabbitMQ, dial: amqp.Config{
-		Dial: amqp.DefaultDial(postTimeout / 2), Heartbeat: 10 * time.Second, TLSClientConfig: tlsConfig, Locale: "en_US",
+	p := &publisher{cfg: c.Zipkin, broker: c.RabbitMQ, turn: make(chan struct{}, 1), config: amqp.Config{
+		Heartbeat: 10 * time.Second, TLSClientConfig: tlsConfig, Locale: "en_US",
 		Properties: amqp.Table{"connection_name": c.ServiceName},
 	}}
 	return transport{shown: withoutPassword(c.RabbitMQ.URL) + " " + c.RabbitMQ.Queue, send: p.send, release: p.close}, nil
@@ -51,9 +52,10 @@ func openRabbitMQ(c Config) (transport, error) {
 type publisher struct {
 	cfg    ZipkinConfig
 	broker RabbitMQConfig
-	dial   amqp.Config
+	config amqp.Config
 
-	mu      sync.Mutex
+	turn    chan struct{} // held by who uses what is below
+	socket  net.Conn
 	conn    *amqp.Connection
 	channel *amqp.Channel
 }
@@ -62,6 +64,9 @@ func (p *publisher) send(ctx context.Context, batch delivery.Batch) error {
 	ctx, cancel := context.WithTimeout(ctx, postTimeout)
 	defer cancel()
 	confirmation, err := p.publish(ctx, batch)
+	if ctx.Err() != nil {
+		return ctx.Err() // rather than that the socket is closed
+	}
 	if err != nil {
 		return &delivery.Refusal{Kind: rabbitKind(err), Err: err}
 	}
@@ -75,22 +80,40 @@ func (p *publisher) send(ctx context.Context, batch delivery.Batch) error {
 	return nil
 }
 
+// publish ends with ctx, which the library's calls do not know: a broker that is short of memory stops reading, and one that
+// hangs does not answer. The socket is closed then.
 func (p *publisher) publish(ctx context.Context, batch delivery.Batch) (*amqp.DeferredConfirmation, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-p.turn }()
 	if p.channel == nil || p.channel.IsClosed() {
-		if err := p.connect(); err != nil {
+		if err := p.connect(ctx); err != nil {
 			return nil, err
 		}
 	}
+	defer closeAtEnd(ctx, p.socket)()
 	return p.channel.PublishWithDeferredConfirmWithContext(ctx, "", p.broker.Queue, false, false, amqp.Publishing{
 		ContentType: p.cfg.contentType(), DeliveryMode: amqp.Persistent, Body: p.cfg.message(batch)})
 }
 
+// closeAtEnd closes the socket when ctx ends, until it is told to stop.
+func closeAtEnd(ctx context.Context, socket net.Conn) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { _ = socket.Close() })
+}
+
 // connect replaces the connection. The queue is declared as Zipkin's collector does.
-func (p *publisher) connect() (err error) {
+func (p *publisher) connect(ctx context.Context) (err error) {
 	p.disconnect()
-	if p.conn, err = amqp.DialConfig(p.broker.URL, p.dial); err != nil {
+	if p.socket, err = p.dial(ctx); err != nil {
+		return err
+	}
+	defer closeAtEnd(ctx, p.socket)()
+	config := p.config
+	config.Dial = func(string, string) (net.Conn, error) { return p.socket, nil }
+	if p.conn, err = amqp.DialConfig(p.broker.URL, config); err != nil {
 		return err
 	}
 	channel, err := p.conn.Channel()
@@ -108,16 +131,27 @@ func (p *publisher) connect() (err error) {
 	return nil
 }
 
+func (p *publisher) dial(ctx context.Context) (net.Conn, error) {
+	uri, err := amqp.ParseURI(p.broker.URL)
+	if err != nil {
+		return nil, err
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)))
+}
+
+// farewell is how long a broker has to answer a goodbye.
+const farewell = time.Second
+
 func (p *publisher) disconnect() {
 	if p.conn != nil {
-		_ = p.conn.Close() // with its channel
+		_ = p.conn.CloseDeadline(time.Now().Add(farewell)) // with its channel
 	}
 	p.conn, p.channel = nil, nil
 }
 
 func (p *publisher) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
 	p.disconnect()
 }
 

@@ -1,7 +1,6 @@
 package brokers_test
 
 import (
-	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -67,7 +66,7 @@ func TestEveryWayToZipkin(t *testing.T) {
 		{"HTTP JSON", "http", func(c *tracer.Config) { c.Zipkin.Format = tracer.ZipkinJSON }},
 		{"Kafka", "kafka", func(c *tracer.Config) { c.Zipkin.Transport, c.Kafka.Brokers = tracer.ZipkinKafka, kafka.addr }},
 		{"RabbitMQ", "rabbitmq", func(c *tracer.Config) {
-			c.Zipkin.Transport, c.RabbitMQ.URL = tracer.ZipkinRabbitMQ, fmt.Sprintf("amqp://guest:guest@%s/", rabbitmq.addr)
+			c.Zipkin.Transport, c.RabbitMQ.URL = tracer.ZipkinRabbitMQ, rabbitURL(rabbitmq.addr)
 		}},
 	} {
 		t.Run(way.name, func(t *testing.T) {

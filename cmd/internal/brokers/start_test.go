@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -19,12 +21,14 @@ const kafkaJars = "KAFKA_JARS"
 // rabbit is where Debian has the broker itself, and not the wrapper that changes the user.
 const rabbit = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
-// A broker is a process that a test has started.
+// A broker is a process that a test has started. It can be killed and started again, with what it has on disk.
 type broker struct {
-	addr string
-	cmd  *exec.Cmd
-	done chan struct{}
-	log  output
+	addr    string
+	command func() *exec.Cmd
+	pidFile string // where the process writes its own id, if what was started only waits for it
+	cmd     *exec.Cmd
+	done    chan struct{}
+	log     output
 }
 
 type output struct {
@@ -45,42 +49,60 @@ func (o *output) String() string {
 }
 
 // run starts a command, waits until it listens at addr, and kills it at the test's end.
-func run(t *testing.T, addr string, cmd *exec.Cmd) *broker {
+func run(t *testing.T, addr, pidFile string, command func() *exec.Cmd) *broker {
 	t.Helper()
-	b := &broker{addr: addr, cmd: cmd, done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = &b.log, &b.log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = cmd.Wait(); close(b.done) }()
+	b := &broker{addr: addr, pidFile: pidFile, command: command}
 	t.Cleanup(func() {
-		b.kill()
 		if t.Failed() {
-			t.Logf("%s said:\n%.5000s", filepath.Base(cmd.Path), b.log.String())
+			t.Logf("the broker at %s said:\n%.5000s", addr, b.log.String())
 		}
 	})
+	t.Cleanup(func() { b.kill() })
+	b.start(t)
+	return b
+}
+
+func (b *broker) start(t *testing.T) {
+	t.Helper()
+	b.cmd, b.done = b.command(), make(chan struct{})
+	b.cmd.Stdout, b.cmd.Stderr = &b.log, &b.log
+	if err := b.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func(cmd *exec.Cmd, done chan struct{}) { _ = cmd.Wait(); close(done) }(b.cmd, b.done)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for limit := time.Now().Add(90 * time.Second); ; <-tick.C {
-		conn, err := net.Dial("tcp", addr)
+		conn, err := net.Dial("tcp", b.addr)
 		if err == nil {
 			conn.Close()
-			return b
+			return
 		}
 		select {
 		case <-b.done:
-			t.Fatalf("%s has ended:\n%.5000s", cmd.Path, b.log.String())
+			t.Fatalf("%s has ended:\n%.5000s", b.cmd.Path, b.log.String())
 		default:
 		}
 		if time.Now().After(limit) {
-			t.Fatalf("%s does not listen at %s:\n%.5000s", cmd.Path, addr, b.log.String())
+			t.Fatalf("%s does not listen at %s:\n%.5000s", b.cmd.Path, b.addr, b.log.String())
 		}
 	}
 }
 
 func (b *broker) kill() {
+	b.signal(syscall.SIGKILL)
 	_ = b.cmd.Process.Kill()
 	<-b.done
+}
+
+func (b *broker) signal(s syscall.Signal) {
+	pid := b.cmd.Process.Pid
+	if text, err := os.ReadFile(b.pidFile); err == nil {
+		if own, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+			pid = own
+		}
+	}
+	_ = syscall.Kill(pid, s)
 }
 
 // ports returns free ones of 127.0.0.1.
@@ -124,7 +146,7 @@ func startKafka(t *testing.T) *broker {
 	if out, err := java("kafka.tools.StorageTool", "format", "-t", "Ym9va3NlcnZpY2UtdGVzdA", "-c", settings).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return run(t, "127.0.0.1:"+p[0], java("kafka.Kafka", settings))
+	return run(t, "127.0.0.1:"+p[0], "", func() *exec.Cmd { return java("kafka.Kafka", settings) })
 }
 
 // startRabbitMQ starts a node with everything of it in a folder of the test's.
@@ -138,15 +160,18 @@ func startRabbitMQ(t *testing.T) *broker {
 	if err := os.WriteFile(plugins, []byte("[]."), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(rabbit)
-	cmd.Env = append(os.Environ(), "HOME="+dir, "RABBITMQ_MNESIA_BASE="+dir, "RABBITMQ_LOG_BASE="+dir,
-		"RABBITMQ_PID_FILE="+filepath.Join(dir, "pid"), "RABBITMQ_ENABLED_PLUGINS_FILE="+plugins,
+	pidFile := filepath.Join(dir, "pid")
+	env := append(os.Environ(), "HOME="+dir, "RABBITMQ_MNESIA_BASE="+dir, "RABBITMQ_LOG_BASE="+dir,
+		"RABBITMQ_PID_FILE="+pidFile, "RABBITMQ_ENABLED_PLUGINS_FILE="+plugins,
 		"RABBITMQ_NODENAME=n"+p[0]+"@localhost", "RABBITMQ_NODE_IP_ADDRESS=127.0.0.1", "RABBITMQ_NODE_PORT="+p[0],
 		"RABBITMQ_DIST_PORT="+p[1], "RABBITMQ_CONF_ENV_FILE=/dev/null", "ERL_EPMD_ADDRESS=127.0.0.1", "ERL_EPMD_PORT="+p[2],
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}")
-	b := run(t, "127.0.0.1:"+p[0], cmd)
 	t.Cleanup(func() { stopEPMD(t, p[2]) })
-	return b
+	return run(t, "127.0.0.1:"+p[0], pidFile, func() *exec.Cmd {
+		cmd := exec.Command(rabbit)
+		cmd.Env = env
+		return cmd
+	})
 }
 
 // stopEPMD ends the name server that a node starts beside itself: it would outlive it. It is known by its port.
