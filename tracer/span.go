@@ -167,15 +167,13 @@ func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
 	}
 	above := s.above
 	s.above = nil // or a long chain of spans would keep all of them
-	if above != nil && s.kind == model.Server && s.priority != deny && s.tracer.holdBelow(above, held{s, end.Sub(s.start)}) {
-		return
-	}
-	if s.priority != deny {
-		s.tracer.replay(s, end.Sub(s.start))
-	} else {
+	switch inner := (held{s, end.Sub(s.start)}); {
+	case s.priority == deny:
 		s.tracer.unsampled.Add(1)
+	case above == nil || s.kind != model.Server || !s.tracer.holdBelow(above, inner):
+		inner.send()
 	}
-	s.finishBelow()
+	s.finishBelow() // if s is held itself too: it will be sent, or has been
 }
 
 // finishBelow sends what has waited for s to be finished.
@@ -184,12 +182,12 @@ func (s *span) finishBelow() {
 	below := s.below
 	s.below = nil
 	s.mu.Unlock()
-	if below == nil {
-		return
-	}
-	s.tracer.forget(s)
 	for _, h := range below {
-		s.tracer.replay(h.span, h.duration)
+		if s.priority == deny {
+			h.takePlaceOf(s)
+		}
+		h.span.tracer.forget(s)
+		h.send()
 	}
 }
 
