@@ -19,18 +19,19 @@ type record struct {
 	fields []tag
 }
 
-// newRecord renders the fields, maxValue bytes of them all together.
+// newRecord renders the fields. Their text is of maxValue bytes at most; those that it has no room for are left out.
 func newRecord(at time.Time, fields []log.Field) record {
 	r := record{at: at, fields: make([]tag, 0, len(fields))}
-	left := maxValue
-	for _, f := range fields {
-		if left <= 0 {
-			break
+	for left := maxValue; len(fields) > 0 && left > 0; fields = fields[1:] {
+		key := limited(fields[0].Key(), min(maxKey, left-1))
+		left -= len(key) + len("=")
+		whole, typ := format(fields[0].Value())
+		value := limited(whole, left)
+		if len(value) < len(whole) {
+			typ = typeString // a number that is cut would be another one
 		}
-		value, typ := format(f.Value())
-		t := tag{limited(f.Key(), maxKey), limited(value, left), typ}
-		left -= len(t.key) + len(t.value)
-		r.fields = append(r.fields, t)
+		left -= len(value) + len(" ")
+		r.fields = append(r.fields, tag{key, value, typ})
 	}
 	return r
 }
