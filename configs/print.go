@@ -18,7 +18,9 @@ var password = regexp.MustCompile(`(://[^/?#:@]*:)[^/?#]*@`)
 const mask = "xxxxx"
 
 // notSetting reports whether a flag says what to do, and not how: a file has no place for it.
-func notSetting(name string) bool { return name == "config" || name == "version" || name == "print-config" }
+func notSetting(name string) bool {
+	return name == "config" || name == "version" || name == "print-config"
+}
 
 // shown returns what may be printed of a flag's value.
 func shown(name, value string) string {
