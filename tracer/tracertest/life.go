@@ -94,7 +94,7 @@ func checkBaggage(t *testing.T, open Open) {
 	}
 }
 
-// Spans that are finished after Close are dropped: nothing blocks, nothing panics, nothing arrives.
+// Spans that are finished after Close are dropped: nothing blocks, and nothing panics.
 func checkAfterClose(t *testing.T, open Open) {
 	tr, received := open(t, nil)
 	late := tr.StartSpan("late")
