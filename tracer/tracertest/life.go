@@ -57,10 +57,6 @@ func checkPriority(t *testing.T, open Open) {
 		off.Finish()
 		on := tr.StartSpan("on")
 		ext.SamplingPriority.Set(on, 1)
-		headers := opentracing.TextMapCarrier{}
-		if err := tr.Inject(on.Context(), opentracing.TextMap, headers); err != nil {
-			t.Fatal(err)
-		}
 		on.Finish()
 		byName(t, received(), "on")
 	})
