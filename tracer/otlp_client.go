@@ -57,7 +57,18 @@ func newOTLPClient(protocol string, c OTLPConfig) (otlptrace.Client, error) {
 	if len(headers) > 0 {
 		opts = append(opts, otlptracehttp.WithHeaders(headers))
 	}
-	return otlptracehttp.NewClient(opts...), nil
+	return idleClosing{otlptracehttp.NewClient(opts...), transport}, nil
+}
+
+// idleClosing is OpenTelemetry's client for HTTP, which leaves the connections of a transport that it was given open.
+type idleClosing struct {
+	otlptrace.Client
+	transport *http.Transport
+}
+
+func (c idleClosing) Stop(ctx context.Context) error {
+	defer c.transport.CloseIdleConnections()
+	return c.Client.Stop(ctx)
 }
 
 // otlpTLS reads OpenTelemetry's variables for certificates. Its client for HTTP leaves that to a transport that it is given;
