@@ -21,10 +21,7 @@ type record struct {
 
 // newRecord renders the fields. Their text is of maxValue bytes at most; those that it has no room for are left out.
 func newRecord(at time.Time, fields []log.Field) record {
-	if at.Unix() < 1 {
-		at = time.Now()
-	}
-	e := fieldEncoder{record: record{at: at, fields: make([]tag, 0, len(fields))}, left: maxValue}
+	e := fieldEncoder{record: record{at: expressible(at), fields: make([]tag, 0, len(fields))}, left: maxValue}
 	for _, f := range fields {
 		switch value := f.Value().(type) {
 		case log.LazyLogger:
