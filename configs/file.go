@@ -14,7 +14,10 @@ import (
 func file(fs *flag.FlagSet) ff.ConfigFileParser {
 	return func(r io.Reader, set func(name, value string) error) error {
 		err := ffyaml.Parser(r, func(key, value string) error {
-			if fs.Lookup(key) == nil {
+			switch {
+			case notSetting(key):
+				return fmt.Errorf("key %q: can be a flag only", key)
+			case fs.Lookup(key) == nil:
 				return fmt.Errorf("unknown key %q (-h lists all)", key)
 			}
 			return set(key, value)

@@ -17,6 +17,11 @@ var password = regexp.MustCompile(`(://[^/?#:@]*:)[^/?#]*@`)
 
 const mask = "xxxxx"
 
+// notSetting reports whether a flag says what to do, and not how: a file has no place for it.
+func notSetting(name string) bool {
+	return name == "config" || name == "version" || name == "print-config"
+}
+
 // shown returns what may be printed of a flag's value.
 func shown(name, value string) string {
 	if secret.MatchString(name) && value != "" {
@@ -28,11 +33,9 @@ func shown(name, value string) string {
 // printConfig writes the flags in force as YAML, which -config takes again. Secrets are masked.
 func printConfig(fs *flag.FlagSet, w io.Writer) {
 	fs.VisitAll(func(f *flag.Flag) {
-		switch f.Name {
-		case "config", "version", "print-config":
-			return
+		if !notSetting(f.Name) {
+			fmt.Fprintf(w, "%s: %s\n", f.Name, strconv.Quote(shown(f.Name, f.Value.String())))
 		}
-		fmt.Fprintf(w, "%s: %s\n", f.Name, strconv.Quote(shown(f.Name, f.Value.String())))
 	})
 }
 

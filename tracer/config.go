@@ -76,20 +76,35 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	c.Propagation.registerFlags(fs)
 }
 
-// Validate returns the first setting that makes no sense, as one line that names it, its value and what is allowed. The
-// options are those that Open will get: they may bring backends of their own.
+// Validate returns the first setting that makes no sense, as one line that names it, its value and what is allowed. What only
+// a backend that is not listed needs is not looked at, but for the zipkin backend's settings. The options are those that Open
+// will get: they may bring backends of their own.
 func (c Config) Validate(opts ...Option) error {
 	o := newOptions(opts)
 	names, err := c.backends(o)
-	if err == nil {
-		err = o.check()
-	}
-	if err != nil || len(names) == 0 {
+	if err != nil {
 		return err
 	}
-	switch {
-	case c.ServiceName == "":
+	for _, check := range []func() error{o.check, c.validate, c.Propagation.validate, c.Delivery.validate} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	if len(names) > 0 && c.ServiceName == "" {
 		return fmt.Errorf("tracer: service-name is empty: backend %s needs one", c.Backend)
+	}
+	for _, name := range append(names, "zipkin") {
+		if b, ok := o.sinks[name]; ok {
+			if err := b.check(c); err != nil {
+				return fmt.Errorf("tracer: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+func (c Config) validate() error {
+	switch {
 	case !(c.Sample >= 0 && c.Sample <= 1): // NaN fails too
 		return fmt.Errorf("tracer: sample %v: must be 0 to 1", c.Sample)
 	case c.TraceIDBits != 128 && c.TraceIDBits != 64:
@@ -99,19 +114,6 @@ func (c Config) Validate(opts ...Option) error {
 	}
 	if err := c.Sampler.validate(); err != nil {
 		return fmt.Errorf("tracer: %w", err)
-	}
-	if err := c.Propagation.validate(); err != nil {
-		return err
-	}
-	if err := c.Delivery.validate(); err != nil {
-		return err
-	}
-	for _, name := range names {
-		if b, ok := o.sinks[name]; ok {
-			if err := b.check(c); err != nil {
-				return fmt.Errorf("tracer: %w", err)
-			}
-		}
 	}
 	return nil
 }

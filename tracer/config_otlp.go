@@ -19,7 +19,8 @@ const (
 // OTLPConfig is what only the otlp backend needs. What it leaves empty is what OpenTelemetry's variables say
 // (OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL, _HEADERS, _CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY, _COMPRESSION,
 // _TIMEOUT, each also with TRACES_ before its last word), and without them OpenTelemetry's defaults: an unencrypted
-// collector on this machine, at port 4317 for gRPC and 4318 for HTTP.
+// collector on this machine, at port 4317 for gRPC and 4318 for HTTP. A variable whose value makes no sense is an error, as a
+// setting of ours is.
 type OTLPConfig struct {
 	// Endpoint is the collector's URL, http:// for plain text or https:// for TLS. For HTTP its path is where spans are
 	// posted, /v1/traces when it has none.
@@ -39,21 +40,49 @@ func (o *OTLPConfig) registerFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.Headers, "otlp-headers", o.Headers, "headers for the OTLP collector: key=value pairs with commas")
 }
 
+// checkOTLP looks at OpenTelemetry's variables too where they are in force: its clients pass over what makes no sense, and
+// spans would go nowhere.
 func checkOTLP(c Config) error {
 	if _, err := c.OTLP.protocol(); err != nil {
 		return err
 	}
-	if c.OTLP.Endpoint != "" {
-		u, err := webURL("otlp-endpoint", c.OTLP.Endpoint, "http://127.0.0.1:4317")
-		if err != nil {
-			return err
-		}
-		if u.User != nil { // OpenTelemetry's client would leave it out
-			return fmt.Errorf("otlp-endpoint %q: must have no user: credentials are headers here", u.Redacted())
+	if err := checkOTLPEndpoint(orVariable("otlp-endpoint", c.OTLP.Endpoint, "ENDPOINT")); err != nil {
+		return err
+	}
+	if _, err := parseHeaders(orVariable("otlp-headers", c.OTLP.Headers, "HEADERS")); err != nil {
+		return err
+	}
+	if variable, value := otlpVariable("COMPRESSION"); value != "" && value != "gzip" && value != "none" {
+		return fmt.Errorf("%s %q: must be gzip or none", variable, value)
+	}
+	if variable, value := otlpVariable("TIMEOUT"); value != "" {
+		if ms, err := strconv.Atoi(value); err != nil || ms < 1 {
+			return fmt.Errorf("%s %q: must be a whole number of milliseconds, 1 or more", variable, value)
 		}
 	}
-	_, err := c.OTLP.headers()
-	return err
+	return nil
+}
+
+func checkOTLPEndpoint(setting, value string) error {
+	if value == "" {
+		return nil
+	}
+	u, err := webURL(setting, value, "http://127.0.0.1:4317")
+	if err != nil {
+		return err
+	}
+	if u.User != nil { // OpenTelemetry's client would leave it out
+		return fmt.Errorf("%s %q: must have no user: credentials are headers here", setting, u.Redacted())
+	}
+	return nil
+}
+
+// orVariable returns a setting of ours and its value, or OpenTelemetry's variable where it is empty.
+func orVariable(setting, value, variable string) (string, string) {
+	if value != "" {
+		return setting, value
+	}
+	return otlpVariable(variable)
 }
 
 // webURL parses the http or https URL of a setting. The error shows it without its password.
@@ -105,10 +134,7 @@ func otlpTimeout() time.Duration {
 
 // protocol returns the protocol in force.
 func (o OTLPConfig) protocol() (string, error) {
-	from, value := "otlp-protocol", o.Protocol
-	if value == "" {
-		from, value = otlpVariable("PROTOCOL")
-	}
+	from, value := orVariable("otlp-protocol", o.Protocol, "PROTOCOL")
 	switch value {
 	case "":
 		return OTLPGRPC, nil

@@ -1,7 +1,6 @@
 package tracer
 
 import (
-	"net"
 	"slices"
 
 	"github.com/openzipkin/zipkin-go/model"
@@ -61,19 +60,34 @@ func (f *finished) eachTag(do func(t tag)) {
 	}
 }
 
-// spanModel returns the span as zipkin-go knows it: a copy that shares nothing with f.
+// hasTag reports whether the user has set a tag with this key.
+func (f *finished) hasTag(key string) bool {
+	return slices.ContainsFunc(f.span.tags, func(t tag) bool { return t.key == key })
+}
+
+// spanModel returns the span as zipkin-go knows it: a copy that shares nothing with f, or with another copy.
 func (f *finished) spanModel() model.SpanModel {
 	m := f.model
 	m.Tags = make(map[string]string, len(f.span.tags)+1)
 	f.eachTag(func(t tag) { m.Tags[t.key] = t.value })
-	if m.ParentID != nil {
-		parent := *m.ParentID
-		m.ParentID = &parent
-	}
-	if m.RemoteEndpoint != nil {
-		remote := *m.RemoteEndpoint
-		remote.IPv4, remote.IPv6 = net.IP(slices.Clone(remote.IPv4)), net.IP(slices.Clone(remote.IPv6))
-		m.RemoteEndpoint = &remote
-	}
+	m.Annotations = slices.Clone(m.Annotations)
+	m.ParentID, m.Sampled = copied(m.ParentID), copied(m.Sampled)
+	m.LocalEndpoint, m.RemoteEndpoint = copiedEndpoint(m.LocalEndpoint), copiedEndpoint(m.RemoteEndpoint)
 	return m
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
+
+func copiedEndpoint(e *model.Endpoint) *model.Endpoint {
+	c := copied(e)
+	if c != nil {
+		c.IPv4, c.IPv6 = slices.Clone(c.IPv4), slices.Clone(c.IPv6)
+	}
+	return c
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/openzipkin/zipkin-go/model"
 )
@@ -25,8 +26,7 @@ func (m *Memory) Spans() []model.SpanModel {
 	return slices.Concat(m.spans[m.oldest:], m.spans[:m.oldest])
 }
 
-func (m *Memory) consume(f *finished) {
-	s := f.spanModel()
+func (m *Memory) add(s model.SpanModel) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.spans) < maxMemory {
@@ -37,12 +37,27 @@ func (m *Memory) consume(f *finished) {
 	m.oldest = (m.oldest + 1) % maxMemory
 }
 
-// Close keeps the spans: they are there to be read.
-func (m *Memory) Close() error { return nil }
+// memorySink is one tracer's way into a Memory.
+type memorySink struct {
+	to     *Memory
+	closed atomic.Bool
+}
 
 func openMemory(_ context.Context, _ Config, o options) (sink, error) {
 	if o.memory == nil {
-		return &Memory{}, nil
+		return &memorySink{to: &Memory{}}, nil
 	}
-	return o.memory, nil
+	return &memorySink{to: o.memory}, nil
+}
+
+func (s *memorySink) consume(f *finished) {
+	if !s.closed.Load() {
+		s.to.add(f.spanModel())
+	}
+}
+
+// Close implements sink. The spans stay: they are there to be read.
+func (s *memorySink) Close() error {
+	s.closed.Store(true)
+	return nil
 }

@@ -35,21 +35,18 @@ func checkNothing(Config) error { return nil }
 type BackendFunc func(ctx context.Context, c Config) (opentracing.Tracer, io.Closer, error)
 
 // Open returns the tracer that the configuration asks for. It does not wait for the backend: one that is absent is no
-// error here, and never one of a request. For noop it is opentracing.NoopTracer{}, by value.
+// error here, and never one of a request. For noop it is opentracing.NoopTracer{}, by value, whatever the other settings are.
 //
 // Closing sends what is left within Config.FlushTimeout and returns an error that says how many spans were lost. It
 // may be called more than once; a span that is finished later is dropped. The global tracer is left alone.
 func Open(ctx context.Context, c Config, opts ...Option) (opentracing.Tracer, io.Closer, error) {
-	if err := c.Validate(opts...); err != nil {
-		return nil, nil, err
-	}
 	o := newOptions(opts)
 	names, err := c.backends(o)
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(names) == 0 {
+	if err == nil && len(names) == 0 && o.check() == nil {
 		return opentracing.NoopTracer{}, sinkCloser(nil), nil
+	}
+	if err := c.Validate(opts...); err != nil {
+		return nil, nil, err
 	}
 	if open := o.tracers[names[0]]; open != nil {
 		return openForeign(ctx, c, names[0], open)

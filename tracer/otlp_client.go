@@ -3,6 +3,7 @@ package tracer
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,6 +27,10 @@ func newOTLPClient(protocol string, c OTLPConfig) (otlptrace.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	tlsConfig, err := otlpTLS()
+	if err != nil {
+		return nil, err
+	}
 	endpoint := c.endpoint(protocol)
 	if protocol == OTLPGRPC {
 		opts := []otlptracegrpc.Option{
@@ -40,10 +45,8 @@ func newOTLPClient(protocol string, c OTLPConfig) (otlptrace.Client, error) {
 		}
 		return otlptracegrpc.NewClient(opts...), nil
 	}
-	transport, err := otlpTransport()
-	if err != nil {
-		return nil, err
-	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = tlsConfig
 	opts := []otlptracehttp.Option{
 		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}),
 		otlptracehttp.WithHTTPClient(&http.Client{Transport: noteHTTP{transport}}),
@@ -54,22 +57,28 @@ func newOTLPClient(protocol string, c OTLPConfig) (otlptrace.Client, error) {
 	if len(headers) > 0 {
 		opts = append(opts, otlptracehttp.WithHeaders(headers))
 	}
-	return otlptracehttp.NewClient(opts...), nil
+	return idleClosing{otlptracehttp.NewClient(opts...), transport}, nil
 }
 
-// otlpTransport reads OpenTelemetry's variables for certificates, which its client leaves to a transport that it is given.
-func otlpTransport() (http.RoundTripper, error) {
+// idleClosing is OpenTelemetry's client for HTTP, which leaves the connections of a transport that it was given open.
+type idleClosing struct {
+	otlptrace.Client
+	transport *http.Transport
+}
+
+func (c idleClosing) Stop(ctx context.Context) error {
+	defer c.transport.CloseIdleConnections()
+	return c.Client.Stop(ctx)
+}
+
+// otlpTLS reads OpenTelemetry's variables for certificates. Its client for HTTP leaves that to a transport that it is given;
+// the one for gRPC does it again, and says nothing about a file that is not there.
+func otlpTLS() (*tls.Config, error) {
 	var f tlsFiles
 	f.caSetting, f.ca = otlpVariable("CERTIFICATE")
 	f.certSetting, f.cert = otlpVariable("CLIENT_CERTIFICATE")
 	f.keySetting, f.key = otlpVariable("CLIENT_KEY")
-	c, err := f.config()
-	if err != nil {
-		return nil, err
-	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig = c
-	return t, nil
+	return f.config()
 }
 
 // An answer is what the collector said to one request. OpenTelemetry's clients return errors that do not tell; so what

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -37,7 +38,7 @@ const (
 )
 
 // exceptionAttributes are the names that the fields of a logged error get (OpenTelemetry's compatibility with OpenTracing).
-// Of two that are messages the second keeps its name: those of attributes are unique.
+// Names of attributes are unique: of two that are messages the second keeps its own, of two with one name the first counts.
 var exceptionAttributes = map[string]string{
 	fieldObject:  attrMessage,
 	"error.kind": "exception.type",
@@ -73,7 +74,7 @@ func appendOTLP(b []byte, f *finished) []byte {
 			b = appendAttribute(b, otlpAttributes, t)
 		}
 	})
-	b = appendPeer(b, m.RemoteEndpoint)
+	b = appendPeer(b, f)
 	for _, r := range f.span.logs {
 		b = appendMessage(b, otlpEvents, func(b []byte) []byte { return appendEvent(b, r) })
 	}
@@ -117,20 +118,25 @@ func (s *span) textError() (string, bool) {
 	return "", false
 }
 
-func appendPeer(b []byte, e *model.Endpoint) []byte {
+// appendPeer appends what the tags do not say already: keys of attributes are unique.
+func appendPeer(b []byte, f *finished) []byte {
+	e := f.model.RemoteEndpoint
 	if e == nil {
 		return b
 	}
-	if e.ServiceName != "" {
-		b = appendAttribute(b, otlpAttributes, tag{key: attrPeerService, value: e.ServiceName})
+	add := func(t tag) {
+		if t.value != "" && !f.hasTag(t.key) {
+			b = appendAttribute(b, otlpAttributes, t)
+		}
 	}
-	for _, ip := range []net.IP{e.IPv4, e.IPv6} {
+	add(tag{key: attrPeerService, value: e.ServiceName})
+	for _, ip := range []net.IP{e.IPv4, e.IPv6} { // one of them at most is set
 		if len(ip) > 0 {
-			b = appendAttribute(b, otlpAttributes, tag{key: attrPeerAddress, value: ip.String()})
+			add(tag{key: attrPeerAddress, value: ip.String()})
 		}
 	}
 	if e.Port != 0 {
-		b = appendAttribute(b, otlpAttributes, tag{attrPeerPort, strconv.Itoa(int(e.Port)), typeInt})
+		add(tag{attrPeerPort, strconv.Itoa(int(e.Port)), typeInt})
 	}
 	return b
 }
@@ -146,15 +152,15 @@ func appendEvent(b []byte, r record) []byte {
 		name = "log"
 	}
 	b = appendText(appendNanos(b, eventTime, r.at), eventName, name)
-	messaged := false
+	taken := append(make([]string, 0, 8), fieldEvent)
 	for _, f := range r.fields {
-		if f.key == fieldEvent {
-			continue
+		if renamed := exceptionAttributes[f.key]; exception && renamed != "" && !slices.Contains(taken, renamed) {
+			f.key = renamed
 		}
-		if renamed := exceptionAttributes[f.key]; exception && renamed != "" && !(renamed == attrMessage && messaged) {
-			f.key, messaged = renamed, messaged || renamed == attrMessage
+		if !slices.Contains(taken, f.key) {
+			taken = append(taken, f.key)
+			b = appendAttribute(b, eventAttributes, f)
 		}
-		b = appendAttribute(b, eventAttributes, f)
 	}
 	return b
 }

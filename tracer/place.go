@@ -7,18 +7,31 @@ import (
 	"github.com/openzipkin/zipkin-go/model"
 )
 
-// placeWait is how long a SERVER span that ended within another one of this process waits for that one to end.
-const placeWait = time.Second
+const (
+	// placeWait is how long a SERVER span that ended within another one of this process waits for that one to end.
+	placeWait = time.Second
+	// maxAwaited is how many unfinished spans are waited for at once: a service with more calls in placeWait shall not hold
+	// the spans of all of them.
+	maxAwaited = 10000
+)
 
 // go-kit's GRPCToContext and HTTPToContext start a SERVER span that nothing finishes, and its TraceServer starts another
 // one below it. Reported as they come, the inner span would name a parent that nobody ever sees. So a finished SERVER span
 // directly below an unfinished one of this process is held until the outer one is finished too; if that does not happen
-// within placeWait, the inner span takes the outer one's place in the trace: its parent is the outer one's.
+// within placeWait, or too many are waited for, the inner span takes the outer one's place in the trace: its parent is the
+// outer one's.
 
 // held is a finished span that waits for the span above it.
 type held struct {
 	span     *span
 	duration time.Duration
+}
+
+func (h held) send() { h.span.tracer.replay(h.span, h.duration) }
+
+// takePlaceOf makes the outer span's parent that of the held one.
+func (h held) takePlaceOf(outer *span) {
+	h.span.exported, h.span.fromRemote = outer.own.parentID, outer.fromRemote
 }
 
 // waiting are the unfinished SERVER spans below which finished ones are held.
@@ -50,27 +63,29 @@ func (r *recorder) holdBelow(outer *span, inner held) bool {
 	case outer.done:
 		return false
 	case outer.left || !r.await(outer):
-		inner.span.exported = outer.own.parentID
+		inner.takePlaceOf(outer)
 		return false
 	}
 	outer.below = append(outer.below, inner)
 	return true
 }
 
-// await starts the clock of an unfinished span, once, and reports false when the recorder is closed.
+// await starts the clock of an unfinished span, once, and reports false when the recorder is closed or awaits too many.
 func (r *recorder) await(outer *span) bool {
 	w := &r.waiting
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed {
+	switch {
+	case w.closed:
 		return false
+	case w.timers[outer] != nil:
+		return true
+	case len(w.timers) == maxAwaited:
+		return false
+	case w.timers == nil:
+		w.timers = map[*span]*time.Timer{}
 	}
-	if w.timers[outer] == nil {
-		if w.timers == nil {
-			w.timers = map[*span]*time.Timer{}
-		}
-		w.timers[outer] = time.AfterFunc(placeWait, func() { r.leave(outer) })
-	}
+	w.timers[outer] = time.AfterFunc(placeWait, func() { r.leave(outer) })
 	return true
 }
 
@@ -86,8 +101,8 @@ func (r *recorder) leave(outer *span) {
 	}
 	outer.mu.Unlock()
 	for _, h := range below {
-		h.span.exported = outer.own.parentID
-		r.replay(h.span, h.duration)
+		h.takePlaceOf(outer)
+		h.send()
 	}
 }
 

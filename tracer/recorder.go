@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -152,12 +153,15 @@ func (s *start) parent() *SpanContext {
 	return s.followsFrom
 }
 
-// startTime refuses times that Zipkin cannot express: before 1970, the zero time above all.
-func (s *start) startTime() time.Time {
-	if s.at.Unix() < 1 {
+func (s *start) startTime() time.Time { return expressible(s.at) }
+
+// expressible returns now in place of a time that Zipkin or OTLP cannot express: the zero time above all, and others before
+// 1970 or from 2262 on.
+func expressible(at time.Time) time.Time {
+	if sec := at.Unix(); sec < 1 || sec >= math.MaxInt64/int64(time.Second) {
 		return time.Now()
 	}
-	return s.at
+	return at
 }
 
 // tag applies the tags of all options to a span that nobody else knows yet, so without its lock.

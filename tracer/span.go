@@ -130,22 +130,20 @@ func (s *span) Log(data opentracing.LogData) {
 	s.log(record.Timestamp, record.Fields)
 }
 
+// log renders the record before it takes the lock: what renders it may be the user's, and use the span.
 func (s *span) log(at time.Time, fields []log.Field) {
+	r := newRecord(at, fields)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.done {
-		s.addLog(at, fields)
+		s.addLog(r)
 	}
 }
 
-func (s *span) addLog(at time.Time, fields []log.Field) {
-	if len(s.logs) == maxLogs || len(fields) == 0 {
+func (s *span) addLog(r record) {
+	if len(s.logs) == maxLogs || len(r.fields) == 0 {
 		return
 	}
-	if at.Unix() < 1 {
-		at = time.Now()
-	}
-	r := newRecord(at, fields)
 	s.logs = append(s.logs, r)
 	if reason := r.get(fieldObject); reason != "" {
 		s.reason = reason
@@ -167,15 +165,13 @@ func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
 	}
 	above := s.above
 	s.above = nil // or a long chain of spans would keep all of them
-	if above != nil && s.kind == model.Server && s.priority != deny && s.tracer.holdBelow(above, held{s, end.Sub(s.start)}) {
-		return
-	}
-	if s.priority != deny {
-		s.tracer.replay(s, end.Sub(s.start))
-	} else {
+	switch inner := (held{s, end.Sub(s.start)}); {
+	case s.priority == deny:
 		s.tracer.unsampled.Add(1)
+	case above == nil || s.kind != model.Server || !s.tracer.holdBelow(above, inner):
+		inner.send()
 	}
-	s.finishBelow()
+	s.finishBelow() // if s is held itself too: it will be sent, or has been
 }
 
 // finishBelow sends what has waited for s to be finished.
@@ -184,28 +180,32 @@ func (s *span) finishBelow() {
 	below := s.below
 	s.below = nil
 	s.mu.Unlock()
-	if below == nil {
-		return
-	}
-	s.tracer.forget(s)
 	for _, h := range below {
-		s.tracer.replay(h.span, h.duration)
+		if s.priority == deny {
+			h.takePlaceOf(s)
+		}
+		h.span.tracer.forget(s)
+		h.send()
 	}
 }
 
 // finish closes the span to all writers and reports whether this call was the one that did.
 func (s *span) finish(opts opentracing.FinishOptions) bool {
+	var records []record
+	for _, given := range opts.LogRecords {
+		records = append(records, newRecord(given.Timestamp, given.Fields))
+	}
+	for _, data := range opts.BulkLogData {
+		given := data.ToLogRecord()
+		records = append(records, newRecord(given.Timestamp, given.Fields))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.done {
 		return false
 	}
-	for _, record := range opts.LogRecords {
-		s.addLog(record.Timestamp, record.Fields)
-	}
-	for _, data := range opts.BulkLogData {
-		record := data.ToLogRecord()
-		s.addLog(record.Timestamp, record.Fields)
+	for _, r := range records {
+		s.addLog(r)
 	}
 	s.done = true
 	return true

@@ -209,13 +209,22 @@ func text(value any) string {
 	return s
 }
 
-// limited cuts s to so many bytes and makes it valid UTF-8, which protobuf insists on.
+// limited makes s valid UTF-8, which protobuf insists on, of so many bytes at most.
 func limited(s string, most int) string {
-	if len(s) > most {
-		for most > 0 && !utf8.RuneStart(s[most]) {
-			most--
-		}
-		s = s[:most]
+	s = cut(s, most)
+	if utf8.ValidString(s) {
+		return s
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	return cut(strings.ToValidUTF8(s, "\uFFFD"), most) // which may have made it longer
+}
+
+// cut returns the beginning of s, without a character that is not whole any more.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
 }

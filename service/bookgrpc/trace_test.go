@@ -25,8 +25,10 @@ import (
 // spans waits for n finished spans and returns them by kind.
 func spans(t *testing.T, tracer *mocktracer.MockTracer, n int) map[string]*mocktracer.MockSpan {
 	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for limit := time.Now().Add(5 * time.Second); len(tracer.FinishedSpans()) < n && time.Now().Before(limit); {
-		time.Sleep(time.Millisecond) // the server finishes its span after it has answered
+		<-tick.C // the server finishes its span after it has answered
 	}
 	have := tracer.FinishedSpans()
 	if len(have) != n {

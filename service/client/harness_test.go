@@ -212,7 +212,9 @@ func dialWith(t testing.TB, d sd.Instancer, tracer opentracing.Tracer, cfg clien
 // eventually waits until ok, for 5 seconds at most.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(5 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for limit := time.Now().Add(5 * time.Second); !ok(); <-tick.C {
 		if time.Now().After(limit) {
 			t.Fatalf("not within 5 s: %s", what)
 		}

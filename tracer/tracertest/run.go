@@ -11,12 +11,13 @@ import (
 )
 
 // Open opens the tracer under test with a Config that is fit for it, named "books", at no address, and to which change has
-// been applied; change may be nil. received closes the tracer and returns all spans that the destination has got by then,
-// in any order, as Zipkin knows spans: an error is the tag error, a log record an annotation. It is called once, or not at
-// all.
+// been applied; change may be nil. The Config is tracer.DefaultConfig's otherwise: traceparent must be injected, for the
+// suite reads ids from it. received closes the tracer and returns all spans that the destination has got by then, in any
+// order, as Zipkin knows spans: an error is the tag error, a log record an annotation. It is called once, or not at all.
 type Open func(t *testing.T, change func(*tracer.Config)) (tr opentracing.Tracer, received func() []model.SpanModel)
 
-// Run runs the suite. Names of spans are in lower case: Zipkin makes them so.
+// Run runs the suite, each check as a subtest that opens tracers of its own, one after the other. It takes some seconds.
+// Names of spans are in lower case: Zipkin makes them so.
 func Run(t *testing.T, open Open) {
 	for name, share := range map[string]float64{"Harness": 1, "HarnessUnsampled": 0} {
 		t.Run(name, func(t *testing.T) { checkHarness(t, open, share) })
