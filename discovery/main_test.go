@@ -2,6 +2,7 @@ package discovery_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -29,6 +30,11 @@ const (
 // members of an embedded cluster end with etcd's read timeout of five seconds at
 // the latest, hence more patience than goleak has on its own.
 func TestMain(m *testing.M) {
+	// These tests wait more than they work: many at once, however small the machine.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	end := time.Now().Add(limit)
 	err := goleak.Find()
