@@ -60,11 +60,13 @@ func TestRegistrationSurvivesARestartOfEtcd(t *testing.T) {
 				e.put(t, "/else", fmt.Sprint(n))
 			}
 			log := newMessages()
-			servers, clients := e.open(t, discovery.WithLogger(slog.New(log))), e.open(t)
+			c := impatient(e.Endpoints()...)
+			servers, clients := open(t, c, discovery.WithLogger(slog.New(log))), open(t, c)
 			a, b := register(t, servers, addrA), register(t, servers, addrB)
 			f := discoverytest.Follow(t, instancer(t, clients))
 			f.WaitFor(t, limit, addrA, addrB)
 			before := e.held(t, key(addrA))
+			log.forget()
 
 			e.Stop()
 			f.WaitForError(t, limit)
