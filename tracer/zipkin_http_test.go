@@ -92,6 +92,7 @@ func TestZipkinOverTLS(t *testing.T) {
 
 // TestZipkinCredentials looks at what the collector was shown, and for secrets in what was said when it refused.
 func TestZipkinCredentials(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*tracer.Config)
 		header string
@@ -103,6 +104,7 @@ func TestZipkinCredentials(t *testing.T) {
 		"own headers": {func(c *tracer.Config) { c.Zipkin.Headers = "x-tenant=a%2Cb, x-key=s3cret" }, "X-Tenant", "a,b"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			shown := make(chan string, 100)
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				shown <- r.Header.Get(test.header)
@@ -111,7 +113,7 @@ func TestZipkinCredentials(t *testing.T) {
 			defer srv.Close()
 			var lines lockedBuffer
 			c := config("zipkin")
-			c.Zipkin.URL, c.FlushTimeout = srv.URL+"/api/v2/spans", 100*time.Millisecond
+			c.Zipkin.URL, c.FlushTimeout = srv.URL+"/api/v2/spans", 2*time.Second
 			test.change(&c)
 			tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))))
 			if err != nil {
