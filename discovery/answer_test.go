@@ -104,8 +104,7 @@ func TestEveryCallEndsWithItsContext(t *testing.T) {
 func TestEveryRequestEndsWithTheTimeout(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
-	c := config(e.Endpoints()...)
-	c.Timeout = time.Second // the registrations have to succeed within it
+	c := impatient(e.Endpoints()...)
 	r, closing := open(t, c), open(t, c)
 	a := register(t, r, addrA)
 	register(t, closing, addrC)
@@ -143,8 +142,7 @@ func TestInstancerIsMadeWhileEtcdIsDown(t *testing.T) {
 	e := startEtcd(t, 1)
 	e.put(t, key(addrA), addrA)
 	e.Stop()
-	i := instancer(t, e.open(t))
-	f := discoverytest.Follow(t, i)
+	f := discoverytest.Follow(t, instancer(t, open(t, impatient(e.Endpoints()...))))
 	if event := f.Next(t, limit); event.Err == nil {
 		t.Errorf("have event %v before anything could be read, want an error", event)
 	}

@@ -21,7 +21,7 @@ func TestCloseEndsEveryGoroutine(t *testing.T) {
 	}{
 		{"static", discovery.Config{Kind: "static", Instances: []string{addrA}}, false},
 		{"etcd", config(e.Endpoints()...), false},
-		{"etcd is down", config(e.Endpoints()...), true},
+		{"etcd is down", impatient(e.Endpoints()...), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()

@@ -11,6 +11,7 @@ import (
 	"github.com/go-kit/kit/sd"
 
 	"bookservice/discovery"
+	"bookservice/discovery/discoverytest"
 )
 
 func TestWaitReturnsWithTheFirstInstance(t *testing.T) {
@@ -38,7 +39,8 @@ func TestWaitSaysWhatIsMissing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = discovery.Wait(within(t, time.Second), i)
+		discoverytest.Follow(t, i).WaitFor(t, limit) // etcd has answered
+		err = discovery.Wait(within(t, time.Second/4), i)
 		want := fmt.Sprintf("discovery: no instance under %s on etcd %s", test.where, e.Endpoints()[0])
 		if err == nil || err.Error() != want {
 			t.Fatalf("have %v, want %s", err, want)

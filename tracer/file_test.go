@@ -120,6 +120,7 @@ func TestFileIsRotatedAndNoLineIsTorn(t *testing.T) {
 
 // TestFileThatIsMovedOrGone goes on in a new file, and where the folder comes back loses nothing.
 func TestFileThatIsMovedOrGone(t *testing.T) {
+	t.Parallel()
 	c := fileConfig(t)
 	folder := filepath.Dir(c.File.Path)
 	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
@@ -154,6 +155,7 @@ func TestFileThatIsMovedOrGone(t *testing.T) {
 
 // TestFileOnAFullDisk keeps the spans until there is room again.
 func TestFileOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	c := fileConfig(t)
 	if err := os.Symlink("/dev/full", c.File.Path); err != nil {
 		t.Fatal(err)
@@ -180,6 +182,7 @@ func TestFileOnAFullDisk(t *testing.T) {
 
 // TestFileThatCannotBeRotated does not grow, and goes on when it can be.
 func TestFileThatCannotBeRotated(t *testing.T) {
+	t.Parallel()
 	c := fileConfig(t)
 	c.File.MaxBytes, c.File.Keep = 1<<20, 1
 	taken := filepath.Join(c.File.Path+".1", "taken")

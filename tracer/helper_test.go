@@ -2,6 +2,9 @@ package tracer_test
 
 import (
 	"context"
+	"flag"
+	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -9,6 +12,15 @@ import (
 
 	"bookservice/tracer"
 )
+
+func TestMain(m *testing.M) {
+	// What is parallel here waits more than it works: many at once, however small the machine.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 func config(backend string) tracer.Config {
 	c := tracer.DefaultConfig()

@@ -35,30 +35,31 @@ func kafkaConfig(cluster *kfake.Cluster) tracer.Config {
 	return c
 }
 
-// consumed returns all spans in the topic.
-func consumed(t *testing.T, cluster *kfake.Cluster, opts ...kgo.Opt) []model.SpanModel {
+// consumed returns all spans in the topic, read up to the offset at which it ends now.
+func consumed(t *testing.T, cluster *kfake.Cluster) []model.SpanModel {
 	t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("zipkin")}, opts...)...)
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("zipkin"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
 	var all []model.SpanModel
-	for {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		records := client.PollFetches(ctx).Records()
-		cancel()
-		if len(records) == 0 {
-			return all
+	for end, next := cluster.PartitionInfo("zipkin", 0).HighWatermark, int64(0); next < end; {
+		fetched := client.PollFetches(ctx)
+		if err := fetched.Err(); err != nil {
+			t.Fatal(err)
 		}
-		for _, r := range records {
+		for _, r := range fetched.Records() {
 			spans, err := parseSpans("", r.Value)
 			if err != nil {
 				t.Fatal(err)
 			}
-			all = append(all, values(spans)...)
+			all, next = append(all, values(spans)...), r.Offset+1
 		}
 	}
+	return all
 }
 
 func openKafka(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, func() []model.SpanModel) {
@@ -109,8 +110,10 @@ func TestKafkaRefuses(t *testing.T) {
 
 // TestKafkaWithPassword logs in with each mechanism; a wrong password keeps the spans, and is no secret's leak.
 func TestKafkaWithPassword(t *testing.T) {
+	t.Parallel()
 	for mechanism, theirs := range map[string]string{"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "scram-sha-512": "SCRAM-SHA-512"} {
 		t.Run(mechanism, func(t *testing.T) {
+			t.Parallel()
 			cluster := startKafka(t, kfake.EnableSASL(), kfake.Superuser(theirs, "ann", "s3cret"))
 			c := kafkaConfig(cluster)
 			c.Kafka.SASL, c.Kafka.User, c.Kafka.Password = mechanism, "ann", "s3cret"

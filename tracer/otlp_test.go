@@ -122,6 +122,7 @@ func kv(key string, value any) *commonpb.KeyValue {
 
 // TestOTLPFaults has the collector refuse, and counts the requests and the spans that arrive.
 func TestOTLPFaults(t *testing.T) {
+	t.Parallel()
 	first := func(n int, err error) func(int) (*coltracepb.ExportTraceServiceResponse, error) {
 		return func(i int) (*coltracepb.ExportTraceServiceResponse, error) {
 			if i <= n {
@@ -226,6 +227,7 @@ func TestOTLPTimeout(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "50")
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
 			released := make(chan struct{})
 			r := newReceiver(t, nil)
 			r.hang = released

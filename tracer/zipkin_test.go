@@ -164,6 +164,7 @@ func TestCloseSaysWhatWasLost(t *testing.T) {
 
 // TestZipkinRedirectIsNoAnswer has a collector that sends its callers to a page, as a login does: the spans are kept.
 func TestZipkinRedirectIsNoAnswer(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/login" {
@@ -174,7 +175,7 @@ func TestZipkinRedirectIsNoAnswer(t *testing.T) {
 	}))
 	defer srv.Close()
 	c := config("zipkin")
-	c.Zipkin.URL, c.FlushTimeout = srv.URL+"/api/v2/spans", 50*time.Millisecond
+	c.Zipkin.URL, c.FlushTimeout = srv.URL+"/api/v2/spans", 2*time.Second
 	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
 	if err != nil {
 		t.Fatal(err)

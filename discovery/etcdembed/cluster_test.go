@@ -3,6 +3,7 @@ package etcdembed_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -105,6 +106,7 @@ func TestStartRefusesOtherSizes(t *testing.T) {
 }
 
 func TestStartEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := t.TempDir()
@@ -225,6 +227,11 @@ func TestCloseRemovesTemporaryDataOnly(t *testing.T) {
 // members of one cluster end with etcd's read timeout of five seconds at the
 // latest, hence more patience than goleak has on its own.
 func TestMain(m *testing.M) {
+	// These tests wait more than they work: all at once, however small the machine.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	limit := time.Now().Add(15 * time.Second)
 	err := goleak.Find()

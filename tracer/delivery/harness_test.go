@@ -20,6 +20,24 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
+// lines are what a queue has logged, and may be read while it is open.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // A destination takes batches, unless answer has an error for one.
 type destination struct {
 	answer func(ctx context.Context, attempt int, records []string) error // may be nil
@@ -78,10 +96,12 @@ func open(t testing.TB, cfg delivery.Config, send delivery.Send) *delivery.Queue
 func names(n int) []string {
 	all := make([]string, n)
 	for i := range all {
-		all[i] = fmt.Sprintf("record %06d;", i)
+		all[i] = record(i)
 	}
 	return all
 }
+
+func record(i int) string { return fmt.Sprintf("record %06d;", i) }
 
 func addAll(q *delivery.Queue, records []string) {
 	for _, r := range records {

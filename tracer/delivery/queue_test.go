@@ -96,7 +96,7 @@ func TestNeverInTheWayOfASlowLog(t *testing.T) {
 
 // What is held in memory stays below the bound, what is being sent included; beyond it the newest are dropped.
 func TestBounded(t *testing.T) {
-	var warnings strings.Builder
+	var warnings lines
 	q, err := delivery.New(delivery.Config{QueueBytes: 1800, BatchBytes: 180}, hang, slog.New(slog.NewTextHandler(&warnings, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +110,7 @@ func TestBounded(t *testing.T) {
 	if s := balanced(t, q); s.Queued != 100 || s.DroppedBy[delivery.QueueFull] != 900 {
 		t.Errorf("have %+v, want 100 queued and 900 dropped for want of room", s)
 	}
+	eventually(t, "a warning at once", func() bool { return warnings.String() != "" })
 	if err := closeWithin(q, time.Millisecond); err == nil || !strings.HasPrefix(err.Error(), "100 spans lost: ") {
 		t.Errorf("have %v, want 100 spans lost", err)
 	}

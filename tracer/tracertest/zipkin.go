@@ -39,7 +39,7 @@ type Zipkin struct {
 func StartZipkin(t testing.TB, env ...string) *Zipkin {
 	t.Helper()
 	if os.Getenv(ZipkinJar) == "" {
-		t.Skipf("%s names no Zipkin jar", ZipkinJar)
+		t.Skipf("%s names no Zipkin jar: bash .ci/run fetches one and runs this", ZipkinJar)
 	}
 	addr := freeAddr(t)
 	z := &Zipkin{URL: "http://" + addr, Addr: addr, env: append([]string{"STORAGE_TYPE=mem", "MEM_MAX_SPANS=100000"}, env...)}

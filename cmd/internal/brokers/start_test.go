@@ -126,7 +126,7 @@ func startKafka(t *testing.T) *broker {
 	t.Helper()
 	jars := os.Getenv(kafkaJars)
 	if jars == "" {
-		t.Skipf("%s names no folder with Kafka's jars", kafkaJars)
+		t.Skipf("%s names no folder with Kafka's jars: bash .ci/run fetches them and runs this", kafkaJars)
 	}
 	dir, p := t.TempDir(), ports(t, 2)
 	settings := filepath.Join(dir, "server.properties")
@@ -153,7 +153,7 @@ func startKafka(t *testing.T) *broker {
 func startRabbitMQ(t *testing.T) *broker {
 	t.Helper()
 	if _, err := os.Stat(rabbit); err != nil {
-		t.Skip("no RabbitMQ on this machine")
+		t.Skip("no RabbitMQ on this machine: bash .ci/run installs it and runs this")
 	}
 	dir, p := t.TempDir(), ports(t, 3)
 	plugins := filepath.Join(dir, "plugins")

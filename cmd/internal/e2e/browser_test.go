@@ -20,7 +20,7 @@ func pageWith(t *testing.T, address string, want ...string) string {
 		}
 	}
 	if path == "" {
-		t.Skip("no chromium on this machine")
+		t.Skip("no chromium on this machine: bash .ci/run installs it and runs this")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()

@@ -147,6 +147,7 @@ func TestDemo(t *testing.T) {
 }
 
 func TestVersionAndHelp(t *testing.T) {
+	t.Parallel()
 	for _, command := range []string{"bookserver", "bookclient", "bookdemo"} {
 		if code, out, errs := do(t, command, []string{"-version"}); code != 0 || errs != "" || !strings.HasPrefix(out, command+" ") {
 			t.Errorf("%s -version: have status %d, %q, %q", command, code, out, errs)

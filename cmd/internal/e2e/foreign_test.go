@@ -34,6 +34,7 @@ func alone(t *testing.T, args ...string) (*process, *grpc.ClientConn) {
 }
 
 func TestAForeignClient(t *testing.T) {
+	t.Parallel()
 	_, conn := alone(t)
 	for _, service := range []string{"/book.BookService/", "/BookService/"} {
 		var info book.BookInfo
@@ -80,6 +81,7 @@ func TestAForeignClient(t *testing.T) {
 }
 
 func TestRateLimitAsAForeignClientSeesIt(t *testing.T) {
+	t.Parallel()
 	_, conn := alone(t, "-rate-mode", "reject", "-rate-burst", "2", "-rate-every", "1h")
 	c := book.NewBookServiceClient(conn)
 	if _, err := c.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
@@ -95,6 +97,7 @@ func TestRateLimitAsAForeignClientSeesIt(t *testing.T) {
 
 // Health says NOT_SERVING before calls are refused, so that whoever asks can leave in time.
 func TestHealth(t *testing.T) {
+	t.Parallel()
 	e := startEtcd(t)
 	p, addr := serve(t, append(e.at(), "-drain-delay", "1h")...)
 	conn := dial(t, addr)

@@ -83,8 +83,20 @@ func call(t *testing.T, client, server party) string {
 	return id
 }
 
-// TestOneTrace has each client call each server.
-func TestOneTrace(t *testing.T) {
+// TestTraces asks each collector, which is started once, for the traces of calls between all parties.
+func TestTraces(t *testing.T) {
+	for in, start := range collectors {
+		t.Run(in, func(t *testing.T) {
+			t.Parallel()
+			c := start(t)
+			t.Run("one way", func(t *testing.T) { testOneTrace(t, c) })
+			t.Run("both ways", func(t *testing.T) { testBothWaysInOneTrace(t, c) })
+		})
+	}
+}
+
+// testOneTrace has each client call each server.
+func testOneTrace(t *testing.T, c collector) {
 	ours := openOurs()
 	otel := func(t *testing.T, c collector, name string) party { return openOTel(t, c, name) }
 	tests := map[string]struct{ client, server open }{
@@ -101,46 +113,36 @@ func TestOneTrace(t *testing.T) {
 	for _, headers := range []string{"b3", "b3multi", "w3c", "jaeger", "b3,b3multi,jaeger,w3c"} {
 		tests["ours to ours by "+headers] = struct{ client, server open }{openOurs("-propagation", headers), ours}
 	}
-	for in, start := range collectors {
-		t.Run(in, func(t *testing.T) {
-			c := start(t)
-			for name, test := range tests {
-				t.Run(name, func(t *testing.T) {
-					client, server := test.client(t, c, "caller"), test.server(t, c, "books")
-					id := call(t, client, server)
-					checkTrace(t, c.trace(t, id, 3), step{"caller", ""}, step{"caller", model.Client}, step{"books", model.Server})
-				})
-			}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			client, server := test.client(t, c, "caller"), test.server(t, c, "books")
+			id := call(t, client, server)
+			checkTrace(t, c.trace(t, id, 3), step{"caller", ""}, step{"caller", model.Client}, step{"books", model.Server})
 		})
 	}
 }
 
-// TestBothWaysInOneTrace has ours and OpenTelemetry's call each other within one call.
-func TestBothWaysInOneTrace(t *testing.T) {
-	for in, start := range collectors {
-		t.Run(in, func(t *testing.T) {
-			c := start(t)
-			for name, first := range map[string]bool{"ours first": true, "OpenTelemetry first": false} {
-				t.Run(name, func(t *testing.T) {
-					a, b := openOurs()(t, c, "a"), openOTel(t, c, "b")
-					if !first {
-						a, b = openOTel(t, c, "a"), openOurs()(t, c, "b")
-					}
-					inner, stopInner := serve(t, a, found)
-					outer, stopOuter := serve(t, b, b.client(t, inner))
-					ctx, id, finish := a.root(t.Context())
-					_, err := a.client(t, outer)(ctx, 1)
-					finish()
-					stopOuter()
-					stopInner()
-					closeAll(t, a, b)
-					if err != nil {
-						t.Fatal(err)
-					}
-					checkTrace(t, c.trace(t, id, 5), step{"a", ""}, step{"a", model.Client}, step{"b", model.Server},
-						step{"b", model.Client}, step{"a", model.Server})
-				})
+// testBothWaysInOneTrace has ours and OpenTelemetry's call each other within one call.
+func testBothWaysInOneTrace(t *testing.T, c collector) {
+	for name, first := range map[string]bool{"ours first": true, "OpenTelemetry first": false} {
+		t.Run(name, func(t *testing.T) {
+			a, b := openOurs()(t, c, "a"), openOTel(t, c, "b")
+			if !first {
+				a, b = openOTel(t, c, "a"), openOurs()(t, c, "b")
 			}
+			inner, stopInner := serve(t, a, found)
+			outer, stopOuter := serve(t, b, b.client(t, inner))
+			ctx, id, finish := a.root(t.Context())
+			_, err := a.client(t, outer)(ctx, 1)
+			finish()
+			stopOuter()
+			stopInner()
+			closeAll(t, a, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkTrace(t, c.trace(t, id, 5), step{"a", ""}, step{"a", model.Client}, step{"b", model.Server},
+				step{"b", model.Client}, step{"a", model.Server})
 		})
 	}
 }
