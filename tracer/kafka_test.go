@@ -36,9 +36,9 @@ func kafkaConfig(cluster *kfake.Cluster) tracer.Config {
 }
 
 // consumed returns all spans in the topic, read up to the offset at which it ends now.
-func consumed(t *testing.T, cluster *kfake.Cluster) []model.SpanModel {
+func consumed(t *testing.T, cluster *kfake.Cluster, opts ...kgo.Opt) []model.SpanModel {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("zipkin"))
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("zipkin"))...)
 	if err != nil {
 		t.Fatal(err)
 	}

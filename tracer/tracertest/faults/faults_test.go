@@ -1,7 +1,10 @@
 package faults_test
 
 import (
+	"flag"
+	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +16,14 @@ import (
 	"bookservice/tracer/tracertest/faults"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// These tests wait more than they work: all at once, however small the machine.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -52,9 +62,7 @@ func TestNothingIsLost(t *testing.T) {
 			t.Fatalf("no story for %q", f.Name)
 		}
 		t.Run(f.Name, func(t *testing.T) {
-			if f.Rate <= 2000 {
-				t.Parallel()
-			}
+			t.Parallel()
 			m := &tracer.Metrics{}
 			stop := watch(t, m)
 			flush := flush
