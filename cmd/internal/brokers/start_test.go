@@ -18,8 +18,9 @@ import (
 // kafkaJars is the environment variable that names the folder with Kafka's jars.
 const kafkaJars = "KAFKA_JARS"
 
-// rabbit is where Debian has the broker itself, and not the wrapper that changes the user.
-const rabbit = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+// rabbitMQ is the environment variable that names the program rabbitmq-server: the broker itself, and not Debian's wrapper
+// that changes the user.
+const rabbitMQ = "RABBITMQ_SERVER"
 
 // A broker is a process that a test has started. It can be killed and started again, with what it has on disk.
 type broker struct {
@@ -152,8 +153,9 @@ func startKafka(t *testing.T) *broker {
 // startRabbitMQ starts a node with everything of it in a folder of the test's.
 func startRabbitMQ(t *testing.T) *broker {
 	t.Helper()
-	if _, err := os.Stat(rabbit); err != nil {
-		t.Skip("no RabbitMQ on this machine: bash .ci/run installs it and runs this")
+	program := os.Getenv(rabbitMQ)
+	if program == "" {
+		t.Skipf("%s names no RabbitMQ: bash .ci/run installs one and runs this", rabbitMQ)
 	}
 	dir, p := t.TempDir(), ports(t, 3)
 	plugins := filepath.Join(dir, "plugins")
@@ -168,7 +170,7 @@ func startRabbitMQ(t *testing.T) *broker {
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}")
 	t.Cleanup(func() { stopEPMD(t, p[2]) })
 	return run(t, "127.0.0.1:"+p[0], pidFile, func() *exec.Cmd {
-		cmd := exec.Command(rabbit)
+		cmd := exec.Command(program)
 		cmd.Env = env
 		return cmd
 	})

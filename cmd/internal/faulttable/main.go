@@ -23,18 +23,19 @@ func main() {
 	defer stop()
 	only := flag.String("only", "", "measure the faults with this in their names")
 	flag.Parse()
-	if err := measure(ctx, os.Stdout, *only); err != nil {
+	chosen := slices.DeleteFunc(faults.All(), func(f faults.Fault) bool { return !strings.Contains(f.Name, *only) })
+	if len(chosen) == 0 || flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "faulttable: no fault has %q in its name\n", strings.Join(append(flag.Args(), *only), " "))
+		os.Exit(2)
+	}
+	if err := measure(ctx, os.Stdout, chosen); err != nil {
 		fmt.Fprintln(os.Stderr, "faulttable:", err)
 		os.Exit(1)
 	}
 }
 
 // measure prints a line for each fault.
-func measure(ctx context.Context, to io.Writer, only string) error {
-	chosen := slices.DeleteFunc(faults.All(), func(f faults.Fault) bool { return !strings.Contains(f.Name, only) })
-	if len(chosen) == 0 {
-		return fmt.Errorf("no fault has %q in its name", only)
-	}
+func measure(ctx context.Context, to io.Writer, chosen []faults.Fault) error {
 	senders := []faults.Sender{
 		faults.Ours(faults.FlushTimeout, tracer.WithLogger(slog.New(slog.DiscardHandler))), faults.ZipkinGo(), faults.OpenTelemetry(),
 	}
