@@ -17,10 +17,9 @@ import (
 // for each tracer whose Config names it.
 //
 // Its Send is called by one goroutine, one span at a time, with spans that are its own to keep; it may block, and a panic
-// in it costs that span only. Up to 10,000 spans wait for it, and further ones are dropped, counted, and
-// warned of every 10 s. Close is called
-// once, by the same goroutine, when all spans that could be handed over have been: what the reporter itself still holds is
-// its own to flush.
+// in it costs that span only. Up to 10,000 spans wait for it, and further ones are dropped, counted, and warned of every
+// 10 s. Close is called once, by the same goroutine, when all spans that could be handed over have been: what the reporter
+// itself still holds is its own to flush.
 type SinkFunc func(ctx context.Context, c Config) (reporter.Reporter, error)
 
 // maxWaiting is how many spans wait for a reporter.

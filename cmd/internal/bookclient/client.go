@@ -9,6 +9,7 @@ import (
 	"log/slog"
 
 	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
 	"google.golang.org/grpc/status"
 
 	"bookservice/cmd/internal/closing"
@@ -67,9 +68,14 @@ func wait(ctx context.Context, cfg configs.Client, first func(context.Context) e
 }
 
 // once makes both calls below one span and prints them.
-func once(ctx context.Context, cfg configs.Client, tr opentracing.Tracer, books service.Service, w io.Writer) error {
+func once(ctx context.Context, cfg configs.Client, tr opentracing.Tracer, books service.Service, w io.Writer) (err error) {
 	span := tr.StartSpan("bookCaller")
-	defer span.Finish()
+	defer func() {
+		if err != nil {
+			ext.LogError(span, err)
+		}
+		span.Finish()
+	}()
 	r := result{url: cfg.Tracer.TraceURL}
 	r.TraceID, _ = tracer.TraceID(span.Context())
 	ctx = opentracing.ContextWithSpan(ctx, span)

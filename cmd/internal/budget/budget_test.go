@@ -12,6 +12,9 @@ import (
 	zipkinot "github.com/openzipkin-contrib/zipkin-go-opentracing"
 	"github.com/openzipkin/zipkin-go"
 	"github.com/openzipkin/zipkin-go/reporter"
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
@@ -39,6 +42,7 @@ func setups() []setup {
 		{"go-kit", 0, kitCall(nil)},
 		{"noop", 0, kitCall(func(testing.TB) opentracing.Tracer { return opentracing.NoopTracer{} })},
 		{"bare bridge", 0, kitCall(bareBridge)},
+		{"raw gRPC, otelgrpc", 0, otelCall},
 		{"unsampled, w3c", 190, kitCall(ours("w3c", 0))},
 		{"unsampled, b3", 190, kitCall(ours("b3", 0))},
 		{"sampled, w3c", 215, kitCall(ours("w3c", 1))},
@@ -136,6 +140,20 @@ func rawCall(server []grpc.ServerOption, dial []grpc.DialOption) func(testing.TB
 		}
 	}
 }
+
+// otelCall is gRPC with OpenTelemetry's instrumentation, which records all spans and sends them nowhere.
+func otelCall(t testing.TB) func() {
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(discard{}))
+	t.Cleanup(func() { _ = provider.Shutdown(context.Background()) })
+	opts := []otelgrpc.Option{otelgrpc.WithTracerProvider(provider), otelgrpc.WithPropagators(propagation.TraceContext{})}
+	return rawCall(append(bookgrpc.ServerOptions(), grpc.StatsHandler(otelgrpc.NewServerHandler(opts...))),
+		append(bookgrpc.DialOptions(), grpc.WithStatsHandler(otelgrpc.NewClientHandler(opts...))))(t)
+}
+
+type discard struct{}
+
+func (discard) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
+func (discard) Shutdown(context.Context) error                             { return nil }
 
 // kitCall is the service's own server and client, with the options that they have in production.
 func kitCall(open func(testing.TB) opentracing.Tracer) func(testing.TB) func() {

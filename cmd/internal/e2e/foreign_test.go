@@ -101,14 +101,20 @@ func TestHealth(t *testing.T) {
 	e := startEtcd(t)
 	p, addr := serve(t, append(e.at(), "-drain-delay", "1h")...)
 	conn := dial(t, addr)
-	watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{})
-	if err != nil {
-		t.Fatal(err)
+	var watches []grpc.ServerStreamingClient[healthpb.HealthCheckResponse]
+	for _, service := range []string{"", "book.BookService"} { // all of it, and one
+		watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{Service: service})
+		if err != nil {
+			t.Fatal(err)
+		}
+		watches = append(watches, watch)
 	}
 	says := func(want healthpb.HealthCheckResponse_ServingStatus) {
 		t.Helper()
-		if have, err := watch.Recv(); err != nil || have.GetStatus() != want {
-			t.Fatalf("have %v, %v, want %v", have, err, want)
+		for _, watch := range watches {
+			if have, err := watch.Recv(); err != nil || have.GetStatus() != want {
+				t.Fatalf("have %v, %v, want %v", have, err, want)
+			}
 		}
 	}
 	says(healthpb.HealthCheckResponse_SERVING)

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	"bookservice/api/book"
 	"bookservice/cmd/internal/admin"
 	"bookservice/configs"
 	"bookservice/discovery"
@@ -96,6 +97,7 @@ func (s *Server) serve(books service.Service, tr opentracing.Tracer) {
 	s.grpc = grpc.NewServer(bookgrpc.ServerOptions()...)
 	bookgrpc.Register(s.grpc, bookgrpc.NewServer(set, tr, s.log))
 	healthpb.RegisterHealthServer(s.grpc, s.health)
+	s.health.SetServingStatus(book.BookService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
 	bookgrpc.RegisterReflection(s.grpc)
 	go func() { s.served <- s.grpc.Serve(s.listener) }()
 }
