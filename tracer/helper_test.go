@@ -45,6 +45,17 @@ func memory(t testing.TB, change func(*tracer.Config), opts ...tracer.Option) (o
 	return tr, m
 }
 
+// sendOne opens a tracer, finishes one span and returns what Close says.
+func sendOne(t *testing.T, c tracer.Config) error {
+	t.Helper()
+	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("call").Finish()
+	return closer.Close()
+}
+
 // eventually polls until ok, for 30 seconds at most.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()

@@ -117,20 +117,11 @@ func TestKafkaWithPassword(t *testing.T) {
 			cluster := startKafka(t, kfake.EnableSASL(), kfake.Superuser(theirs, "ann", "s3cret"))
 			c := kafkaConfig(cluster)
 			c.Kafka.SASL, c.Kafka.User, c.Kafka.Password = mechanism, "ann", "s3cret"
-			tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
-			if err != nil {
-				t.Fatal(err)
-			}
-			tr.StartSpan("call").Finish()
-			if err := closer.Close(); err != nil {
+			if err := sendOne(t, c); err != nil {
 				t.Error(err)
 			}
 			c.Kafka.Password, c.FlushTimeout = "wr0ng", time.Second
-			if tr, closer, err = tracer.Open(t.Context(), c, tracer.WithLogger(quiet)); err != nil {
-				t.Fatal(err)
-			}
-			tr.StartSpan("call").Finish()
-			if err := closer.Close(); err == nil || strings.Contains(err.Error(), "wr0ng") || !strings.Contains(err.Error(), "1 spans lost") {
+			if err := sendOne(t, c); err == nil || strings.Contains(err.Error(), "wr0ng") || !strings.Contains(err.Error(), "1 spans lost") {
 				t.Errorf("with a wrong password: have %v, want one span lost and no password", err)
 			}
 		})
@@ -145,12 +136,7 @@ func TestKafkaOverTLS(t *testing.T) {
 	cluster := startKafka(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}))
 	c := kafkaConfig(cluster)
 	c.Kafka.TLS, c.Zipkin.CA, c.Zipkin.Cert, c.Zipkin.Key = true, cert, cert, key
-	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.StartSpan("call").Finish()
-	if err := closer.Close(); err != nil {
+	if err := sendOne(t, c); err != nil {
 		t.Error(err)
 	}
 	have := consumed(t, cluster, kgo.DialTLSConfig(&tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}))

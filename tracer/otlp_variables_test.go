@@ -49,12 +49,7 @@ func TestOTLPSettingsGoBeforeVariables(t *testing.T) {
 	r := newReceiver(t, nil)
 	c := config("otlp")
 	c.OTLP.Protocol, c.OTLP.Endpoint, c.OTLP.Headers = tracer.OTLPGRPC, r.at(tracer.OTLPGRPC), "x-key=mine"
-	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.StartSpan("call").Finish()
-	if err := closer.Close(); err != nil {
+	if err := sendOne(t, c); err != nil {
 		t.Error(err)
 	}
 	if len(r.received()) != 1 || r.headers[0] != "mine" {
