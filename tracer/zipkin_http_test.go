@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,5 +175,42 @@ func TestZipkinSettings(t *testing.T) {
 		if _, _, err := tracer.Open(t.Context(), c); err == nil || err.Error() != test.want {
 			t.Errorf("have %v, want %s", err, test.want)
 		}
+	}
+}
+
+// TestZipkinReusesItsConnection has answers with long bodies, refusals and others: each is read to its end, so that one
+// connection does for all posts.
+func TestZipkinReusesItsConnection(t *testing.T) {
+	t.Parallel()
+	var connections, posts atomic.Int32
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if posts.Add(1) <= 5 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = w.Write(make([]byte, 32<<10))
+	}))
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	srv.Start()
+	defer srv.Close()
+	c := config("zipkin")
+	c.Zipkin.URL, c.Delivery.Senders = srv.URL+"/api/v2/spans", 1
+	m := &tracer.Metrics{}
+	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet), tracer.WithMetrics(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sent := uint64(1); sent <= 3; sent++ {
+		tr.StartSpan("call").Finish()
+		eventually(t, "it is sent", func() bool { return m.Stats().Sinks["zipkin"].Sent == sent })
+	}
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+	if connections.Load() != 1 || posts.Load() != 8 {
+		t.Errorf("have %d connections for %d posts, want one for 8", connections.Load(), posts.Load())
 	}
 }
