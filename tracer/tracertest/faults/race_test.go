@@ -1,0 +1,6 @@
+//go:build race
+
+package faults_test
+
+// raceDetector is slow.
+const raceDetector = true
