@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -8,20 +9,27 @@ import (
 
 	"github.com/peterbourgon/ff/v3"
 	"github.com/peterbourgon/ff/v3/ffyaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // file reads YAML whose keys are the flags of fs. Its errors name the file.
 func file(fs *flag.FlagSet) ff.ConfigFileParser {
 	return func(r io.Reader, set func(name, value string) error) error {
-		err := ffyaml.Parser(r, func(key, value string) error {
-			switch {
-			case notSetting(key):
-				return fmt.Errorf("key %q: can be a flag only", key)
-			case fs.Lookup(key) == nil:
-				return fmt.Errorf("unknown key %q (-h lists all)", key)
-			}
-			return set(key, value)
-		})
+		text, err := io.ReadAll(r)
+		if err == nil {
+			err = yaml.Unmarshal(text, new(map[string]any)) // which refuses a key that is there twice, as ff does not
+		}
+		if err == nil {
+			err = ffyaml.Parser(bytes.NewReader(text), func(key, value string) error {
+				switch {
+				case notSetting(key):
+					return fmt.Errorf("key %q: can be a flag only", key)
+				case fs.Lookup(key) == nil:
+					return fmt.Errorf("unknown key %q (-h lists all)", key)
+				}
+				return set(key, value)
+			})
+		}
 		if parse, ok := errors.AsType[ffyaml.ParseError](err); ok {
 			err = parse.Inner // without its prefix: ours says more
 		}

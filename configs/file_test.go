@@ -24,6 +24,18 @@ func TestAFileHasSettingsOnly(t *testing.T) {
 	}
 }
 
+func TestAKeyIsThereOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server.yaml")
+	if err := os.WriteFile(path, []byte("ttl: 5s\ntracer: noop\nttl: 6s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := configs.ParseServer([]string{"-config", path}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "config "+path+": ") || !strings.Contains(err.Error(), `line 3: mapping key "ttl" already defined at line 1`) ||
+		strings.Contains(err.Error(), "\n") {
+		t.Errorf("have %v, want one line that names file, key and lines", err)
+	}
+}
+
 // A mistake in the tracer's settings is seen while tracing is off, in every way to set them.
 func TestMistakesUnderNoop(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "client.yaml")

@@ -76,7 +76,7 @@ func TestBreakerForgetsAfterTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTestBreaker(1, 5)
 		report(b, failed, 4)
-		time.Sleep(DefaultConfig().BreakerWindow + time.Second)
+		<-time.After(DefaultConfig().BreakerWindow + time.Second)
 		report(b, succeeded, 5)
 		if !b.allow() {
 			t.Error("open by failures of long ago")
@@ -88,11 +88,11 @@ func TestBreakerClosesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTestBreaker(1, 5)
 		report(b, failed, 5)
-		time.Sleep(10*time.Second - time.Nanosecond)
+		<-time.After(10*time.Second - time.Nanosecond)
 		if b.allow() {
 			t.Fatal("lets a call through before its time")
 		}
-		time.Sleep(time.Nanosecond)
+		<-time.After(time.Nanosecond)
 		if !b.allow() || b.allow() {
 			t.Fatal("want one call let through, and one only")
 		}
@@ -100,7 +100,7 @@ func TestBreakerClosesAgain(t *testing.T) {
 		if b.allow() {
 			t.Fatal("closed by a failure")
 		}
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		if !b.allow() {
 			t.Fatal("no second trial")
 		}
@@ -117,7 +117,7 @@ func TestBreakerTriesAgainWhenTheCallerLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTestBreaker(1, 5)
 		report(b, failed, 5)
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		for range 3 {
 			if !b.allow() || b.allow() {
 				t.Fatal("want one call let through, and one only")
