@@ -1,5 +1,5 @@
 // Package tracertest tests tracers: [Run] is the suite that every backend of package tracer passes, and that one of yours
-// can run too. [StartZipkin] starts a real Zipkin to read back from.
+// can run too. [StartZipkin] starts a real Zipkin to read back from. Package faults, below, is a collector that goes wrong.
 //
 // The suite looks at nothing but what the destination received. It promises, each under a subtest of this name:
 //
