@@ -15,21 +15,15 @@ import (
 // file reads YAML whose keys are the flags of fs. Its errors name the file.
 func file(fs *flag.FlagSet) ff.ConfigFileParser {
 	return func(r io.Reader, set func(name, value string) error) error {
-		text, err := io.ReadAll(r)
-		if err == nil {
-			err = yaml.Unmarshal(text, new(map[string]any)) // which refuses a key that is there twice, as ff does not
-		}
-		if err == nil {
-			err = ffyaml.Parser(bytes.NewReader(text), func(key, value string) error {
-				switch {
-				case notSetting(key):
-					return fmt.Errorf("key %q: can be a flag only", key)
-				case fs.Lookup(key) == nil:
-					return fmt.Errorf("unknown key %q (-h lists all)", key)
-				}
-				return set(key, value)
-			})
-		}
+		err := readYAML(r, func(key, value string) error {
+			switch {
+			case notSetting(key):
+				return fmt.Errorf("key %q: can be a flag only", key)
+			case fs.Lookup(key) == nil:
+				return fmt.Errorf("unknown key %q (-h lists all)", key)
+			}
+			return set(key, value)
+		})
 		if parse, ok := errors.AsType[ffyaml.ParseError](err); ok {
 			err = parse.Inner // without its prefix: ours says more
 		}
@@ -38,4 +32,16 @@ func file(fs *flag.FlagSet) ff.ConfigFileParser {
 		}
 		return nil
 	}
+}
+
+// readYAML refuses a key that is there twice, which ff's parser passes over.
+func readYAML(r io.Reader, set func(key, value string) error) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if err := yaml.Unmarshal(text, new(map[string]any)); err != nil {
+		return err
+	}
+	return ffyaml.Parser(bytes.NewReader(text), set)
 }
