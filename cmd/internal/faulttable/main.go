@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,17 +22,33 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	only := flag.String("only", "", "measure the faults with this in their names")
-	flag.Parse()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run returns 1 when a measurement failed, and 2 when there is nothing to measure as asked.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	fs := flag.NewFlagSet("faulttable", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	only := fs.String("only", "", "measure the faults with this in their names")
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return 0
+	} else if err != nil {
+		return 2
+	}
 	chosen := slices.DeleteFunc(faults.All(), func(f faults.Fault) bool { return !strings.Contains(f.Name, *only) })
-	if len(chosen) == 0 || flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "faulttable: no fault has %q in its name\n", strings.Join(append(flag.Args(), *only), " "))
-		os.Exit(2)
+	switch {
+	case fs.NArg() > 0:
+		fmt.Fprintf(stderr, "faulttable: unexpected argument %q\n", fs.Arg(0))
+		return 2
+	case len(chosen) == 0:
+		fmt.Fprintf(stderr, "faulttable: only %q: is in no fault's name\n", *only)
+		return 2
 	}
-	if err := measure(ctx, os.Stdout, chosen); err != nil {
-		fmt.Fprintln(os.Stderr, "faulttable:", err)
-		os.Exit(1)
+	if err := measure(ctx, stdout, chosen); err != nil {
+		fmt.Fprintln(stderr, "faulttable:", err)
+		return 1
 	}
+	return 0
 }
 
 // measure prints a line for each fault.

@@ -45,3 +45,16 @@ func TestTable(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingToMeasure(t *testing.T) {
+	for want, args := range map[string][]string{
+		`only "no such thing": is in no fault's name`: {"-only", "no such thing"},
+		`unexpected argument "500"`:                   {"500"},
+		"not defined: -all":                           {"-all"},
+	} {
+		var out, errs strings.Builder
+		if code := run(t.Context(), args, &out, &errs); code != 2 || out.Len() > 0 || !strings.Contains(errs.String(), want) {
+			t.Errorf("%v: have status %d, %q and %q, want 2 and %q", args, code, &out, &errs, want)
+		}
+	}
+}
