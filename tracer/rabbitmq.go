@@ -113,9 +113,12 @@ func (p *publisher) connect(ctx context.Context) (err error) {
 	defer closeAtEnd(ctx, p.socket)()
 	config := p.config
 	config.Dial = func(string, string) (net.Conn, error) { return p.socket, nil }
-	if p.conn, err = amqp.DialConfig(p.broker.URL, config); err != nil {
+	conn, err := amqp.DialConfig(p.broker.URL, config)
+	if err != nil { // what comes with it is no connection to say goodbye to
+		_ = p.socket.Close()
 		return err
 	}
+	p.conn = conn
 	channel, err := p.conn.Channel()
 	if err == nil {
 		err = channel.Confirm(false)

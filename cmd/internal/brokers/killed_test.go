@@ -14,6 +14,7 @@ import (
 	"github.com/openzipkin/zipkin-go/proto/zipkin_proto3"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
 
 	"bookservice/tracer"
 )
@@ -176,5 +177,37 @@ func consumeRabbitMQ(t *testing.T, addr string, took func([]byte) bool) {
 		case <-limit:
 			return
 		}
+	}
+}
+
+// A wrong password keeps the spans, is said once, is in no line itself, and leaves no connection behind.
+func TestRabbitMQWrongPassword(t *testing.T) {
+	b := startRabbitMQ(t)
+	before := goleak.IgnoreCurrent()
+	var lines output
+	c := config(func(c *tracer.Config) {
+		c.Zipkin.Transport, c.RabbitMQ.URL = tracer.ZipkinRabbitMQ, fmt.Sprintf("amqp://guest:wr0ng@%s/", b.addr)
+		c.FlushTimeout = 5 * time.Second
+	})
+	m := &tracer.Metrics{}
+	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))), tracer.WithMetrics(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("call").Finish()
+	eventually(t, "it was tried", func() bool { return m.Stats().Sinks["zipkin"].Retried > 0 })
+	err = closer.Close()
+	if err == nil || !strings.Contains(err.Error(), "1 spans lost") {
+		t.Errorf("have %v, want one span lost", err)
+	}
+	said := lines.String()
+	if strings.Count(said, "mistake in the configuration") != 1 || !strings.Contains(said, b.addr) {
+		t.Errorf("have %q, want one line that names the broker", said)
+	}
+	if strings.Contains(fmt.Sprint(said, err), "wr0ng") {
+		t.Errorf("the password is in %q or in %v", said, err)
+	}
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
 	}
 }
