@@ -1,0 +1,65 @@
+// Package testkit holds the helpers that several test packages share: polling, a buffer that
+// goroutines may write to, and addresses on the loopback interface.
+package testkit
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// limit is how long [Eventually] polls.
+const limit = 30 * time.Second
+
+// Eventually calls ok every millisecond until it returns true. After 30 s it fails the test with a
+// message that contains what.
+func Eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(limit); !ok(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", limit, what)
+		}
+	}
+}
+
+// A Buffer is a [bytes.Buffer] whose methods may be called concurrently. The zero value is empty.
+type Buffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+// String returns all bytes that have been written.
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// FreeAddr returns an address of 127.0.0.1 with a port that was free when FreeAddr was called.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// ClosedAddr returns an address of 127.0.0.1 that refuses connections: its port was free when
+// ClosedAddr was called, and nothing listens on it.
+func ClosedAddr(t testing.TB) string {
+	t.Helper()
+	return FreeAddr(t)
+}
