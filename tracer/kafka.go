@@ -118,18 +118,18 @@ func (p *producer) send(ctx context.Context, batch delivery.Batch) error {
 	if err == nil {
 		return nil
 	}
-	return &delivery.Refusal{Kind: kafkaKind(err), Err: err}
+	return &delivery.SendError{Kind: kafkaKind(err), Err: err}
 }
 
 func kafkaKind(err error) delivery.Kind {
 	for _, mistake := range []error{kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.TopicAuthorizationFailed,
 		kerr.ClusterAuthorizationFailed, kerr.InvalidTopicException, kerr.UnknownTopicOrPartition} {
 		if errors.Is(err, mistake) {
-			return delivery.Misconfigured
+			return delivery.RetryAfterFix
 		}
 	}
 	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
-		return delivery.TooLarge
+		return delivery.Split
 	}
-	return delivery.Later
+	return delivery.Retry
 }

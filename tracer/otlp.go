@@ -96,7 +96,7 @@ func randomUUID() string {
 func (u *otlpUploader) upload(ctx context.Context, batch delivery.Batch) error {
 	spans := &tracepb.ScopeSpans{}
 	if err := proto.Unmarshal(batch.Bytes(), spans); err != nil {
-		return &delivery.Refusal{Kind: delivery.Malformed, Err: err}
+		return &delivery.SendError{Kind: delivery.Bisect, Err: err}
 	}
 	spans.Scope = &commonpb.InstrumentationScope{Name: scopeName}
 	ctx, cancel := context.WithTimeout(ctx, u.timeout)

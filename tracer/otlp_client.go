@@ -140,7 +140,7 @@ func (n noteHTTP) RoundTrip(r *http.Request) (*http.Response, error) {
 func (a *answer) verdict(err error) error {
 	switch {
 	case a.known && a.taken && a.rejected > 0:
-		return &delivery.Refusal{Kind: delivery.Partly, Rejected: int(a.rejected), Err: fmt.Errorf("the collector refused %d spans: %s", a.rejected, a.reason)}
+		return &delivery.SendError{Kind: delivery.Partial, Rejected: int(a.rejected), Err: fmt.Errorf("the collector refused %d spans: %s", a.rejected, a.reason)}
 	case err == nil || a.known && a.taken:
 		return nil
 	case a.known:
@@ -151,7 +151,7 @@ func (a *answer) verdict(err error) error {
 
 // grpcError returns what a status means, nil for OK (OpenTelemetry Protocol Specification: failures).
 func grpcError(st *status.Status) error {
-	r := &delivery.Refusal{Kind: delivery.Never, Err: st.Err()}
+	r := &delivery.SendError{Kind: delivery.Drop, Err: st.Err()}
 	asked := false
 	for _, detail := range st.Details() {
 		if info, ok := detail.(*errdetails.RetryInfo); ok {
@@ -162,15 +162,15 @@ func grpcError(st *status.Status) error {
 	case codes.OK:
 		return nil
 	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss:
-		r.Kind = delivery.Later
+		r.Kind = delivery.Retry
 	case codes.ResourceExhausted:
 		if asked {
-			r.Kind = delivery.Later
+			r.Kind = delivery.Retry
 		}
 	case codes.InvalidArgument:
-		r.Kind = delivery.Malformed
+		r.Kind = delivery.Bisect
 	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
-		r.Kind = delivery.Misconfigured
+		r.Kind = delivery.RetryAfterFix
 	}
 	return r
 }

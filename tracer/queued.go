@@ -25,7 +25,7 @@ type transport struct {
 	kind    string // which spool is its own: another kind's records mean nothing to it
 	shown   string // the destination, without credentials
 	encode  func(b []byte, f *finished) []byte
-	send    delivery.Send
+	send    delivery.SendFunc
 	release func()
 }
 

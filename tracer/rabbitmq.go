@@ -68,7 +68,7 @@ func (p *publisher) send(ctx context.Context, batch delivery.Batch) error {
 		return ctx.Err() // rather than that the socket is closed
 	}
 	if err != nil {
-		return &delivery.Refusal{Kind: rabbitKind(err), Err: err}
+		return &delivery.SendError{Kind: rabbitKind(err), Err: err}
 	}
 	taken, err := confirmation.WaitContext(ctx)
 	switch {
@@ -161,13 +161,13 @@ func (p *publisher) close() {
 func rabbitKind(err error) delivery.Kind {
 	var answer *amqp.Error
 	if !errors.As(err, &answer) {
-		return delivery.Later
+		return delivery.Retry
 	}
 	switch answer.Code {
 	case amqp.AccessRefused, amqp.NotFound, amqp.NotAllowed, amqp.PreconditionFailed, amqp.InvalidPath:
-		return delivery.Misconfigured
+		return delivery.RetryAfterFix
 	case amqp.ContentTooLarge:
-		return delivery.TooLarge
+		return delivery.Split
 	}
-	return delivery.Later
+	return delivery.Retry
 }

@@ -84,7 +84,7 @@ func (p *poster) post(ctx context.Context, batch delivery.Batch) error {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.cfg.URL, nil)
 	if err != nil {
-		return &delivery.Refusal{Kind: delivery.Never, Err: withoutURL(err)}
+		return &delivery.SendError{Kind: delivery.Drop, Err: withoutURL(err)}
 	}
 	lent := &lentBody{bytes: body}
 	defer lent.wait()

@@ -83,7 +83,7 @@ func (d *destination) made() int {
 	return d.attempts
 }
 
-func open(t testing.TB, cfg delivery.Config, send delivery.Send) *delivery.Queue {
+func open(t testing.TB, cfg delivery.Config, send delivery.SendFunc) *delivery.Queue {
 	t.Helper()
 	q, err := delivery.New(cfg, send, quiet)
 	if err != nil {

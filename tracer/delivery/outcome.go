@@ -18,16 +18,16 @@ func (q *Queue) outcome(j *job, err error, took, backoff time.Duration) outcome 
 		q.taken(j, 0)
 		return outcome{settled: true}
 	}
-	r := refusal(err)
+	r := asSendError(err)
 	if !q.stopped { // else it says only that it was interrupted
 		q.err = r.Err
 	}
 	switch r.Kind {
-	case Partly:
+	case Partial:
 		q.taken(j, min(max(r.Rejected, 0), j.parts[0].Len()))
-	case Never:
+	case Drop:
 		q.refuse(j, Refused)
-	case TooLarge, Malformed:
+	case Split, Bisect:
 		q.divide(j, r.Kind)
 	default:
 		return q.again(r, backoff)
@@ -66,7 +66,7 @@ func (q *Queue) divide(j *job, kind Kind) {
 	case j.parts[0].Len() > 1:
 		first, second := j.parts[0].halves()
 		j.parts = append([]Batch{first, second}, j.parts[1:]...)
-	case kind == TooLarge:
+	case kind == Split:
 		q.refuse(j, TooBig)
 	default:
 		q.refuse(j, Refused)
@@ -89,13 +89,13 @@ func (q *Queue) settle(j *job) {
 }
 
 // again says when the part is to be sent again. The caller holds the lock.
-func (q *Queue) again(r *Refusal, backoff time.Duration) outcome {
+func (q *Queue) again(r *SendError, backoff time.Duration) outcome {
 	if q.stopped {
 		return outcome{}
 	}
 	q.stats.Retried++
 	q.failing = true
-	if r.Kind == Misconfigured {
+	if r.Kind == RetryAfterFix {
 		if text := r.Error(); text != q.mistake {
 			q.mistake, q.unsaid.mistake = text, r.Err
 			wake(q.trouble)

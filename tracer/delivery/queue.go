@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// A Send takes one batch to the destination. It is called by up to Config.Senders goroutines at once, and must return when
-// ctx ends. An error means that nothing of the batch was taken, unless it is a Refusal that says otherwise; a panic means
+// A SendFunc takes one batch to the destination. It is called by up to Config.Senders goroutines at once, and must return when
+// ctx ends. An error means that nothing of the batch was taken, unless it is a SendError that says otherwise; a panic means
 // that one of its records is bad.
-type Send func(ctx context.Context, b Batch) error
+type SendFunc func(ctx context.Context, b Batch) error
 
 // A Queue sends records in batches. Its methods may be called concurrently.
 type Queue struct {
 	cfg   Config
-	send  Send
+	send  SendFunc
 	log   *slog.Logger
 	spool *spool // nil for none
 
@@ -54,8 +54,12 @@ type Queue struct {
 }
 
 // New starts a queue's goroutines, which run until Close. What is found in the spool is sent first. The name of the
-// destination may be among the logger's attributes: it must not hold credentials. The error is the spool's.
-func New(cfg Config, send Send, log *slog.Logger) (*Queue, error) {
+// destination may be among the logger's attributes: it must not hold credentials. A nil logger logs nothing. The error is
+// the spool's.
+func New(cfg Config, send SendFunc, log *slog.Logger) (*Queue, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	q := &Queue{cfg: cfg.withDefaults(), send: send, log: log, stats: Stats{DroppedBy: map[string]uint64{}}, jobs: map[*job]bool{},
 		full: make(chan struct{}, 1), trouble: make(chan struct{}, 1), back: make(chan struct{}), hurry: make(chan struct{}),
 		sent: make(chan struct{}), closed: make(chan struct{}), reported: make(chan struct{})}

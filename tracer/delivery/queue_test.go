@@ -188,7 +188,7 @@ func TestRetriedWhenAskedFor(t *testing.T) {
 			defer mu.Unlock()
 			times = append(times, time.Since(start))
 			if attempt == 1 {
-				return &delivery.Refusal{Kind: delivery.Later, After: 7 * time.Second, Err: errDown}
+				return &delivery.SendError{Kind: delivery.Retry, After: 7 * time.Second, Err: errDown}
 			}
 			return nil
 		}}
@@ -214,7 +214,7 @@ func TestMisconfiguredIsSaidOnceAndKept(t *testing.T) {
 		var lines strings.Builder
 		to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
 			if attempt <= 3 {
-				return &delivery.Refusal{Kind: delivery.Misconfigured, Err: errors.New("401 Unauthorized")}
+				return &delivery.SendError{Kind: delivery.RetryAfterFix, Err: errors.New("401 Unauthorized")}
 			}
 			return nil
 		}}
@@ -249,28 +249,28 @@ func TestSplitAndBisected(t *testing.T) {
 	}{
 		"too large together": {func(_ context.Context, _ int, records []string) error {
 			if len(records) > 3 {
-				return &delivery.Refusal{Kind: delivery.TooLarge, Err: errors.New("413")}
+				return &delivery.SendError{Kind: delivery.Split, Err: errors.New("413")}
 			}
 			return nil
 		}, "", ""},
 		"one too large": {func(_ context.Context, _ int, records []string) error {
 			if slices.Contains(records, "record 000042;") {
-				return &delivery.Refusal{Kind: delivery.TooLarge, Err: errors.New("413")}
+				return &delivery.SendError{Kind: delivery.Split, Err: errors.New("413")}
 			}
 			return nil
 		}, "record 000042;", delivery.TooBig},
 		"one malformed": {func(_ context.Context, _ int, records []string) error {
 			if slices.Contains(records, "record 000007;") {
-				return &delivery.Refusal{Kind: delivery.Malformed, Err: errors.New("400")}
+				return &delivery.SendError{Kind: delivery.Bisect, Err: errors.New("400")}
 			}
 			return nil
 		}, "record 000007;", delivery.Refused},
 		"refused for good": {func(_ context.Context, _ int, records []string) error {
 			switch bad := slices.Contains(records, "record 000099;"); {
 			case bad && len(records) == 1:
-				return &delivery.Refusal{Kind: delivery.Never, Err: errors.New("410")}
+				return &delivery.SendError{Kind: delivery.Drop, Err: errors.New("410")}
 			case bad:
-				return &delivery.Refusal{Kind: delivery.Malformed, Err: errors.New("400")}
+				return &delivery.SendError{Kind: delivery.Bisect, Err: errors.New("400")}
 			}
 			return nil
 		}, "record 000099;", delivery.Refused},
@@ -313,7 +313,7 @@ func TestPanicInSend(t *testing.T) {
 // What was rejected of a batch that was taken else is not sent again.
 func TestPartlyTaken(t *testing.T) {
 	to := &destination{answer: func(context.Context, int, []string) error {
-		return &delivery.Refusal{Kind: delivery.Partly, Rejected: 3, Err: errors.New("odd ones")}
+		return &delivery.SendError{Kind: delivery.Partial, Rejected: 3, Err: errors.New("odd ones")}
 	}}
 	q := open(t, delivery.Config{}, to.send)
 	addAll(q, names(10))

@@ -138,7 +138,7 @@ func (q *Queue) deliver(j *job) bool {
 func (q *Queue) attempt(b Batch) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = &Refusal{Kind: Malformed, Err: fmt.Errorf("panic: %v", cause)}
+			err = &SendError{Kind: Bisect, Err: fmt.Errorf("panic: %v", cause)}
 		}
 	}()
 	return q.send(q.ctx, b)

@@ -75,7 +75,7 @@ func TestDurableAcrossARestart(t *testing.T) {
 }
 
 // killed is the part of TestDurableWhenKilled that is killed: it spools during an outage, and says what must be on disk.
-func killed(dir string, send delivery.Send) {
+func killed(dir string, send delivery.SendFunc) {
 	q, err := delivery.New(delivery.Config{Spool: dir, BatchBytes: 1000, SpoolSync: 10 * time.Millisecond}, send, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fmt.Println(err)
@@ -95,7 +95,7 @@ func killed(dir string, send delivery.Send) {
 // A process that is killed during an outage loses nothing that has been spooled, whichever way the destination fails.
 func TestDurableWhenKilled(t *testing.T) {
 	const variable = "DELIVERY_TEST_SPOOL"
-	outages := map[string]delivery.Send{"down": down, "hang": hang}
+	outages := map[string]delivery.SendFunc{"down": down, "hang": hang}
 	if dir := os.Getenv(variable); dir != "" {
 		killed(dir, outages[filepath.Base(dir)])
 		return
@@ -147,7 +147,7 @@ func killAfter(t *testing.T, child *exec.Cmd, want int) (said int) {
 // What is older than Config.SpoolSync is on disk, if it has not arrived: also before anybody knows of an outage. The clock
 // is the test's, so the disk takes no time.
 func TestDurableWithinSpoolSync(t *testing.T) {
-	for name, send := range map[string]delivery.Send{"down": down, "hang": hang} {
+	for name, send := range map[string]delivery.SendFunc{"down": down, "hang": hang} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dir := t.TempDir()

@@ -39,13 +39,13 @@ type Stats struct {
 type Latency struct {
 	Count   uint64
 	Sum     time.Duration
-	Buckets [numBounds]uint64 // of attempts of at most Bounds()[i]; not cumulative, and the longest are in none
+	Buckets [numBounds]uint64 // of attempts of at most LatencyBounds()[i]; not cumulative, and the longest are in none
 }
 
 const numBounds = 12
 
-// Bounds returns the upper bounds of the buckets of Latency.
-func Bounds() [numBounds]time.Duration {
+// LatencyBounds returns the upper bounds of the buckets of Latency.
+func LatencyBounds() [numBounds]time.Duration {
 	const ms = time.Millisecond
 	return [numBounds]time.Duration{ms, 2 * ms, 5 * ms, 10 * ms, 25 * ms, 50 * ms, 100 * ms, 250 * ms, 500 * ms, time.Second, 5 * time.Second, 10 * time.Second}
 }
@@ -53,7 +53,7 @@ func Bounds() [numBounds]time.Duration {
 func (l *Latency) observe(d time.Duration) {
 	l.Count++
 	l.Sum += d
-	for i, bound := range Bounds() {
+	for i, bound := range LatencyBounds() {
 		if d <= bound {
 			l.Buckets[i]++
 			return

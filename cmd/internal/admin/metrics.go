@@ -70,7 +70,7 @@ func (s spans) Collect(ch chan<- prometheus.Metric) {
 // histogram makes the buckets cumulative, as Prometheus has them.
 func histogram(l delivery.Latency, sink string) prometheus.Metric {
 	buckets, below := map[float64]uint64{}, uint64(0)
-	for i, bound := range delivery.Bounds() {
+	for i, bound := range delivery.LatencyBounds() {
 		below += l.Buckets[i]
 		buckets[bound.Seconds()] = below
 	}

@@ -11,13 +11,13 @@ import (
 
 func TestHTTPError(t *testing.T) {
 	for status, want := range map[int]delivery.Kind{
-		301: delivery.Misconfigured, 302: delivery.Misconfigured,
-		400: delivery.Malformed, 401: delivery.Misconfigured, 403: delivery.Misconfigured, 404: delivery.Misconfigured,
-		405: delivery.Misconfigured, 408: delivery.Later, 410: delivery.Misconfigured, 413: delivery.TooLarge,
-		415: delivery.Misconfigured, 422: delivery.Malformed, 425: delivery.Later, 429: delivery.Later,
-		500: delivery.Later, 502: delivery.Later, 503: delivery.Later, 504: delivery.Later,
+		301: delivery.RetryAfterFix, 302: delivery.RetryAfterFix,
+		400: delivery.Bisect, 401: delivery.RetryAfterFix, 403: delivery.RetryAfterFix, 404: delivery.RetryAfterFix,
+		405: delivery.RetryAfterFix, 408: delivery.Retry, 410: delivery.RetryAfterFix, 413: delivery.Split,
+		415: delivery.RetryAfterFix, 422: delivery.Bisect, 425: delivery.Retry, 429: delivery.Retry,
+		500: delivery.Retry, 502: delivery.Retry, 503: delivery.Retry, 504: delivery.Retry,
 	} {
-		var r *delivery.Refusal
+		var r *delivery.SendError
 		if err := delivery.HTTPError(status, nil); !errors.As(err, &r) || r.Kind != want {
 			t.Errorf("%d: have %v of kind %v, want %v", status, err, r.Kind, want)
 		}
@@ -34,7 +34,7 @@ func TestRetryAfter(t *testing.T) {
 		"": 0, "7": 7 * time.Second, "-1": 0, "soon": 0, "99999999": 5 * time.Minute,
 		"Wed, 21 Oct 2015 07:28:00 GMT": 0, "Wed, 21 Oct 2115 07:28:00 GMT": 5 * time.Minute,
 	} {
-		var r *delivery.Refusal
+		var r *delivery.SendError
 		if err := delivery.HTTPError(429, http.Header{"Retry-After": {value}}); !errors.As(err, &r) || r.After != want {
 			t.Errorf("%q: have %v, want %v", value, r.After, want)
 		}
