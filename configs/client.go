@@ -10,7 +10,7 @@ import (
 
 	"bookservice/discovery"
 	"bookservice/service/client"
-	"bookservice/tracer"
+	"bookservice/tracer/all"
 )
 
 // Client is the configuration of bookclient.
@@ -22,14 +22,14 @@ type Client struct {
 	Wait  time.Duration // for a first instance
 	Calls client.Config
 
-	Tracer    tracer.Config
+	Tracer    all.Config
 	Discovery discovery.Config
 }
 
 // DefaultClient returns the defaults of every flag.
 func DefaultClient() Client {
 	c := Client{ID: 1, Runs: 1, Wait: 5 * time.Second,
-		Calls: client.DefaultConfig(), Tracer: tracer.DefaultConfig(), Discovery: discovery.DefaultConfig()}
+		Calls: client.DefaultConfig(), Tracer: all.DefaultConfig(), Discovery: discovery.DefaultConfig()}
 	c.Tracer.ServiceName = "bookclient"
 	return c
 }
@@ -47,7 +47,9 @@ func ParseClient(args []string, stdout io.Writer) (Client, error) {
 	fs.StringVar(&c.Lang, "lang", c.Lang, "language of the output, zh or en; empty for what LANG says")
 	fs.DurationVar(&c.Wait, "wait", c.Wait, "how long to wait for a first instance")
 	c.Calls.RegisterFlags(fs)
-	c.Tracer.RegisterFlags(fs)
+	if err := c.Tracer.RegisterFlags(fs, ""); err != nil {
+		return c, err
+	}
 	c.Discovery.RegisterFlags(fs)
 	err := parse(fs, args, stdout, func() error { return c.Validate() })
 	return c, err

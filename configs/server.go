@@ -11,7 +11,7 @@ import (
 
 	"bookservice/discovery"
 	"bookservice/service/bookendpoint"
-	"bookservice/tracer"
+	"bookservice/tracer/all"
 )
 
 // Server is the configuration of bookserver.
@@ -26,7 +26,7 @@ type Server struct {
 	DrainTimeout             time.Duration // for calls in flight at the end
 
 	Guards    bookendpoint.Config
-	Tracer    tracer.Config
+	Tracer    all.Config
 	Discovery discovery.Config
 }
 
@@ -37,7 +37,7 @@ func DefaultServer() Server {
 		DrainDelay:   500 * time.Millisecond,
 		DrainTimeout: 10 * time.Second,
 		Guards:       bookendpoint.DefaultConfig(),
-		Tracer:       tracer.DefaultConfig(),
+		Tracer:       all.DefaultConfig(),
 		Discovery:    discovery.DefaultConfig(),
 	}
 	c.Tracer.ServiceName = "bookserver"
@@ -60,7 +60,9 @@ func ParseServer(args []string, stdout io.Writer) (Server, error) {
 	fs.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay, "from leaving discovery to refusing new calls")
 	fs.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "limit for calls in flight at the end")
 	c.Guards.RegisterFlags(fs)
-	c.Tracer.RegisterFlags(fs)
+	if err := c.Tracer.RegisterFlags(fs, ""); err != nil {
+		return c, err
+	}
 	c.Discovery.RegisterFlags(fs)
 	err := parse(fs, args, stdout, func() error { return c.Validate() })
 	return c, err

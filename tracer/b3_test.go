@@ -123,7 +123,7 @@ func checkExtracted(t *testing.T, tr opentracing.Tracer, in lines, trace, span s
 	if err != nil {
 		return
 	}
-	if c := sc.(*tracer.SpanContext); c.TraceID() != trace || c.SpanID() != span {
+	if c := sc.(tracer.SpanContext); c.TraceID() != trace || c.SpanID() != span {
 		t.Errorf("have span %s of trace %s, want %s of %s", c.SpanID(), c.TraceID(), span, trace)
 	}
 }

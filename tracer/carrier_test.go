@@ -23,7 +23,7 @@ func (l lines) ForeachKey(handler func(key, value string) error) error {
 
 // passOn does what a service does that is called with the headers in and calls another one. It returns the headers of that
 // call, and its own span.
-func passOn(t testing.TB, tr opentracing.Tracer, in opentracing.TextMapReader) (out opentracing.TextMapCarrier, own *tracer.SpanContext) {
+func passOn(t testing.TB, tr opentracing.Tracer, in opentracing.TextMapReader) (out opentracing.TextMapCarrier, own tracer.SpanContext) {
 	t.Helper()
 	var opts []opentracing.StartSpanOption
 	sc, err := tr.Extract(opentracing.HTTPHeaders, in)
@@ -35,7 +35,7 @@ func passOn(t testing.TB, tr opentracing.Tracer, in opentracing.TextMapReader) (
 	}
 	span := tr.StartSpan("service", opts...)
 	defer span.Finish()
-	return inject(t, tr, span.Context()), span.Context().(*tracer.SpanContext)
+	return inject(t, tr, span.Context()), span.Context().(tracer.SpanContext)
 }
 
 func inject(t testing.TB, tr opentracing.Tracer, sc opentracing.SpanContext) opentracing.TextMapCarrier {

@@ -5,15 +5,17 @@ import (
 	"testing"
 
 	"bookservice/tracer"
+	"bookservice/tracer/tracertest/receiver"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // What is finished after Close arrives nowhere, though the Memory may have other tracers yet.
 func TestNothingArrivesAfterClose(t *testing.T) {
 	spans := &tracer.Memory{}
-	collector := newCollector(t, 0)
+	collector := receiver.NewZipkin(t, 0)
 	c := config("zipkin,memory,log")
-	c.Zipkin.URL = collector.URL + "/api/v2/spans"
-	var lines lockedBuffer
+	c.Zipkin.URL = collector.URL
+	var lines testkit.Buffer
 	log := slog.New(slog.NewJSONHandler(&lines, nil))
 	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithMemory(spans), tracer.WithLogger(log))
 	if err != nil {
@@ -36,10 +38,10 @@ func TestNothingArrivesAfterClose(t *testing.T) {
 	if len(have) != 2 || have[0].Name != "in time" || have[1].Name != "of another" {
 		t.Errorf("have %v in memory", have)
 	}
-	if sent := collector.received(t); len(sent) != 1 || sent[0].Name != "in time" {
+	if sent := collector.Spans(t); len(sent) != 1 || sent[0].Name != "in time" {
 		t.Errorf("have %v sent", sent)
 	}
-	if logged := lines.spans(t); len(logged) != 1 || logged[0].Name != "in time" {
+	if logged := loggedSpans(t, lines.String()); len(logged) != 1 || logged[0].Name != "in time" {
 		t.Errorf("have %v logged", logged)
 	}
 }

@@ -64,7 +64,7 @@ func checkDecision(t *testing.T, in lines, state, to string, share float64) {
 	if err != nil {
 		t.Fatalf("what was sent, %v: %v", out, err)
 	}
-	if next := sc.(*tracer.SpanContext); next.TraceID() != own.TraceID() || next.SpanID() != own.SpanID() {
+	if next := sc.(tracer.SpanContext); next.TraceID() != own.TraceID() || next.SpanID() != own.SpanID() {
 		t.Errorf("have span %s of trace %s sent, want %s of %s", next.SpanID(), next.TraceID(), own.SpanID(), own.TraceID())
 	}
 	if have := decisionOf(t, sc); have != want {

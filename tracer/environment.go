@@ -1,48 +1,87 @@
 package tracer
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"bookservice/tracer/internal/propagation"
+	"bookservice/tracer/internal/settings"
 )
 
-// ReadEnvironment takes over what the variables of the field say: OpenTelemetry's OTEL_SERVICE_NAME,
-// OTEL_RESOURCE_ATTRIBUTES (service.name), OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG and OTEL_PROPAGATORS, and Jaeger's
-// JAEGER_SERVICE_NAME, which comes last. Called before RegisterFlags, it makes them the defaults of the flags. lookup is
-// os.LookupEnv, or a test's; an empty value is as none (OpenTelemetry's specification of SDK environment variables).
+// ReadEnvironment sets c from the environment variables of OpenTelemetry and Jaeger, and lets the
+// backends among the options read theirs. Call it before [Config.RegisterFlags], so that a flag
+// overrides a variable. lookup is [os.LookupEnv]; no variable is read in any other way. An empty
+// value counts as unset (OpenTelemetry: SDK environment variables).
 //
-// The error is one line that names variable, value and what is allowed.
-func (c *Config) ReadEnvironment(lookup func(string) (string, bool)) error {
+// The variables are OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER,
+// OTEL_TRACES_SAMPLER_ARG, OTEL_PROPAGATORS and JAEGER_SERVICE_NAME, which has the lowest
+// precedence. The error names the variable, its value and what it must be.
+func (c *Config) ReadEnvironment(
+	lookup func(name string) (value string, set bool), opts ...Option,
+) error {
 	get := func(name string) string {
 		value, _ := lookup(name)
 		return strings.TrimSpace(value)
 	}
-	for _, name := range []string{get("OTEL_SERVICE_NAME"), attribute(get("OTEL_RESOURCE_ATTRIBUTES"), "service.name"), get("JAEGER_SERVICE_NAME")} {
-		if name != "" {
-			c.ServiceName = name
-			break
-		}
-	}
-	if err := c.readSampler(get("OTEL_TRACES_SAMPLER"), get("OTEL_TRACES_SAMPLER_ARG")); err != nil {
+	c.readResource(get("OTEL_RESOURCE_ATTRIBUTES"))
+	c.ServiceName = cmp.Or(get("OTEL_SERVICE_NAME"), c.Resource["service.name"],
+		get("JAEGER_SERVICE_NAME"), c.ServiceName)
+	err := c.readSampler(get("OTEL_TRACES_SAMPLER"), get("OTEL_TRACES_SAMPLER_ARG"))
+	if err != nil {
 		return err
 	}
-	return c.readPropagators(get("OTEL_PROPAGATORS"))
+	if err := c.readPropagators(get("OTEL_PROPAGATORS")); err != nil {
+		return err
+	}
+	for _, b := range newOptions(opts).backends {
+		if b.ReadEnvironment == nil {
+			continue
+		}
+		if err := b.ReadEnvironment(lookup); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// propagators are OpenTelemetry's names for what we inject; baggage needs no name with us.
-var propagators = map[string]string{"tracecontext": "w3c", "b3": "b3", "b3multi": "b3multi", "jaeger": "jaeger", "none": noFormat, "baggage": ""}
+// readResource reads comma-separated key=value pairs with percent-encoded values. Malformed pairs
+// are ignored.
+func (c *Config) readResource(list string) {
+	for pair := range strings.SplitSeq(list, ",") {
+		key, value, found := strings.Cut(pair, "=")
+		decoded, err := url.PathUnescape(strings.TrimSpace(value))
+		if !found || err != nil {
+			continue
+		}
+		if c.Resource == nil {
+			c.Resource = map[string]string{}
+		}
+		c.Resource[strings.TrimSpace(key)] = decoded
+	}
+}
+
+// propagators maps OpenTelemetry's names to header formats. Baggage is always sent and has no
+// format.
+var propagators = map[string]string{
+	"tracecontext": "w3c", "b3": "b3", "b3multi": "b3multi", "jaeger": "jaeger",
+	"none": propagation.None, "baggage": "",
+}
 
 func (c *Config) readPropagators(list string) error {
 	var inject []string
-	for _, name := range splitList(list) {
-		ours, known := propagators[name]
+	for _, name := range settings.SplitList(list) {
+		format, known := propagators[name]
 		switch {
 		case !known:
-			return fmt.Errorf("tracer: OTEL_PROPAGATORS %q: unknown propagator %q (have b3, b3multi, baggage, jaeger, none, tracecontext)", list, name)
-		case ours != "" && !slices.Contains(inject, ours):
-			inject = append(inject, ours)
+			return fmt.Errorf("OTEL_PROPAGATORS %q: must be a list of %s", list,
+				strings.Join(slices.Sorted(maps.Keys(propagators)), ", "))
+		case format != "" && !slices.Contains(inject, format):
+			inject = append(inject, format)
 		}
 	}
 	if len(inject) > 0 {
@@ -51,7 +90,8 @@ func (c *Config) readPropagators(list string) error {
 	return nil
 }
 
-// readSampler takes OpenTelemetry's names. Those without parentbased_ do not mind what the caller has decided.
+// readSampler reads OpenTelemetry's samplers. Those without parentbased_ disregard the caller's
+// decision.
 func (c *Config) readSampler(name, arg string) error {
 	kind, parentBased := strings.CutPrefix(name, "parentbased_")
 	switch kind {
@@ -66,26 +106,14 @@ func (c *Config) readSampler(name, arg string) error {
 		if arg != "" {
 			share, err := strconv.ParseFloat(arg, 64)
 			if err != nil || !(share >= 0 && share <= 1) {
-				return fmt.Errorf("tracer: OTEL_TRACES_SAMPLER_ARG %q: must be a share, 0 to 1", arg)
+				return fmt.Errorf("OTEL_TRACES_SAMPLER_ARG %q: must be 0 to 1", arg)
 			}
 			c.Sample = share
 		}
 	default:
-		return fmt.Errorf("tracer: OTEL_TRACES_SAMPLER %q: must be always_on, always_off or traceidratio, or one of them after parentbased_", name)
+		return fmt.Errorf("OTEL_TRACES_SAMPLER %q: must be always_on, always_off or traceidratio, "+
+			"or one of them with the prefix parentbased_", name)
 	}
 	c.Sampler.IgnoreParent = !parentBased
 	return nil
-}
-
-// attribute returns one of the comma separated key=value pairs, whose values are percent-encoded.
-func attribute(list, key string) string {
-	for pair := range strings.SplitSeq(list, ",") {
-		k, v, _ := strings.Cut(pair, "=")
-		if strings.TrimSpace(k) == key {
-			if decoded, err := url.PathUnescape(strings.TrimSpace(v)); err == nil {
-				return decoded
-			}
-		}
-	}
-	return ""
 }

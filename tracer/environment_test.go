@@ -24,12 +24,12 @@ func TestReadEnvironment(t *testing.T) {
 		"parentbased always":   {map[string]string{"OTEL_TRACES_SAMPLER": "parentbased_always_on"}, "bookserver", "always", 1, false, ""},
 		"parentbased never":    {map[string]string{"OTEL_TRACES_SAMPLER": "parentbased_always_off"}, "bookserver", "never", 1, false, ""},
 		"parentbased ratio":    {map[string]string{"OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}, "bookserver", "probability", 1, false, ""},
-		"argument of no share": {env: map[string]string{"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "2"}, err: `tracer: OTEL_TRACES_SAMPLER_ARG "2": must be a share, 0 to 1`},
+		"argument of no share": {env: map[string]string{"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "2"}, err: `OTEL_TRACES_SAMPLER_ARG "2": must be 0 to 1`},
 		"propagators":          {map[string]string{"OTEL_PROPAGATORS": "tracecontext, baggage,b3"}, "bookserver", "probability", 1, false, ""},
 		"unknown propagator": {env: map[string]string{"OTEL_PROPAGATORS": "xray"},
-			err: `tracer: OTEL_PROPAGATORS "xray": unknown propagator "xray" (have b3, b3multi, baggage, jaeger, none, tracecontext)`},
+			err: `OTEL_PROPAGATORS "xray": must be a list of b3, b3multi, baggage, jaeger, none, tracecontext`},
 		"unknown": {env: map[string]string{"OTEL_TRACES_SAMPLER": "jaeger_remote"},
-			err: `tracer: OTEL_TRACES_SAMPLER "jaeger_remote": must be always_on, always_off or traceidratio, or one of them after parentbased_`},
+			err: `OTEL_TRACES_SAMPLER "jaeger_remote": must be always_on, always_off or traceidratio, or one of them with the prefix parentbased_`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := config("zipkin")

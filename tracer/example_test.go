@@ -8,12 +8,11 @@ import (
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/mocktracer"
 	"github.com/openzipkin/zipkin-go/model"
-	"github.com/openzipkin/zipkin-go/reporter"
 
 	"bookservice/tracer"
 )
 
-// The memory backend keeps the spans, and draws them.
+// The memory backend keeps spans in the process.
 func ExampleOpen() {
 	c := tracer.DefaultConfig()
 	c.Backend, c.ServiceName = "memory", "books"
@@ -37,28 +36,33 @@ func ExampleOpen() {
 	// borrow  books
 }
 
-// An unknown backend is an error that lists those there are.
+// The error about an unknown backend lists the known ones.
 func ExampleOpen_unknown() {
 	c := tracer.DefaultConfig()
 	c.Backend = "zipkn"
 	_, _, err := tracer.Open(context.Background(), c)
 	fmt.Println(err)
 	// Output:
-	// tracer: unknown backend "zipkn" (have file, log, memory, noop, otlp, zipkin)
+	// -tracer "zipkn": must be one of file, log, memory, noop, zipkin
 }
 
-// printer is a destination for spans: a reporter as zipkin-go defines it.
+// printer is a reporter as zipkin-go defines it.
 type printer struct{}
 
 func (printer) Send(s model.SpanModel) { fmt.Println("finished:", s.Name, s.Tags) }
 func (printer) Close() error           { fmt.Println("closed"); return nil }
 
-// A sink of one's own has a name that the configuration can list, beside others.
-func ExampleWithSink() {
+// A backend over a reporter of zipkin-go has a name that the configuration can list beside others.
+func ExampleSettings_Reporter() {
+	backend := tracer.Backend{
+		Name: "printer",
+		Open: func(_ context.Context, s tracer.Settings) (tracer.Sink, error) {
+			return s.Reporter(printer{}), nil
+		},
+	}
 	c := tracer.DefaultConfig()
 	c.Backend, c.ServiceName = "printer,memory", "books"
-	tr, closer, err := tracer.Open(context.Background(), c,
-		tracer.WithSink("printer", func(context.Context, tracer.Config) (reporter.Reporter, error) { return printer{}, nil }))
+	tr, closer, err := tracer.Open(context.Background(), c, tracer.WithBackend(backend))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -72,13 +76,13 @@ func ExampleWithSink() {
 	// closed
 }
 
-// A tracer that is none of ours takes our place under a name of its own.
-func ExampleWithBackend() {
+// A tracer of another make can be selected by a name, too.
+func ExampleWithTracer() {
 	mock := mocktracer.New()
 	c := tracer.DefaultConfig()
 	c.Backend, c.ServiceName = "mock", "books"
 	tr, closer, err := tracer.Open(context.Background(), c,
-		tracer.WithBackend("mock", func(context.Context, tracer.Config) (opentracing.Tracer, io.Closer, error) {
+		tracer.WithTracer("mock", func(context.Context, tracer.Config) (opentracing.Tracer, io.Closer, error) {
 			return mock, nil, nil
 		}))
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/openzipkin/zipkin-go/model"
 
 	"bookservice/tracer"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // readSpans reads files of one span a line, with zipkin-go's own decoder.
@@ -134,12 +135,12 @@ func TestFileThatIsMovedOrGone(t *testing.T) {
 		}
 	}
 	tr.StartSpan("one").Finish()
-	eventually(t, "the first span is written", has("one"))
+	testkit.Eventually(t, "the first span is written", has("one"))
 	if err := os.Rename(c.File.Path, c.File.Path+".old"); err != nil {
 		t.Fatal(err)
 	}
 	tr.StartSpan("two").Finish()
-	eventually(t, "a new file is begun", has("two"))
+	testkit.Eventually(t, "a new file is begun", has("two"))
 	if err := os.Rename(folder, folder+".away"); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +148,7 @@ func TestFileThatIsMovedOrGone(t *testing.T) {
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the folder is used again", has("three"))
+	testkit.Eventually(t, "the folder is used again", has("three"))
 	if err := closer.Close(); err != nil {
 		t.Error(err)
 	}
@@ -160,7 +161,7 @@ func TestFileOnAFullDisk(t *testing.T) {
 	if err := os.Symlink("/dev/full", c.File.Path); err != nil {
 		t.Fatal(err)
 	}
-	var log lockedBuffer
+	var log testkit.Buffer
 	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +169,7 @@ func TestFileOnAFullDisk(t *testing.T) {
 	for range 100 {
 		tr.StartSpan("call").Finish()
 	}
-	eventually(t, "a warning says why", func() bool { return strings.Contains(log.String(), "no space left on device") })
+	testkit.Eventually(t, "a warning says why", func() bool { return strings.Contains(log.String(), "no space left on device") })
 	if err := os.Remove(c.File.Path); err != nil { // room
 		t.Fatal(err)
 	}
@@ -193,13 +194,13 @@ func TestFileThatCannotBeRotated(t *testing.T) {
 	if err := os.WriteFile(c.File.Path, []byte(full), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var lines lockedBuffer
+	var lines testkit.Buffer
 	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	tr.StartSpan("call").Finish()
-	eventually(t, "a warning", func() bool { return strings.Contains(lines.String(), "file exists") })
+	testkit.Eventually(t, "a warning", func() bool { return strings.Contains(lines.String(), "file exists") })
 	if have, err := os.ReadFile(c.File.Path); err != nil || string(have) != full {
 		t.Errorf("have %d bytes, %v, want it as it was", len(have), err)
 	}
@@ -246,11 +247,11 @@ func TestFileSettings(t *testing.T) {
 	}
 	defer closer.Close()
 	for want, change := range map[string]func(*tracer.Config){
-		"tracer: file-path is empty: backend file needs one":                            func(c *tracer.Config) { c.File.Path = "" },
-		"tracer: file-max-bytes 1: must be 1048576 or more":                             func(c *tracer.Config) { c.File.MaxBytes = 1 },
-		"tracer: file-keep -1: must be 0 or more":                                       func(c *tracer.Config) { c.File.Keep = -1 },
-		"tracer: file-path " + c.File.Path + ": another process writes to it":           func(*tracer.Config) {},
-		"tracer: file-path /no/such/x: open /no/such/x.lock: no such file or directory": func(c *tracer.Config) { c.File.Path = "/no/such/x" },
+		`-file-path "": must not be empty for -tracer file`:                                                               func(c *tracer.Config) { c.File.Path = "" },
+		`-file-max-bytes 1: must be 1048576 or more`:                                                                      func(c *tracer.Config) { c.File.MaxBytes = 1 },
+		`-file-keep -1: must be 0 or more`:                                                                                func(c *tracer.Config) { c.File.Keep = -1 },
+		`-file-path "` + c.File.Path + `": must be a file that can be written to: another process writes to it`:           func(*tracer.Config) {},
+		`-file-path "/no/such/x": must be a file that can be written to: open /no/such/x.lock: no such file or directory`: func(c *tracer.Config) { c.File.Path = "/no/such/x" },
 	} {
 		c := c
 		change(&c)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/opentracing/opentracing-go"
 
@@ -54,16 +53,4 @@ func sendOne(t *testing.T, c tracer.Config) error {
 	}
 	tr.StartSpan("call").Finish()
 	return closer.Close()
-}
-
-// eventually polls until ok, for 30 seconds at most.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for limit := time.Now().Add(30 * time.Second); !ok(); <-tick.C {
-		if time.Now().After(limit) {
-			t.Fatalf("not within 30 s: %s", what)
-		}
-	}
 }

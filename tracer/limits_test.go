@@ -1,23 +1,19 @@
 package tracer_test
 
 import (
-	"context"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/log"
 	"github.com/openzipkin/zipkin-go/model"
-	"github.com/openzipkin/zipkin-go/reporter"
 
 	"bookservice/tracer"
 )
 
-// Names, keys, values and records are cut to their limits in bytes, on a character's edge, also if to mend invalid UTF-8
-// makes them longer.
+// TestLimitsInBytes checks that names, keys, values and log records are truncated between
+// characters, also if the replacement of invalid UTF-8 makes them longer.
 func TestLimitsInBytes(t *testing.T) {
 	for name, long := range map[string]string{
 		"letters":      strings.Repeat("x", 1<<20),
@@ -59,46 +55,20 @@ func TestLimitsInBytes(t *testing.T) {
 	}
 }
 
-// Times that a collector cannot express do not reach it: a span starts now instead, and ends no sooner than it starts.
-func TestTimesBeyondTheCollectors(t *testing.T) {
-	before := uint64(time.Now().UnixNano())
-	spans := collected(t, func(tr opentracing.Tracer) {
-		for _, at := range []time.Time{{}, time.Unix(0, 0), time.Unix(-1, 0), time.Unix(1<<40, 0), time.Unix(1<<62, 0)} {
-			s := tr.StartSpan("call", opentracing.StartTime(at))
-			s.FinishWithOptions(opentracing.FinishOptions{FinishTime: at.Add(1), LogRecords: []opentracing.LogRecord{
-				{Timestamp: at, Fields: []log.Field{log.String("event", "sent")}}}})
-		}
-		tr.StartSpan("call").FinishWithOptions(opentracing.FinishOptions{FinishTime: time.Unix(1<<62, 0)})
-	})
-	if len(spans) != 6 {
-		t.Fatalf("have %d spans, want 6", len(spans))
-	}
-	for i, s := range spans {
-		start, end := s.GetStartTimeUnixNano(), s.GetEndTimeUnixNano()
-		if now := uint64(time.Now().UnixNano()); start < before || start > now || end <= start {
-			t.Errorf("span %d is from %d to %d, want it to start from %d to %d", i, start, end, before, now)
-		}
-		for _, e := range s.GetEvents() {
-			if at, now := e.GetTimeUnixNano(), uint64(time.Now().UnixNano()); at < before || at > now {
-				t.Errorf("span %d has an event at %d, want it from %d to %d", i, at, before, now)
-			}
-		}
-	}
-}
-
-// What a reporter gets is its own to change: it is no other's, and no later span's.
+// TestSpansAreTheReportersOwn has a reporter that changes its spans. No other backend, and no later
+// span, may see the changes.
 func TestSpansAreTheReportersOwn(t *testing.T) {
-	spoil := sinkFunc{func(m model.SpanModel) {
+	spoil := reporterFunc{func(m model.SpanModel) {
 		m.LocalEndpoint.ServiceName, m.LocalEndpoint.IPv4[0] = "spoilt", 0
 		m.RemoteEndpoint.ServiceName, m.RemoteEndpoint.IPv4[0] = "spoilt", 0
 		m.Annotations[0].Value, m.Tags["k"] = "spoilt", "spoilt"
 		*m.ParentID, *m.Sampled = 0, false
 	}, func() error { return nil }}
-	c := config("spoil,memory")
+	c := config("mine,memory")
 	c.Address = "127.0.0.1:50051"
 	spans := &tracer.Memory{}
 	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithMemory(spans), tracer.WithLogger(quiet),
-		tracer.WithSink("spoil", func(context.Context, tracer.Config) (reporter.Reporter, error) { return spoil, nil }))
+		withReporter(spoil, nil))
 	if err != nil {
 		t.Fatal(err)
 	}

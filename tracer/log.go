@@ -11,12 +11,15 @@ import (
 	"github.com/openzipkin/zipkin-go/model"
 )
 
-// logReporter writes one line a span.
-type logReporter struct{ log *slog.Logger }
-
-func openLog(_ context.Context, c Config, o options) (sink, error) {
-	return newReporterSink("log", logReporter{o.log}, c, o), nil
+// logBackend returns the log backend.
+func logBackend() Backend {
+	return Backend{Name: "log", Open: func(_ context.Context, s Settings) (Sink, error) {
+		return s.Reporter(logReporter{s.Logger}), nil
+	}}
 }
+
+// A logReporter logs one line for each span.
+type logReporter struct{ log *slog.Logger }
 
 // Send implements reporter.Reporter.
 func (l logReporter) Send(m model.SpanModel) {
@@ -48,7 +51,7 @@ func (l logReporter) Send(m model.SpanModel) {
 // Close implements reporter.Reporter.
 func (logReporter) Close() error { return nil }
 
-// endpointAttr leaves out what is not known: slog writes no group without attributes.
+// endpointAttr returns a group of the known parts. slog omits an empty group.
 func endpointAttr(key string, e *model.Endpoint) slog.Attr {
 	var attrs []any
 	if e != nil && e.ServiceName != "" {
@@ -71,10 +74,10 @@ func tagsAttr(tags map[string]string) slog.Attr {
 	return slog.Group("tags", attrs...)
 }
 
-// logged are the log records of a span: one value, as slog has no lists of groups.
+// logged are the log records of a span, as one value: slog has no lists of groups.
 type logged []model.Annotation
 
-// MarshalJSON is for slog's JSON handler.
+// MarshalJSON implements [json.Marshaler], which slog's JSON handler uses.
 func (l logged) MarshalJSON() ([]byte, error) {
 	type record struct {
 		At   time.Time `json:"at"`
@@ -87,7 +90,7 @@ func (l logged) MarshalJSON() ([]byte, error) {
 	return json.Marshal(records)
 }
 
-// MarshalText is for slog's text handler.
+// MarshalText implements [encoding.TextMarshaler], which slog's text handler uses.
 func (l logged) MarshalText() ([]byte, error) {
 	var b []byte
 	for i, a := range l {

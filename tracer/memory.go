@@ -7,19 +7,22 @@ import (
 	"sync/atomic"
 
 	"github.com/openzipkin/zipkin-go/model"
+
+	"bookservice/tracer/finished"
 )
 
-// maxMemory bounds what a Memory holds; beyond that the oldest spans go.
+// maxMemory is the number of spans that a Memory holds.
 const maxMemory = 10000
 
-// Memory holds the newest 10,000 finished spans of the tracers that share it. It may be used concurrently.
+// A Memory holds the newest 10,000 finished spans of the tracers that share it. The zero value is
+// empty. Its methods may be called concurrently.
 type Memory struct {
 	mu     sync.Mutex
 	spans  []model.SpanModel // a ring once it is full
 	oldest int
 }
 
-// Spans returns a copy of the list, in the order in which the spans were finished.
+// Spans returns a copy of the list, in the order in which the spans finished.
 func (m *Memory) Spans() []model.SpanModel {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -37,26 +40,27 @@ func (m *Memory) add(s model.SpanModel) {
 	m.oldest = (m.oldest + 1) % maxMemory
 }
 
-// memorySink is one tracer's way into a Memory.
+// memoryBackend returns the memory backend that keeps its spans in m.
+func memoryBackend(m *Memory) Backend {
+	return Backend{Name: "memory", Open: func(context.Context, Settings) (Sink, error) {
+		return Sink{&memorySink{memory: m}}, nil
+	}}
+}
+
+// A memorySink adds the spans of one tracer to a Memory until it is closed.
 type memorySink struct {
-	to     *Memory
+	memory *Memory
 	closed atomic.Bool
 }
 
-func openMemory(_ context.Context, _ Config, o options) (sink, error) {
-	if o.memory == nil {
-		return &memorySink{to: &Memory{}}, nil
-	}
-	return &memorySink{to: o.memory}, nil
-}
-
-func (s *memorySink) consume(f *finished) {
+func (s *memorySink) Consume(f *finished.Span, buf []byte) []byte {
 	if !s.closed.Load() {
-		s.to.add(f.spanModel())
+		s.memory.add(f.SpanModel())
 	}
+	return buf
 }
 
-// Close implements sink. The spans stay: they are there to be read.
+// Close keeps the spans, so that they can be read.
 func (s *memorySink) Close() error {
 	s.closed.Store(true)
 	return nil

@@ -4,55 +4,63 @@ import (
 	"sync"
 
 	"bookservice/tracer/delivery"
+	"bookservice/tracer/internal/recording"
 )
 
-// Stats counts what a tracer has done since it was opened.
+// Stats are the counters of a tracer since it was opened.
 type Stats struct {
-	Finished       uint64 // recorded spans that have ended and were handed to the sinks
-	SampledOut     uint64 // spans that were not recorded, counted at their start, or where sampling.priority said so later at their end
-	Clamped        uint64 // finished spans that ended before they began, and were given a duration of 1 µs
-	Malformed      uint64 // headers that could not be read; the X-B3 headers of a call are one
-	BaggageDropped uint64 // baggage items that the limits or the list of allowed keys have refused
-	Sinks          map[string]delivery.Stats
+	// Finished is the number of recorded spans that were handed to the sinks.
+	Finished uint64
+	// SampledOut is the number of spans that were not recorded. A span is counted when it starts,
+	// or when it finishes if sampling.priority was set to 0 later.
+	SampledOut uint64
+	// Clamped is the number of finished spans that ended before they began, and were given a
+	// duration of 1 µs.
+	Clamped uint64
+	// Malformed is the number of headers that could not be read. The X-B3 headers of one call count
+	// as one.
+	Malformed uint64
+	// BaggageDropped is the number of baggage items that exceeded the limits or were not allowed.
+	BaggageDropped uint64
+	// Sinks has the counters of each backend, by name.
+	Sinks map[string]delivery.Stats
 }
 
-// Metrics reads the counters of a tracer of ours: the latest that was opened with it. The zero value is ready for use, and
-// reads zeros until then. It may be used concurrently.
+// Metrics reads the counters of the tracer that was last opened with it. The zero value is ready to
+// use, and reads zeros until then. Its methods may be called concurrently.
 type Metrics struct {
 	mu       sync.Mutex
-	recorder *recorder
+	recorder *recording.Recorder
+	sinks    map[string]recording.Sink
 }
 
-// WithMetrics has m read the tracer's counters.
-func WithMetrics(m *Metrics) Option { return func(o *options) { o.metrics = m } }
-
-// Stats returns the counts of this moment. Each is exact; they are not read at the same instant.
+// Stats returns the current counters. Each is exact, but they are not read at one instant.
 func (m *Metrics) Stats() Stats {
 	m.mu.Lock()
-	r := m.recorder
+	r, sinks := m.recorder, m.sinks
 	m.mu.Unlock()
 	if r == nil {
 		return Stats{}
 	}
-	s := Stats{Finished: r.finished.Load(), SampledOut: r.unsampled.Load(), Clamped: r.clamped.Load(),
-		Malformed: r.propagation.malformed.Load(), BaggageDropped: r.propagation.dropped.Load(), Sinks: map[string]delivery.Stats{}}
-	for i, sink := range r.sinks {
-		if counted, ok := sink.(interface{ stats() delivery.Stats }); ok {
-			s.Sinks[r.names[i]] = counted.stats()
+	counts := r.Counts()
+	s := Stats{
+		Finished: counts.Finished, SampledOut: counts.Unsampled, Clamped: counts.Clamped,
+		Malformed: counts.Malformed, BaggageDropped: counts.BaggageDropped,
+		Sinks: map[string]delivery.Stats{},
+	}
+	for name, sink := range sinks {
+		if counted, ok := sink.(interface{ Stats() delivery.Stats }); ok {
+			s.Sinks[name] = counted.Stats()
 		}
 	}
 	return s
 }
 
-func (m *Metrics) watch(r *recorder) {
+func (m *Metrics) watch(r *recording.Recorder, names []string, sinks []recording.Sink) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.recorder = r
-}
-
-func (s *reporterSink) stats() delivery.Stats {
-	st := delivery.Stats{Sent: s.sent.Load(), Dropped: s.dropped.Load()}
-	st.Added = max(s.added.Load(), st.Sent+st.Dropped)
-	st.Queued = st.Added - st.Sent - st.Dropped
-	return st
+	m.recorder, m.sinks = r, map[string]recording.Sink{}
+	for i, name := range names {
+		m.sinks[name] = sinks[i]
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"bookservice/tracer"
 	"bookservice/tracer/delivery"
+	"bookservice/tracer/tracertest/receiver"
 )
 
 // Each thing that happens is counted once, where it belongs.
@@ -18,9 +19,9 @@ func TestStats(t *testing.T) {
 	if diff := cmp.Diff(tracer.Stats{}, m.Stats()); diff != "" {
 		t.Errorf("before Open: -want +have\n%s", diff)
 	}
-	collector := newCollector(t, 0)
+	collector := receiver.NewZipkin(t, 0)
 	c := config("zipkin,log")
-	c.Zipkin.URL = collector.URL + "/api/v2/spans"
+	c.Zipkin.URL = collector.URL
 	c.Propagation.BaggageAllow = "user"
 	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithMetrics(&m), tracer.WithLogger(quiet))
 	if err != nil {

@@ -9,84 +9,110 @@ import (
 	"time"
 
 	"github.com/opentracing/opentracing-go"
+
+	"bookservice/tracer/internal/recording"
+	"bookservice/tracer/internal/settings"
 )
 
-const noop = "noop"
-
-// A backend is a place for finished spans.
-type backend struct {
-	check func(Config) error
-	open  func(context.Context, Config, options) (sink, error)
-}
-
-// backends names every backend of ours but noop.
-var backends = map[string]backend{
-	"file":   {checkFile, openFile},
-	"log":    {checkNothing, openLog},
-	"memory": {checkNothing, openMemory},
-	"otlp":   {checkOTLP, openOTLP},
-	"zipkin": {checkZipkin, openZipkin},
-}
-
-func checkNothing(Config) error { return nil }
-
-// A BackendFunc opens a tracer that is none of ours. What the tracer does is up to it, and so is Config; Open sees to it
-// that the closer is called once and that Close returns within Config.FlushTimeout.
-type BackendFunc func(ctx context.Context, c Config) (opentracing.Tracer, io.Closer, error)
-
-// Open returns the tracer that the configuration asks for. It does not wait for the backend: one that is absent is no
-// error here, and never one of a request. For noop it is opentracing.NoopTracer{}, by value, whatever the other settings are.
+// Open returns the tracer that c asks for, and a closer that flushes it. The options add what c
+// cannot express. Open does not wait for a destination: one that is down is no error, neither here
+// nor of a span. Open never sets the global tracer.
 //
-// Closing sends what is left within Config.FlushTimeout and returns an error that says how many spans were lost. It
-// may be called more than once; a span that is finished later is dropped. The global tracer is left alone.
+// For noop, Open returns [opentracing.NoopTracer] by value, whatever the other settings are.
+// Otherwise an error of [Config.Validate] is returned.
+//
+// Close sends queued spans for at most [Config.FlushTimeout]. Its error says how many spans were
+// lost. Close may be called more than once. A span that finishes after Close is dropped.
 func Open(ctx context.Context, c Config, opts ...Option) (opentracing.Tracer, io.Closer, error) {
 	o := newOptions(opts)
-	names, err := c.backends(o)
-	if err == nil && len(names) == 0 && o.check() == nil {
-		return opentracing.NoopTracer{}, sinkCloser(nil), nil
+	selected, err := c.selected(o)
+	if err == nil && len(selected) == 0 && o.err == nil {
+		return opentracing.NoopTracer{}, sinksCloser(nil), nil
 	}
 	if err := c.Validate(opts...); err != nil {
 		return nil, nil, err
 	}
-	if open := o.tracers[names[0]]; open != nil {
-		return openForeign(ctx, c, names[0], open)
+	if open := o.tracers[selected[0]]; open != nil {
+		return openTracer(ctx, c, selected[0], open)
 	}
-	sinks, err := openSinks(ctx, c, names, o)
+	r, sinks, err := c.open(ctx, selected, o)
 	if err != nil {
-		return nil, nil, err
-	}
-	r, err := newRecorder(c, names, sinks)
-	if err != nil {
-		return nil, nil, errors.Join(err, sinks.Close())
+		return nil, nil, errors.Join(err, sinksCloser(sinks).Close())
 	}
 	if o.metrics != nil {
-		o.metrics.watch(r)
+		o.metrics.watch(r, selected, sinks)
 	}
 	return r, recorderCloser{r, sinks}, nil
 }
 
-func openSinks(ctx context.Context, c Config, names []string, o options) (sinkCloser, error) {
-	var sinks sinkCloser
-	for _, name := range names {
-		s, err := o.sinks[name].open(ctx, c, o)
-		if err != nil {
-			return nil, errors.Join(err, sinks.Close())
+// open opens the selected backends and the recorder before them. On an error it returns the sinks
+// that are open.
+func (c *Config) open(
+	ctx context.Context, selected []string, o options,
+) (*recording.Recorder, []recording.Sink, error) {
+	local, err := localEndpoint(ctx, c.ServiceName, c.Address)
+	if err != nil {
+		return nil, nil, err
+	}
+	decider, err := c.Sampler.decider(c.Sample)
+	if err != nil {
+		return nil, nil, err
+	}
+	sinks, err := c.openSinks(ctx, selected, o)
+	if err != nil {
+		return nil, sinks, err
+	}
+	return recording.New(recording.Config{
+		Local:       local,
+		Decider:     decider,
+		Propagator:  c.Propagation.propagator(),
+		LongIDs:     c.TraceIDBits == 128,
+		BaggageTags: settings.SplitList(c.Propagation.BaggageTags),
+	}, sinks), sinks, nil
+}
+
+func (c *Config) openSinks(
+	ctx context.Context, selected []string, o options,
+) (sinks []recording.Sink, err error) {
+	byName := map[string]Backend{}
+	for _, b := range c.backends(o) {
+		byName[b.Name] = b
+	}
+	for _, name := range selected {
+		opened, err := byName[name].Open(ctx, Settings{
+			ServiceName:    c.ServiceName,
+			ServiceVersion: c.ServiceVersion,
+			Address:        c.Address,
+			Resource:       c.Resource,
+			FlushTimeout:   c.FlushTimeout,
+			Delivery:       c.Delivery,
+			Logger:         o.log,
+			backend:        name,
+		})
+		if err == nil && opened.sink == nil {
+			err = fmt.Errorf("tracer: %s: Open returned no sink", name)
 		}
-		sinks = append(sinks, s)
+		if err != nil {
+			return sinks, err
+		}
+		sinks = append(sinks, opened.sink)
 	}
 	return sinks, nil
 }
 
-func openForeign(ctx context.Context, c Config, name string, open BackendFunc) (opentracing.Tracer, io.Closer, error) {
+func openTracer(
+	ctx context.Context, c Config, name string, open TracerFunc,
+) (opentracing.Tracer, io.Closer, error) {
 	tr, closer, err := open(ctx, c)
 	if err != nil {
 		return nil, nil, fmt.Errorf("tracer: %s: %w", name, err)
 	}
-	return tr, &foreignCloser{closer: closer, name: name, limit: c.FlushTimeout}, nil
+	return tr, &tracerCloser{closer: closer, name: name, limit: c.FlushTimeout}, nil
 }
 
-// foreignCloser gives a closer that is not ours the manners of ours.
-type foreignCloser struct {
+// A tracerCloser closes a tracer that is not a Recorder. It calls Close once, and waits for it no
+// longer than limit.
+type tracerCloser struct {
 	closer io.Closer
 	name   string
 	limit  time.Duration
@@ -94,37 +120,37 @@ type foreignCloser struct {
 	err    error
 }
 
-func (f *foreignCloser) Close() error {
-	f.once.Do(func() {
-		if f.closer == nil {
+func (t *tracerCloser) Close() error {
+	t.once.Do(func() {
+		if t.closer == nil {
 			return
 		}
 		done := make(chan error, 1)
-		go func() { done <- f.closer.Close() }()
+		go func() { done <- t.closer.Close() }()
 		select {
-		case f.err = <-done:
-		case <-time.After(f.limit):
-			f.err = fmt.Errorf("tracer: %s: not closed within %v", f.name, f.limit)
+		case t.err = <-done:
+		case <-time.After(t.limit):
+			t.err = fmt.Errorf("tracer: %s: not closed within %v", t.name, t.limit)
 		}
 	})
-	return f.err
+	return t.err
 }
 
-// recorderCloser hands on what the recorder still holds before it closes the sinks.
+// A recorderCloser hands deferred spans to the sinks before it closes them.
 type recorderCloser struct {
-	recorder *recorder
-	sinks    sinkCloser
+	recorder *recording.Recorder
+	sinks    sinksCloser
 }
 
 func (c recorderCloser) Close() error {
-	c.recorder.close()
+	c.recorder.Close()
 	return c.sinks.Close()
 }
 
-// sinkCloser closes all sinks at the same time, so that one that is down does not cost the others their flush.
-type sinkCloser []sink
+// A sinksCloser closes its sinks concurrently, so that each has the whole flush timeout.
+type sinksCloser []recording.Sink
 
-func (s sinkCloser) Close() error {
+func (s sinksCloser) Close() error {
 	errs := make([]error, len(s))
 	var wg sync.WaitGroup
 	for i, sink := range s {

@@ -1,52 +1,94 @@
 package tracer
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
+
+	"github.com/opentracing/opentracing-go"
 )
 
-// An Option sets what configuration cannot.
+// An Option adds to a [Config] what it cannot express. The same options belong to
+// [Config.RegisterFlags], [Config.ReadEnvironment], [Config.Validate] and [Open].
 type Option func(*options)
 
+// A TracerFunc opens a whole tracer of another make. The closer may be nil. [Open] ensures that it
+// is called once, and that Close returns within [Config.FlushTimeout]. Of the settings of c, the
+// function decides which it obeys.
+type TracerFunc func(ctx context.Context, c Config) (opentracing.Tracer, io.Closer, error)
+
 type options struct {
-	log     *slog.Logger
-	memory  *Memory
-	metrics *Metrics
-	sinks   map[string]backend
-	tracers map[string]BackendFunc
-	taken   []string // names that were given twice
+	log        *slog.Logger
+	memory     *Memory
+	metrics    *Metrics
+	backends   []Backend
+	transports []Transport
+	tracers    map[string]TracerFunc
+	names      map[string]bool // of all backends
+	err        error           // the first invalid option
 }
 
 func newOptions(opts []Option) options {
-	o := options{log: slog.Default(), sinks: maps.Clone(backends), tracers: map[string]BackendFunc{}}
+	o := options{
+		log:     slog.Default(),
+		memory:  &Memory{},
+		tracers: map[string]TracerFunc{},
+		names:   map[string]bool{noop: true},
+	}
+	for _, b := range (&Config{}).backends(o) {
+		o.names[b.Name] = true
+	}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	return o
 }
 
-// WithLogger sets where the tracer reports lost spans, and where the log backend writes. The default is slog's.
-func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
+// WithLogger sets the logger for lost spans and for the backend log. nil logs nothing. The default
+// is [slog.Default].
+func WithLogger(log *slog.Logger) Option {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return func(o *options) { o.log = log }
+}
 
-// WithMemory sets where the memory backend keeps its spans. Several tracers may share one.
+// WithMemory sets where the backend memory keeps its spans. Several tracers may share a Memory.
 func WithMemory(m *Memory) Option { return func(o *options) { o.memory = m } }
 
-// WithSink makes name a backend that Config.Backend may list beside ours: finished spans go to what open returns. The name
-// has no comma, and is not taken.
-func WithSink(name string, open SinkFunc) Option {
+// WithMetrics makes m read the counters of the tracer.
+func WithMetrics(m *Metrics) Option { return func(o *options) { o.metrics = m } }
+
+// WithBackend adds a backend that [Config.Backend] may list beside others.
+func WithBackend(b Backend) Option {
 	return func(o *options) {
-		if o.claim(name) {
-			o.sinks[name] = backend{checkNothing, open.opener(name)}
+		if o.claim(b.Name) {
+			o.backends = append(o.backends, b)
 		}
 	}
 }
 
-// WithBackend makes name a backend that Config.Backend may name alone: Open returns the tracer that open returns. The
-// name has no comma, and is not taken.
-func WithBackend(name string, open BackendFunc) Option {
+// WithTransport adds a transport that [ZipkinConfig.Transport] may name.
+func WithTransport(t Transport) Option {
+	return func(o *options) {
+		for _, other := range o.transports {
+			if other.Name == t.Name {
+				o.fail("transport", t.Name)
+				return
+			}
+		}
+		if t.Name == ZipkinHTTP || t.Name == "" {
+			o.fail("transport", t.Name)
+			return
+		}
+		o.transports = append(o.transports, t)
+	}
+}
+
+// WithTracer adds a whole tracer of another make that [Config.Backend] may name alone.
+func WithTracer(name string, open TracerFunc) Option {
 	return func(o *options) {
 		if o.claim(name) {
 			o.tracers[name] = open
@@ -54,23 +96,19 @@ func WithBackend(name string, open BackendFunc) Option {
 	}
 }
 
+// claim reserves the name of a backend.
 func (o *options) claim(name string) bool {
-	if name == "" || strings.Contains(name, ",") || strings.TrimSpace(name) != name || slices.Contains(o.names(), name) {
-		o.taken = append(o.taken, name)
+	if name == "" || strings.ContainsAny(name, ", \t\r\n") || o.names[name] {
+		o.fail("backend", name)
 		return false
 	}
+	o.names[name] = true
 	return true
 }
 
-// names are the backends that configuration can ask for.
-func (o options) names() []string {
-	names := append(slices.Collect(maps.Keys(o.sinks)), noop)
-	return slices.Sorted(slices.Values(slices.AppendSeq(names, maps.Keys(o.tracers))))
-}
-
-func (o options) check() error {
-	if len(o.taken) > 0 {
-		return fmt.Errorf("tracer: option for backend %q: the name must not be empty, taken, or have commas", o.taken[0])
+func (o *options) fail(what, name string) {
+	if o.err == nil {
+		o.err = fmt.Errorf("tracer: option for %s %q: the name must be unique, "+
+			"and must not be empty or contain commas or white space", what, name)
 	}
-	return nil
 }

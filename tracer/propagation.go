@@ -1,142 +1,107 @@
 package tracer
 
 import (
-	"io"
-	"sync/atomic"
+	"flag"
+	"fmt"
+	"strings"
 
-	"github.com/opentracing/opentracing-go"
+	"bookservice/tracer/internal/propagation"
+	"bookservice/tracer/internal/rfc9110"
+	"bookservice/tracer/internal/settings"
 )
 
-// Header names, in the lower case that gRPC metadata has and HTTP does not mind.
-const (
-	headerTraceparent = "traceparent"
-	headerTracestate  = "tracestate"
-	headerB3          = "b3"
-	headerB3TraceID   = "x-b3-traceid"
-	headerB3SpanID    = "x-b3-spanid"
-	headerB3ParentID  = "x-b3-parentspanid"
-	headerB3Sampled   = "x-b3-sampled"
-	headerB3Flags     = "x-b3-flags"
-	headerJaeger      = "uber-trace-id"
-	headerBaggage     = "baggage"
-)
-
-// formats is a set of header formats.
-type formats uint8
-
-const (
-	formatB3 formats = 1 << iota
-	formatB3Multi
-	formatW3C
-	formatJaeger
-)
-
-// propagation is how a tracer's contexts travel: what is injected, and what baggage is taken.
-type propagation struct {
-	formats   formats
-	baggage   baggagePolicy
-	malformed atomic.Uint64 // headers that were there and could not be read; the X-B3 ones together are one
-	dropped   atomic.Uint64 // baggage items that the policy has refused
+// PropagationConfig says which headers carry contexts to other processes, and which baggage goes
+// with them.
+type PropagationConfig struct {
+	// Inject is a comma-separated list of the header formats that are sent: b3 (the single header),
+	// b3multi (X-B3-…), w3c (traceparent and tracestate), jaeger (uber-trace-id). none stands alone:
+	// nothing is sent, not even baggage. All formats are read, whatever is sent.
+	Inject string
+	// BaggageAllow is a comma-separated list of the keys that are extracted, set and sent. Case is
+	// ignored. Empty allows all, as OpenTelemetry does. A service that calls others it does not
+	// trust should list its keys.
+	BaggageAllow string
+	// BaggageMaxItems is the largest number of items in a context, 0 to 1024. W3C Baggage asks for
+	// 64.
+	BaggageMaxItems int
+	// BaggageMaxBytes is the largest size of the baggage header, 0 to 65536. W3C Baggage asks for
+	// 8192.
+	BaggageMaxBytes int
+	// BaggageTags is a comma-separated list of the keys of items that are set as tags on every span
+	// that has them.
+	BaggageTags string
 }
 
-// Inject implements opentracing.Tracer for TextMap, HTTPHeaders and Binary carriers. It sends what Config.Propagation
-// names, and the baggage.
-func (r *recorder) Inject(sc opentracing.SpanContext, format, carrier any) error {
-	switch format {
-	case opentracing.TextMap, opentracing.HTTPHeaders:
-		if w, ok := carrier.(opentracing.TextMapWriter); ok {
-			return r.propagation.injectText(sc, w)
-		}
-		return opentracing.ErrInvalidCarrier
-	case opentracing.Binary:
-		if w, ok := carrier.(io.Writer); ok {
-			return r.propagation.injectBinary(sc, w)
-		}
-		return opentracing.ErrInvalidCarrier
+func defaultPropagation() PropagationConfig {
+	return PropagationConfig{Inject: "w3c,b3multi", BaggageMaxItems: 64, BaggageMaxBytes: 8192}
+}
+
+func (c *PropagationConfig) defineFlags(fs *flag.FlagSet) {
+	formats := strings.Join(propagation.FormatNames(), ", ")
+	fs.StringVar(&c.Inject, "propagation", c.Inject,
+		"header formats to send: "+formats+"; a comma-separated list")
+	fs.StringVar(&c.BaggageAllow, "baggage-allow", c.BaggageAllow,
+		"comma-separated keys of the baggage to accept and send; empty for all")
+	fs.IntVar(&c.BaggageMaxItems, "baggage-max-items", c.BaggageMaxItems,
+		"largest number of baggage items in a trace, 0 to 1024")
+	fs.IntVar(&c.BaggageMaxBytes, "baggage-max-bytes", c.BaggageMaxBytes,
+		"largest size of the baggage header, 0 to 65536")
+	fs.StringVar(&c.BaggageTags, "baggage-tags", c.BaggageTags,
+		"comma-separated keys of the baggage to set as tags on spans")
+}
+
+func (c *PropagationConfig) check(flags settings.Prefix) error {
+	if _, problem := parseFormats(c.Inject); problem != "" {
+		return flags.Invalid("propagation", c.Inject, problem)
 	}
-	return opentracing.ErrUnsupportedFormat
-}
-
-// Extract implements opentracing.Tracer. It reads all formats, whatever is injected; the package documentation has
-// their order. With nothing but malformed headers it returns ErrSpanContextCorrupted, with none ErrSpanContextNotFound.
-func (r *recorder) Extract(format, carrier any) (opentracing.SpanContext, error) {
-	switch format {
-	case opentracing.TextMap, opentracing.HTTPHeaders:
-		if reader, ok := carrier.(opentracing.TextMapReader); ok {
-			return r.propagation.extractText(reader, format == opentracing.HTTPHeaders)
-		}
-		return nil, opentracing.ErrInvalidCarrier
-	case opentracing.Binary:
-		if reader, ok := carrier.(io.Reader); ok {
-			return r.propagation.extractBinary(reader)
-		}
-		return nil, opentracing.ErrInvalidCarrier
+	keys := []struct{ name, list string }{
+		{"baggage-allow", c.BaggageAllow}, {"baggage-tags", c.BaggageTags},
 	}
-	return nil, opentracing.ErrUnsupportedFormat
-}
-
-func (p *propagation) injectText(sc opentracing.SpanContext, w opentracing.TextMapWriter) error {
-	c, ok := sc.(*SpanContext)
+	for _, k := range keys {
+		for _, key := range settings.SplitList(k.list) {
+			if !rfc9110.IsToken(key) {
+				return flags.Invalid(k.name, key, "must consist of letters, digits and !#$%&'*+-.^_`|~")
+			}
+		}
+	}
 	switch {
-	case !ok || c == nil:
-		return opentracing.ErrInvalidSpanContext
-	case p.formats == 0:
-		return nil
-	case c.hasIDs():
-		p.injectIDs(c, w)
-	default:
-		p.injectDecision(c, w)
-	}
-	if c.carried != nil && c.carried.header != "" {
-		w.Set(headerBaggage, c.carried.header)
+	case c.BaggageMaxItems < 0 || c.BaggageMaxItems > 1024:
+		return flags.Invalid("baggage-max-items", c.BaggageMaxItems, "must be 0 to 1024")
+	case c.BaggageMaxBytes < 0 || c.BaggageMaxBytes > 64<<10:
+		return flags.Invalid("baggage-max-bytes", c.BaggageMaxBytes, "must be 0 to 65536")
 	}
 	return nil
 }
 
-// injectIDs cuts all headers out of one string, and so allocates once.
-func (p *propagation) injectIDs(c *SpanContext, w opentracing.TextMapWriter) {
-	b := make([]byte, 0, 208) // enough for all formats; it stays on the stack
-	if p.formats&(formatW3C|formatB3Multi) != 0 {
-		b = appendTraceparent(b, c)
-		if c.parentID != 0 {
-			b = appendHex(b, c.parentID)
+// parseFormats reads a list of formats. The problem says what the list must be; it is empty for a
+// valid list.
+func parseFormats(list string) (set propagation.Formats, problem string) {
+	names := settings.SplitList(list)
+	known := "must be a list of " + strings.Join(propagation.FormatNames(), ", ")
+	for _, name := range names {
+		f, ok := propagation.FormatByName(name)
+		switch {
+		case !ok:
+			return 0, known
+		case name == propagation.None && len(names) > 1:
+			return 0, fmt.Sprintf("must not list %s with others", propagation.None)
+		case set&f != 0:
+			return 0, fmt.Sprintf("must not list %s twice", name)
 		}
+		set |= f
 	}
-	b3 := len(b)
-	if p.formats&formatB3 != 0 {
-		b = appendB3(b, c)
+	if len(names) == 0 {
+		return 0, known
 	}
-	jaeger := len(b)
-	if p.formats&formatJaeger != 0 {
-		b = appendJaeger(b, c)
-	}
-	s := string(b)
-	if p.formats&formatW3C != 0 {
-		w.Set(headerTraceparent, s[:lenTraceparent])
-		if state := p.tracestate(c); state != "" {
-			w.Set(headerTracestate, state)
-		}
-	}
-	if p.formats&formatB3Multi != 0 {
-		injectB3Multi(c, w, s[:b3])
-	}
-	if p.formats&formatB3 != 0 {
-		w.Set(headerB3, s[b3:jaeger])
-	}
-	if p.formats&formatJaeger != 0 {
-		w.Set(headerJaeger, s[jaeger:])
-	}
+	return set, ""
 }
 
-// injectDecision sends a decision that came without ids, in the formats that have a way to.
-func (p *propagation) injectDecision(c *SpanContext, w opentracing.TextMapWriter) {
-	if c.decision == undecided {
-		return
-	}
-	if p.formats&formatB3Multi != 0 {
-		injectB3Decision(c.decision, w)
-	}
-	if p.formats&formatB3 != 0 {
-		w.Set(headerB3, b3States[c.decision])
-	}
+// propagator returns the propagator of a valid configuration.
+func (c *PropagationConfig) propagator() *propagation.Propagator {
+	formats, _ := parseFormats(c.Inject)
+	return propagation.New(formats, propagation.BaggagePolicy{
+		Allow:    settings.SplitList(c.BaggageAllow),
+		MaxItems: c.BaggageMaxItems,
+		MaxBytes: c.BaggageMaxBytes,
+	})
 }

@@ -77,7 +77,7 @@ func TestPrecedence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if have := sc.(*tracer.SpanContext).TraceID(); have != test.trace || decisionOf(t, sc) != test.state {
+			if have := sc.(tracer.SpanContext).TraceID(); have != test.trace || decisionOf(t, sc) != test.state {
 				t.Errorf("have trace %s with decision %q, want %s with %q", have, decisionOf(t, sc), test.trace, test.state)
 			}
 		})
@@ -156,7 +156,7 @@ func TestOverGoKitCarriers(t *testing.T) {
 		"HTTP": kitot.HTTPToContext(tr, "server", nop)(context.Background(), req),
 	} {
 		server := opentracing.SpanFromContext(ctx)
-		traces := [2]string{server.Context().(*tracer.SpanContext).TraceID(), root.Context().(*tracer.SpanContext).TraceID()}
+		traces := [2]string{server.Context().(tracer.SpanContext).TraceID(), root.Context().(tracer.SpanContext).TraceID()}
 		if traces[0] != traces[1] || server.BaggageItem("user") != "ann" {
 			t.Errorf("%s: have traces %v and baggage %q", name, traces, server.BaggageItem("user"))
 		}
@@ -198,7 +198,7 @@ func TestUnknownFormatsAndCarriers(t *testing.T) {
 	if _, err := tr.Extract("other", lines{}); !errors.Is(err, opentracing.ErrUnsupportedFormat) {
 		t.Errorf("have %v", err)
 	}
-	for _, sc := range []opentracing.SpanContext{nil, (*tracer.SpanContext)(nil), opentracing.NoopTracer{}.StartSpan("x").Context()} {
+	for _, sc := range []opentracing.SpanContext{nil, (tracer.SpanContext)(nil), opentracing.NoopTracer{}.StartSpan("x").Context()} {
 		if err := tr.Inject(sc, opentracing.TextMap, opentracing.TextMapCarrier{}); !errors.Is(err, opentracing.ErrInvalidSpanContext) {
 			t.Errorf("have %v", err)
 		}

@@ -112,7 +112,7 @@ func expressible(formats, state string) string {
 
 func checkSameContext(t *testing.T, name string, tr opentracing.Tracer, sc opentracing.SpanContext, trace, state string) {
 	t.Helper()
-	c := sc.(*tracer.SpanContext)
+	c := sc.(tracer.SpanContext)
 	if c.TraceID() != trace || c.SpanID() != span1 {
 		t.Errorf("%s: have span %s of trace %s, want %s of %s", name, c.SpanID(), c.TraceID(), span1, trace)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func sampled(tr opentracing.Tracer, operation string, opts ...opentracing.StartSpanOption) bool {
-	return tr.StartSpan(operation, opts...).Context().(*tracer.SpanContext).Sampled()
+	return tr.StartSpan(operation, opts...).Context().(tracer.SpanContext).Sampled()
 }
 
 func extract(t *testing.T, tr opentracing.Tracer, headers map[string]string) opentracing.StartSpanOption {
@@ -39,7 +39,7 @@ func TestProbabilityAgreesWithOpenTelemetry(t *testing.T) {
 			root := tr.StartSpan("root")
 			tr.StartSpan("child", opentracing.ChildOf(root.Context())).Finish()
 			root.Finish()
-			c := root.Context().(*tracer.SpanContext)
+			c := root.Context().(tracer.SpanContext)
 			id, err := trace.TraceIDFromHex(c.TraceID())
 			if err != nil {
 				t.Fatal(err)
@@ -112,7 +112,7 @@ func TestSamplersRespectTheParentUnlessToldOtherwise(t *testing.T) {
 				opts = append(opts, extract(t, tr, headers[parent]))
 			}
 			span := tr.StartSpan("x", opts...)
-			if have := span.Context().(*tracer.SpanContext).Sampled(); have != want {
+			if have := span.Context().(tracer.SpanContext).Sampled(); have != want {
 				t.Errorf("%s: parent %s: have %v, want %v", name, parent, have, want)
 			}
 			// Within the process the decision is made once.

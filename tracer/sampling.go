@@ -1,111 +1,87 @@
 package tracer
 
 import (
-	"cmp"
-	"fmt"
+	"errors"
+	"flag"
 	"math"
-	"slices"
-	"strconv"
-	"strings"
+
+	"bookservice/tracer/internal/sampling"
+	"bookservice/tracer/internal/settings"
+	"bookservice/tracer/internal/spancontext"
 )
 
-// sampling decides for the spans of one recorder. It is read only.
-type sampling struct {
-	fallback     sampler
-	exact        map[string]sampler
-	prefixes     []override // the longest first
-	ignoreParent bool
+// Samplers. Each keeps the caller's decision, if there is one; it decides for traces that begin
+// here and for traces that arrive undecided.
+const (
+	SamplerAlways      = "always"      // record every trace
+	SamplerNever       = "never"       // record no trace
+	SamplerProbability = "probability" // record the share Config.Sample, by trace id
+	SamplerRateLimited = "ratelimited" // record SamplerConfig.Rate traces a second
+	SamplerParent      = "parent"      // record only what the caller records
+)
+
+// SamplerConfig says which traces are recorded. A tag sampling.priority that is given when a span
+// starts takes precedence.
+type SamplerConfig struct {
+	// Kind is one of the samplers above.
+	Kind string
+	// Rate is the number of new traces a second that [SamplerRateLimited] accepts in this process,
+	// above 0. After an idle second it accepts as many at once, rounded up.
+	Rate float64
+	// Operations gives operations their own samplers: comma-separated name=sampler pairs. A name
+	// that ends in * is a prefix. A sampler is always, never, a share like 0.1 or a rate like 10/s.
+	// An exact name takes precedence, then the longest prefix. It applies where a decision is made:
+	// to the first span of a trace or, with IgnoreParent, of the trace's part in this process.
+	Operations string
+	// IgnoreParent decides anew for traces from other processes. Exceptions are traces with B3's
+	// debug flag, which are recorded, and [SamplerParent], which has nothing else to decide by.
+	IgnoreParent bool
 }
 
-// An override is the sampler of the operation with this name, or of those that begin with it.
-type override struct {
-	name    string
-	prefix  bool
-	sampler sampler
+func (s *SamplerConfig) defineFlags(fs *flag.FlagSet) {
+	fs.StringVar(&s.Kind, "sampler", s.Kind,
+		"which new traces to record: always, never, probability, ratelimited or parent")
+	fs.Float64Var(&s.Rate, "sample-rate", s.Rate,
+		"new traces a second that -sampler ratelimited records")
+	fs.StringVar(&s.Operations, "sample-operations", s.Operations,
+		"samplers of single operations: a list of name=always, =never, =0.1 or =10/s; name* is a prefix")
+	fs.BoolVar(&s.IgnoreParent, "sample-ignore-parent", s.IgnoreParent,
+		"decide anew for traces from other processes")
 }
 
-func newSampling(c Config) (sampling, error) {
-	overrides, err := parseOverrides(c.Sampler.Operations)
-	if err != nil {
-		return sampling{}, err
+func (s *SamplerConfig) check(flags settings.Prefix) error {
+	switch s.Kind {
+	case SamplerAlways, SamplerNever, SamplerProbability, SamplerRateLimited, SamplerParent:
+	default:
+		return flags.Invalid("sampler", s.Kind,
+			"must be one of always, never, parent, probability, ratelimited")
 	}
-	s := sampling{fallback: c.Sampler.fallback(c.Sample), exact: map[string]sampler{}, ignoreParent: c.Sampler.ignoresParent()}
-	for _, o := range overrides {
-		if o.prefix {
-			s.prefixes = append(s.prefixes, o)
-		} else {
-			s.exact[o.name] = o.sampler
-		}
+	if !(s.Rate > 0) || math.IsInf(s.Rate, 0) {
+		return flags.Invalid("sample-rate", s.Rate, "must be above 0")
 	}
-	slices.SortFunc(s.prefixes, func(a, b override) int { return cmp.Compare(len(b.name), len(a.name)) })
-	return s, nil
+	_, err := sampling.ParseRules(settings.SplitList(s.Operations))
+	if rule, ok := errors.AsType[*sampling.RuleError](err); ok {
+		return flags.Invalid("sample-operations", rule.Entry, rule.Problem)
+	}
+	return err
 }
 
-// decide returns the decision for a span below parent, which may be nil. A decision that is there stands, unless it is
-// another process's and we are told not to mind it; even then somebody's wish to debug is obeyed.
-func (s *sampling) decide(parent *SpanContext, traceLo uint64, operation string) decision {
-	if parent != nil && parent.decision != undecided {
-		if !s.ignoreParent || !parent.remote || parent.decision == debug {
-			return parent.decision
-		}
-	}
-	return s.of(operation).sample(traceLo)
+// decider returns the sampling of a valid configuration.
+func (s *SamplerConfig) decider(share float64) (*sampling.Decider, error) {
+	rules, err := sampling.ParseRules(settings.SplitList(s.Operations))
+	// OTEL_TRACES_SAMPLER may have set IgnoreParent, and a flag the sampler.
+	ignoreParent := s.IgnoreParent && s.Kind != SamplerParent
+	return sampling.New(s.sampler(share), rules, ignoreParent), err
 }
 
-// of returns the sampler of an operation.
-func (s *sampling) of(operation string) sampler {
-	if len(s.exact) > 0 {
-		if found := s.exact[operation]; found != nil {
-			return found
-		}
-	}
-	for _, o := range s.prefixes {
-		if strings.HasPrefix(operation, o.name) {
-			return o.sampler
-		}
-	}
-	return s.fallback
-}
-
-// parseOverrides reads name=sampler pairs, separated by commas. The last = counts: names may have some too.
-func parseOverrides(text string) ([]override, error) {
-	var all []override
-	for _, entry := range splitList(text) {
-		at := strings.LastIndexByte(entry, '=')
-		if at < 0 {
-			return nil, overrideError(entry)
-		}
-		name, prefix := strings.CutSuffix(strings.TrimSpace(entry[:at]), "*")
-		chosen, ok := parseSampler(strings.TrimSpace(entry[at+1:]))
-		if !ok || name == "" && !prefix {
-			return nil, overrideError(entry)
-		}
-		if slices.ContainsFunc(all, func(o override) bool { return o.name == name && o.prefix == prefix }) {
-			return nil, fmt.Errorf("sample-operations: entry %q: %s has a sampler already: must be there once", entry, strings.TrimSpace(entry[:at]))
-		}
-		all = append(all, override{name, prefix, chosen})
-	}
-	return all, nil
-}
-
-func overrideError(entry string) error {
-	return fmt.Errorf("sample-operations: entry %q: must be operation=always, =never, =0.1 (a share, 0 to 1) or =10/s (traces a second)", entry)
-}
-
-func parseSampler(text string) (sampler, bool) {
-	switch text {
+func (s *SamplerConfig) sampler(share float64) sampling.Sampler {
+	switch s.Kind {
 	case SamplerAlways:
-		return constant(accept), true
-	case SamplerNever:
-		return constant(deny), true
+		return sampling.Constant(spancontext.Accept)
+	case SamplerProbability:
+		return sampling.Probability(share)
+	case SamplerRateLimited:
+		return sampling.RateLimited(s.Rate)
 	}
-	number, perSecond := strings.CutSuffix(text, "/s")
-	v, err := strconv.ParseFloat(number, 64)
-	switch {
-	case err != nil || !(v >= 0) || math.IsInf(v, 0):
-		return nil, false
-	case perSecond:
-		return newRateLimited(v), v > 0
-	}
-	return newProbability(v), v <= 1
+	return sampling.Constant(spancontext.Deny)
 }

@@ -72,7 +72,7 @@ func TestW3CTraceparent(t *testing.T) {
 	}
 }
 
-func checkTraceparent(t *testing.T, out opentracing.TextMapCarrier, own *tracer.SpanContext, continued bool) {
+func checkTraceparent(t *testing.T, out opentracing.TextMapCarrier, own tracer.SpanContext, continued bool) {
 	t.Helper()
 	parent := out["traceparent"]
 	if !validTraceparent.MatchString(parent) || parent[36:52] != own.SpanID() {

@@ -2,104 +2,232 @@ package tracer
 
 import (
 	"context"
+	"crypto/tls"
+	"flag"
 	"fmt"
 	"net/http"
-	"time"
+	"net/url"
+	"slices"
+	"strings"
 
 	"bookservice/tracer/delivery"
+	"bookservice/tracer/internal/settings"
+	"bookservice/tracer/internal/zipkin"
 )
 
-const postTimeout = 10 * time.Second
+// ZipkinHTTP is the transport that is always linked.
+const ZipkinHTTP = "http"
 
-func openZipkin(ctx context.Context, c Config, o options) (sink, error) {
-	open := map[string]func(Config) (transport, error){
-		ZipkinHTTP: openZipkinHTTP, ZipkinKafka: openKafka, ZipkinRabbitMQ: openRabbitMQ,
-	}[c.Zipkin.Transport]
-	t, err := open(c)
-	if err != nil {
-		return nil, fmt.Errorf("tracer: %w", err)
-	}
-	t.kind, t.encode = "zipkin-"+c.Zipkin.Format, appendListed
-	if c.Zipkin.Format == ZipkinJSON {
-		t.encode = appendJSON
-	}
-	return newQueuedSink("zipkin", t, c, o)
+// Formats in which spans are sent to Zipkin.
+const (
+	ZipkinProto = string(zipkin.Proto)
+	ZipkinJSON  = string(zipkin.JSON)
+)
+
+// unlinkedTransports names the transports of this module that this package does not link. The
+// values are the packages to import.
+var unlinkedTransports = map[string]string{
+	"kafka": "bookservice/tracer/kafka", "rabbitmq": "bookservice/tracer/rabbitmq",
 }
 
-// message returns a batch as Zipkin's collectors take it, on whatever way: a list of spans.
-func (z ZipkinConfig) message(b delivery.Batch) []byte {
-	if z.Format == ZipkinProto {
-		return b.Bytes() // lists joined end to end are a list
-	}
-	list := append(make([]byte, 0, len(b.Bytes())+b.Len()+1), '[')
-	for record := range b.All() {
-		list = append(append(list, record...), ',')
-	}
-	list[len(list)-1] = ']'
-	return list
+// ZipkinConfig configures the zipkin backend.
+type ZipkinConfig struct {
+	Transport string // [ZipkinHTTP], or a transport among the options
+	Format    string // [ZipkinProto] or [ZipkinJSON]; Zipkin's collectors accept both
+
+	// Files for TLS, with every transport, in PEM format.
+	CA   string // certificates to verify the server with; empty for those of the system
+	Cert string // client certificate; empty for none
+	Key  string // private key of Cert
+
+	// Settings of [ZipkinHTTP].
+	URL      string // of the collector's POST endpoint, http or https
+	Gzip     bool   // compress posts
+	User     string // for basic authentication (RFC 7617); empty for none
+	Password string
+	Token    string // for bearer authentication (RFC 6750); empty for none
+	Headers  string // sent with each post: comma-separated name=value pairs, values percent-encoded
 }
 
-func (z ZipkinConfig) contentType() string {
-	if z.Format == ZipkinJSON {
-		return "application/json"
+func defaultZipkin() ZipkinConfig {
+	return ZipkinConfig{
+		Transport: ZipkinHTTP, Format: ZipkinProto, Gzip: true,
+		URL: "http://127.0.0.1:9411/api/v2/spans",
 	}
-	return "application/x-protobuf"
 }
 
-func openZipkinHTTP(c Config) (transport, error) {
-	tlsConfig, err := c.Zipkin.tls()
-	if err != nil {
-		return transport{}, err
+// backend returns the zipkin backend with these settings.
+func (z *ZipkinConfig) backend(flags settings.Prefix, transports []Transport) Backend {
+	b := zipkinBackend{z, flags, transports}
+	return Backend{
+		Name: "zipkin", RegisterFlags: b.registerFlags, Check: b.check, Open: b.open,
 	}
-	header, err := c.Zipkin.header()
-	if err != nil {
-		return transport{}, err
-	}
-	header.Set("Content-Type", c.Zipkin.contentType())
-	if c.Zipkin.Gzip {
-		header.Set("Content-Encoding", "gzip")
-	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig, t.MaxIdleConnsPerHost = tlsConfig, c.Delivery.Senders
-	p := &poster{cfg: c.Zipkin, header: header, client: &http.Client{Transport: t, Timeout: postTimeout, CheckRedirect: noRedirect}}
-	return transport{shown: withoutPassword(c.Zipkin.URL), send: p.post, release: t.CloseIdleConnections}, nil
 }
 
-// noRedirect has a redirection be an answer: to follow it would be to ask with GET, and to take any page for a yes.
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-// A poster posts spans to Zipkin's v2 API (openzipkin/zipkin-api).
-type poster struct {
-	cfg    ZipkinConfig
-	header http.Header
-	client *http.Client
+type zipkinBackend struct {
+	*ZipkinConfig
+	flags      settings.Prefix
+	transports []Transport
 }
 
-func (p *poster) post(ctx context.Context, batch delivery.Batch) error {
-	body := p.cfg.message(batch)
-	if p.cfg.Gzip {
-		z := zippers.Get().(*zipper)
-		defer zippers.Put(z)
-		body = z.zip(body)
+func (z zipkinBackend) registerFlags(fs *flag.FlagSet, prefix string) error {
+	return settings.Prefix(prefix).Register(fs, func(fs *flag.FlagSet) {
+		settings.URL(fs, &z.URL, "zipkin-url", "URL that spans are posted to")
+		fs.StringVar(&z.Transport, "zipkin-transport", z.Transport,
+			"transport to Zipkin: "+strings.Join(z.names(), ", "))
+		fs.StringVar(&z.Format, "zipkin-format", z.Format, "format of spans for Zipkin: proto or json")
+		fs.BoolVar(&z.Gzip, "zipkin-gzip", z.Gzip, "compress posts to Zipkin")
+		fs.StringVar(&z.CA, "zipkin-ca", z.CA,
+			"certificates to verify Zipkin with (PEM file); empty for the system's")
+		fs.StringVar(&z.Cert, "zipkin-cert", z.Cert, "client certificate (PEM file) for Zipkin")
+		fs.StringVar(&z.Key, "zipkin-key", z.Key, "private key (PEM file) of -zipkin-cert")
+		fs.StringVar(&z.User, "zipkin-user", z.User, "user name for Zipkin")
+		settings.Secret(fs, &z.Password, "zipkin-password", "password of -zipkin-user")
+		settings.Secret(fs, &z.Token, "zipkin-token", "bearer token for Zipkin")
+		settings.Secret(fs, &z.Headers, "zipkin-headers",
+			"HTTP headers for Zipkin: comma-separated name=value pairs, values percent-encoded")
+	})
+}
+
+// names returns the names of the linked transports.
+func (z zipkinBackend) names() []string {
+	names := []string{ZipkinHTTP}
+	for _, t := range z.transports {
+		names = append(names, t.Name)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.cfg.URL, nil)
+	return names
+}
+
+func (z zipkinBackend) check(selected bool) error {
+	if z.Format != ZipkinProto && z.Format != ZipkinJSON {
+		return z.flags.Invalid("zipkin-format", z.Format, "must be proto or json")
+	}
+	if !slices.Contains(z.names(), z.Transport) {
+		return z.flags.Invalid("zipkin-transport", z.Transport,
+			mustBeOneOf(z.names(), z.Transport, unlinkedTransports))
+	}
+	if err := z.tlsFiles().Check(); err != nil {
+		return err
+	}
+	if err := z.checkHTTP(selected && z.Transport == ZipkinHTTP); err != nil {
+		return err
+	}
+	for _, t := range z.transports {
+		if t.Check == nil {
+			continue
+		}
+		if err := t.Check(selected && z.Transport == t.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (z zipkinBackend) checkHTTP(selected bool) error {
+	if selected || z.URL != "" {
+		if _, err := settings.ParseURL(z.URL); err != nil {
+			return z.flags.Invalid("zipkin-url", settings.RedactURL(z.URL),
+				"must be like "+defaultZipkin().URL)
+		}
+	}
+	switch {
+	case z.Password != "" && z.User == "":
+		return z.flags.InvalidSecret("zipkin-password",
+			"must be empty unless "+z.flags.Flag("zipkin-user")+" is set")
+	case z.User != "" && z.Token != "":
+		return z.flags.InvalidSecret("zipkin-token",
+			"must be empty if "+z.flags.Flag("zipkin-user")+" is set")
+	}
+	_, err := z.header()
+	return err
+}
+
+func (z zipkinBackend) tlsFiles() settings.TLSFiles {
+	return settings.TLSFiles{
+		CA:   settings.File{Name: z.flags.Name("zipkin-ca"), Path: z.CA},
+		Cert: settings.File{Name: z.flags.Name("zipkin-cert"), Path: z.Cert},
+		Key:  settings.File{Name: z.flags.Name("zipkin-key"), Path: z.Key},
+	}
+}
+
+// header returns the headers of each post.
+func (z zipkinBackend) header() (http.Header, error) {
+	pairs, problem := settings.ParseHeaders(z.Headers)
+	if problem != "" {
+		return nil, z.flags.InvalidSecret("zipkin-headers", problem)
+	}
+	h := http.Header{}
+	for name, value := range pairs {
+		h.Set(name, value)
+	}
+	if z.Token != "" {
+		h.Set("Authorization", "Bearer "+strings.TrimSpace(z.Token))
+	}
+	return h, nil
+}
+
+func (z zipkinBackend) open(ctx context.Context, s Settings) (Sink, error) {
+	tlsConfig, err := z.tlsFiles().Config()
 	if err != nil {
-		return &delivery.SendError{Kind: delivery.Drop, Err: withoutURL(err)}
+		return Sink{}, err
 	}
-	lent := &lentBody{bytes: body}
-	defer lent.wait()
-	req.ContentLength, req.GetBody = int64(len(body)), lent.open
-	req.Body, _ = lent.open() // it always can
-	req.Header = p.header.Clone()
-	if p.cfg.User != "" {
-		req.SetBasicAuth(p.cfg.User, p.cfg.Password)
+	format := zipkin.Format(z.Format)
+	to := Destination{Spool: "zipkin-" + z.Format, Encode: format.Encode}
+	for _, t := range z.transports {
+		if t.Name == z.Transport {
+			err = to.useTransport(ctx, t, format, TransportSettings{
+				ServiceName: s.ServiceName, ContentType: format.ContentType(), TLS: tlsConfig,
+			})
+			if err != nil {
+				return Sink{}, err
+			}
+			return s.Queue(to)
+		}
 	}
-	resp, err := p.client.Do(req)
+	if err := z.useHTTP(&to, tlsConfig, s.Delivery.Senders); err != nil {
+		return Sink{}, err
+	}
+	return s.Queue(to)
+}
+
+func (z zipkinBackend) useHTTP(to *Destination, tlsConfig *tls.Config, senders int) error {
+	header, err := z.header()
 	if err != nil {
-		return withoutURL(err)
+		return err
 	}
-	if err := drain(resp.Body); err != nil {
-		return err // the connection broke within the answer: it may not have been meant
+	sender := zipkin.NewSender(zipkin.Config{
+		URL: z.URL, Header: header, User: z.User, Password: z.Password, Gzip: z.Gzip,
+		TLS: tlsConfig, Format: zipkin.Format(z.Format), Senders: senders,
+	})
+	to.Address, to.Send, to.Close = settings.RedactURL(z.URL), sender.Send, sender.Close
+	return nil
+}
+
+// useTransport makes the destination send its batches as messages of the transport.
+func (to *Destination) useTransport(
+	ctx context.Context, t Transport, format zipkin.Format, s TransportSettings,
+) error {
+	sender, err := t.Open(ctx, s)
+	if err != nil {
+		return fmt.Errorf("tracer: %s: %w", t.Name, err)
 	}
-	return delivery.HTTPError(resp.StatusCode, resp.Header)
+	to.Address, to.Close = sender.Address, sender.Close
+	to.Send = func(ctx context.Context, batch delivery.Batch) error {
+		ctx, cancel := context.WithTimeout(ctx, zipkin.PostTimeout)
+		defer cancel()
+		return sender.Send(ctx, format.Message(batch))
+	}
+	return nil
+}
+
+// traceURL returns the address of a trace in Zipkin's web page.
+func (z *ZipkinConfig) traceURL(traceID string) string {
+	u, err := url.Parse(z.URL)
+	if err != nil {
+		return ""
+	}
+	base := strings.TrimSuffix(strings.TrimSuffix(u.Path, "/api/v2/spans"), "/zipkin")
+	u.User, u.RawQuery = nil, ""
+	u.Path = base + "/zipkin/traces/" + traceID
+	return u.String()
 }

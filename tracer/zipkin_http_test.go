@@ -1,93 +1,78 @@
 package tracer_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"bookservice/tracer"
+	"bookservice/tracer/tracertest/receiver"
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// writePEM writes a certificate for 127.0.0.1 that signs itself, and its key.
-func writePEM(t *testing.T) (cert, key string, pair tls.Certificate) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
-	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "EC PRIVATE KEY", Bytes: keyDER}} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if pair, err = tls.LoadX509KeyPair(cert, key); err != nil {
-		t.Fatal(err)
-	}
-	return cert, key, pair
-}
-
-// TestZipkinOverTLS has each side check the other's certificate.
+// TestZipkinOverTLS checks that client and collector each verify the other's certificate.
 func TestZipkinOverTLS(t *testing.T) {
 	t.Parallel()
-	cert, key, pair := writePEM(t)
-	pool := x509.NewCertPool()
-	pool.AddCert(pair.Leaf)
+	a, other := testkit.NewAuthority(t), testkit.NewAuthority(t)
+	cert, key := a.Issue(t, "client")
+	otherCert, otherKey := other.Issue(t, "client")
 	for name, test := range map[string]struct {
-		change func(*tracer.Config)
-		taken  bool
+		ca, cert, key string
+		accepted      bool
 	}{
-		"both":           {func(c *tracer.Config) { c.Zipkin.CA, c.Zipkin.Cert, c.Zipkin.Key = cert, cert, key }, true},
-		"no certificate": {func(c *tracer.Config) { c.Zipkin.CA = cert }, false},
-		"unknown CA":     {func(c *tracer.Config) { c.Zipkin.Cert, c.Zipkin.Key = cert, key }, false},
+		"both":                       {a.CA, cert, key, true},
+		"no client certificate":      {a.CA, "", "", false},
+		"another's client":           {a.CA, otherCert, otherKey, false},
+		"collector of an unknown CA": {other.CA, cert, key, false},
+		"no CA":                      {"", cert, key, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			to := &collector{}
-			to.Server = httptest.NewUnstartedServer(to)
-			to.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
-			to.Config.ErrorLog = slog.NewLogLogger(quiet.Handler(), slog.LevelInfo)
-			to.StartTLS()
-			defer to.Close()
+			to := &receiver.Zipkin{}
+			server := httptest.NewUnstartedServer(to)
+			server.TLS = a.ServerTLS(t)
+			server.Config.ErrorLog = slog.NewLogLogger(quiet.Handler(), slog.LevelInfo)
+			server.StartTLS()
+			defer server.Close()
 			c := config("zipkin")
-			c.Zipkin.URL, c.FlushTimeout = to.URL+"/api/v2/spans", time.Second
-			test.change(&c)
-			tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
-			if err != nil {
-				t.Fatal(err)
+			c.Zipkin.URL, c.FlushTimeout = server.URL+"/api/v2/spans", time.Second
+			c.Zipkin.CA, c.Zipkin.Cert, c.Zipkin.Key = test.ca, test.cert, test.key
+			if err := sendOne(t, c); (err == nil) != test.accepted {
+				t.Errorf("have %v, want the span accepted: %v", err, test.accepted)
 			}
-			tr.StartSpan("call").Finish()
-			if err := closer.Close(); (err == nil) != test.taken {
-				t.Errorf("have %v, want it taken: %v", err, test.taken)
-			}
-			if have := len(to.received(t)); (have == 1) != test.taken {
-				t.Errorf("have %d spans, want it taken: %v", have, test.taken)
+			if have := len(to.Spans(t)); (have == 1) != test.accepted {
+				t.Errorf("have %d spans, want the span accepted: %v", have, test.accepted)
 			}
 		})
+	}
+}
+
+// TestZipkinTLSFiles opens a tracer with files that are unusable.
+func TestZipkinTLSFiles(t *testing.T) {
+	a := testkit.NewAuthority(t)
+	cert, key := a.Issue(t, "client")
+	_, otherKey := a.Issue(t, "other")
+	for _, test := range []struct {
+		want          string
+		ca, cert, key string
+	}{
+		{`-zipkin-ca "/no/such.pem": must be a readable file: no such file or directory`, "/no/such.pem", "", ""},
+		{`-zipkin-ca "/dev/null": must contain a certificate in PEM format`, "/dev/null", "", ""},
+		{`-zipkin-cert "/no/such.pem": must be a readable file: no such file or directory`, "", "/no/such.pem", key},
+		{`-zipkin-key "/no/such.key": must be a readable file: no such file or directory`, "", cert, "/no/such.key"},
+		{`-zipkin-cert "` + cert + `": must be a certificate in PEM format with its key in -zipkin-key: `, "", cert, otherKey},
+	} {
+		c := config("zipkin")
+		c.Zipkin.CA, c.Zipkin.Cert, c.Zipkin.Key = test.ca, test.cert, test.key
+		_, _, err := tracer.Open(t.Context(), c)
+		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
+			t.Errorf("have %v, want %s", err, test.want)
+		}
 	}
 }
 
@@ -112,7 +97,7 @@ func TestZipkinCredentials(t *testing.T) {
 				w.WriteHeader(http.StatusUnauthorized)
 			}))
 			defer srv.Close()
-			var lines lockedBuffer
+			var lines testkit.Buffer
 			c := config("zipkin")
 			c.Zipkin.URL, c.FlushTimeout = srv.URL+"/api/v2/spans", 2*time.Second
 			test.change(&c)
@@ -137,44 +122,6 @@ func TestZipkinCredentials(t *testing.T) {
 				t.Errorf("have %q, want one line that names the address and 401", said)
 			}
 		})
-	}
-}
-
-func TestZipkinSettings(t *testing.T) {
-	for _, test := range []struct {
-		want   string
-		change func(*tracer.Config)
-	}{
-		{`tracer: zipkin-transport "pigeon": must be http, kafka or rabbitmq`, func(c *tracer.Config) { c.Zipkin.Transport = "pigeon" }},
-		{`tracer: zipkin-format "xml": must be proto or json`, func(c *tracer.Config) { c.Zipkin.Format = "xml" }},
-		{`tracer: zipkin-cert and zipkin-key: must both be given, or neither`, func(c *tracer.Config) { c.Zipkin.Cert = "x" }},
-		{`tracer: zipkin-ca: open /no/such.pem: no such file or directory`, func(c *tracer.Config) { c.Zipkin.CA = "/no/such.pem" }},
-		{`tracer: zipkin-ca: no certificate in /dev/null`, func(c *tracer.Config) { c.Zipkin.CA = "/dev/null" }},
-		{`tracer: zipkin-password: needs a zipkin-user`, func(c *tracer.Config) { c.Zipkin.Password = "s3cret" }},
-		{`tracer: zipkin-user and zipkin-token: must not both be given`, func(c *tracer.Config) { c.Zipkin.User, c.Zipkin.Token = "a", "b" }},
-		{`tracer: zipkin-headers: pair 1: must be key=value with a percent-encoded value`, func(c *tracer.Config) { c.Zipkin.Headers = "s3cret" }},
-		{`tracer: zipkin-headers: "a b": must be a name and a value that HTTP allows`, func(c *tracer.Config) { c.Zipkin.Headers = "a b=s3cret" }},
-		{`tracer: kafka-brokers "here": must be host:port, several with commas`, func(c *tracer.Config) { c.Zipkin.Transport, c.Kafka.Brokers = "kafka", "here" }},
-		{`tracer: kafka-brokers is empty: -zipkin-transport kafka needs some`, func(c *tracer.Config) { c.Zipkin.Transport, c.Kafka.Brokers = "kafka", "" }},
-		{`tracer: kafka-topic is empty`, func(c *tracer.Config) { c.Zipkin.Transport, c.Kafka.Topic = "kafka", "" }},
-		{`tracer: kafka-sasl "plain": needs a kafka-user`, func(c *tracer.Config) { c.Zipkin.Transport, c.Kafka.SASL = "kafka", "plain" }},
-		{`tracer: kafka-sasl "x": must be plain, scram-sha-256, scram-sha-512 or empty`, func(c *tracer.Config) {
-			c.Zipkin.Transport, c.Kafka.SASL, c.Kafka.User = "kafka", "x", "a"
-		}},
-		{`tracer: rabbitmq-url "http://u:xxxxx@h": must be like amqp://user:password@127.0.0.1:5672/`, func(c *tracer.Config) {
-			c.Zipkin.Transport, c.RabbitMQ.URL = "rabbitmq", "http://u:s3cret@h"
-		}},
-		{`tracer: rabbitmq-queue is empty`, func(c *tracer.Config) { c.Zipkin.Transport, c.RabbitMQ.Queue = "rabbitmq", "" }},
-		{`tracer: queue-bytes 1: must be 1048576 or more`, func(c *tracer.Config) { c.Delivery.QueueBytes = 1 }},
-		{`tracer: senders 65: must be 1 to 64`, func(c *tracer.Config) { c.Delivery.Senders = 65 }},
-		{`tracer: spool-bytes 1: must be 1048576 or more`, func(c *tracer.Config) { c.Delivery.SpoolBytes = 1 }},
-		{`tracer: spool-sync 1µs: must be 1ms or more`, func(c *tracer.Config) { c.Delivery.SpoolSync = time.Microsecond }},
-	} {
-		c := config("zipkin")
-		test.change(&c)
-		if _, _, err := tracer.Open(t.Context(), c); err == nil || err.Error() != test.want {
-			t.Errorf("have %v, want %s", err, test.want)
-		}
 	}
 }
 
@@ -205,7 +152,7 @@ func TestZipkinReusesItsConnection(t *testing.T) {
 	}
 	for sent := uint64(1); sent <= 3; sent++ {
 		tr.StartSpan("call").Finish()
-		eventually(t, "it is sent", func() bool { return m.Stats().Sinks["zipkin"].Sent == sent })
+		testkit.Eventually(t, "it is sent", func() bool { return m.Stats().Sinks["zipkin"].Sent == sent })
 	}
 	if err := closer.Close(); err != nil {
 		t.Error(err)

@@ -1,15 +1,11 @@
 package tracer_test
 
 import (
-	"compress/gzip"
 	"context"
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,81 +15,10 @@ import (
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/log"
 	"github.com/openzipkin/zipkin-go/model"
-	"github.com/openzipkin/zipkin-go/proto/zipkin_proto3"
 
 	"bookservice/tracer"
+	"bookservice/tracer/tracertest/receiver"
 )
-
-// A collector decodes what it is sent with zipkin-go's own decoder.
-type collector struct {
-	*httptest.Server
-	mu      sync.Mutex
-	refuse  int // so many posts are answered 500 first
-	spans   []*model.SpanModel
-	problem error
-}
-
-func newCollector(t *testing.T, refuse int) *collector {
-	c := &collector{refuse: refuse}
-	c.Server = httptest.NewServer(c)
-	t.Cleanup(c.Close)
-	return c
-}
-
-func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var from io.Reader = r.Body
-	if r.Header.Get("Content-Encoding") == "gzip" {
-		from, _ = gzip.NewReader(r.Body)
-	}
-	body, err := io.ReadAll(from)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.refuse > 0 {
-		c.refuse--
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	spans, parseErr := parseSpans(r.Header.Get("Content-Type"), body)
-	if err == nil {
-		err = parseErr
-	}
-	if err != nil {
-		c.problem = err
-	}
-	c.spans = append(c.spans, spans...)
-	w.WriteHeader(http.StatusAccepted)
-}
-
-// parseSpans reads a list of spans with zipkin-go's own decoders.
-func parseSpans(contentType string, body []byte) (spans []*model.SpanModel, err error) {
-	if contentType == "application/json" {
-		err = json.Unmarshal(body, &spans)
-		return spans, err
-	}
-	return zipkin_proto3.ParseSpans(body, false)
-}
-
-// received returns the spans so far.
-func (c *collector) received(t *testing.T) []model.SpanModel {
-	t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.problem != nil {
-		t.Error(c.problem)
-	}
-	return values(c.spans)
-}
-
-func values(spans []*model.SpanModel) []model.SpanModel {
-	all := make([]model.SpanModel, len(spans))
-	for i, s := range spans {
-		all[i] = *s
-		if s.Kind == "SPAN_KIND_UNSPECIFIED" {
-			all[i].Kind = model.Undetermined // the decoder's name for none
-		}
-	}
-	return all
-}
 
 // TestZipkinReceivesWhatMemoryKeeps has both backends take the same spans, through a collector that fails at first.
 func TestZipkinReceivesWhatMemoryKeeps(t *testing.T) {
@@ -103,10 +28,10 @@ func TestZipkinReceivesWhatMemoryKeeps(t *testing.T) {
 }
 
 func checkReceivesWhatMemoryKeeps(t *testing.T, bits int) {
-	to := newCollector(t, 2)
+	to := receiver.NewZipkin(t, 2)
 	c := config("zipkin,memory")
 	c.TraceIDBits = bits
-	c.Address, c.Zipkin.URL = "[::1]:50051", to.URL+"/api/v2/spans"
+	c.Address, c.Zipkin.URL = "[::1]:50051", to.URL
 	m := &tracer.Memory{}
 	tr, closer, err := tracer.Open(context.Background(), c, tracer.WithMemory(m))
 	if err != nil {
@@ -123,23 +48,17 @@ func checkReceivesWhatMemoryKeeps(t *testing.T, bits int) {
 	if err := closer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if to.problem != nil {
-		t.Fatal(to.problem)
-	}
-	var want []*model.SpanModel
+	var want []model.SpanModel
 	for _, s := range m.Spans() {
 		s.Timestamp, s.Duration = s.Timestamp.Truncate(time.Microsecond), (s.Duration + 500).Truncate(time.Microsecond)
 		for i := range s.Annotations {
 			s.Annotations[i].Timestamp = s.Annotations[i].Timestamp.Truncate(time.Microsecond)
 		}
 		s.Sampled = nil // not in the format
-		if s.Kind == "" {
-			s.Kind = "SPAN_KIND_UNSPECIFIED" // the decoder's name for none
-		}
-		want = append(want, &s)
+		want = append(want, s)
 	}
-	if diff := cmp.Diff(want, to.spans, cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(0),
-		cmpopts.SortSlices(func(a, b *model.SpanModel) bool { return a.ID < b.ID })); diff != "" {
+	if diff := cmp.Diff(want, to.Spans(t), cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(0),
+		cmpopts.SortSlices(func(a, b model.SpanModel) bool { return a.ID < b.ID })); diff != "" {
 		t.Errorf("-want +have\n%.2000s", diff)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"bookservice/tracer"
+	tracerprom "bookservice/tracer/prometheus"
 )
 
 // A Server answers until Close.
@@ -26,7 +27,7 @@ type Server struct {
 // Start listens at addr and serves the tracer's counters, and those of the process.
 func Start(addr string, m *tracer.Metrics) (*Server, error) {
 	registry := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{spans{m}, collectors.NewGoCollector(),
+	for _, c := range []prometheus.Collector{tracerprom.NewCollector(m), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("admin: %w", err)

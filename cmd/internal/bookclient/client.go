@@ -18,6 +18,7 @@ import (
 	"bookservice/service"
 	"bookservice/service/client"
 	"bookservice/tracer"
+	"bookservice/tracer/all"
 )
 
 // A Failure is a run that failed after the client had started as asked.
@@ -28,7 +29,7 @@ func (f Failure) Unwrap() error { return f.err }
 
 // Run makes cfg.Runs runs and writes each to stdout. Further options are for the tracer.
 func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Logger, opts ...tracer.Option) (err error) {
-	tr, flush, err := tracer.Open(ctx, cfg.Tracer, append([]tracer.Option{tracer.WithLogger(log)}, opts...)...)
+	tr, flush, err := all.Open(ctx, cfg.Tracer, append([]tracer.Option{tracer.WithLogger(log)}, opts...)...)
 	if err != nil {
 		return err
 	}

@@ -8,22 +8,25 @@ import (
 	"github.com/opentracing/opentracing-go"
 
 	"bookservice/tracer"
-	"bookservice/tracer/tracertest"
+	"bookservice/tracer/all"
+	"bookservice/tracer/kafka"
+	"bookservice/tracer/rabbitmq"
+	"bookservice/tracer/tracertest/zipkinserver"
 )
 
 // config has a minute to flush, and names the service.
-func config(change func(*tracer.Config)) tracer.Config {
-	c := tracer.DefaultConfig()
+func config(change func(*all.Config)) all.Config {
+	c := all.DefaultConfig()
 	c.Backend, c.ServiceName, c.FlushTimeout = "zipkin", "books", time.Minute
 	change(&c)
 	return c
 }
 
 // send finishes so many spans as fast as the queue has room for them, closes the tracer and checks that none was lost.
-func send(t *testing.T, c tracer.Config, spans int) {
+func send(t *testing.T, c all.Config, spans int) {
 	t.Helper()
 	m := &tracer.Metrics{}
-	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)), tracer.WithMetrics(m))
+	tr, closer, err := all.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)), tracer.WithMetrics(m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,19 +57,19 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 // TestEveryWayToZipkin sends 200,000 spans on each. Every one arrives, and without a fault none twice.
 func TestEveryWayToZipkin(t *testing.T) {
-	kafka, rabbitmq := startKafka(t), startRabbitMQ(t)
-	z := tracertest.StartZipkin(t, "KAFKA_BOOTSTRAP_SERVERS="+kafka.addr, "RABBIT_ADDRESSES="+rabbitmq.addr)
+	kafkaBroker, rabbitBroker := startKafka(t), startRabbitMQ(t)
+	z := zipkinserver.Start(t, "KAFKA_BOOTSTRAP_SERVERS="+kafkaBroker.addr, "RABBIT_ADDRESSES="+rabbitBroker.addr)
 	const spans = 200000
 	overHTTP := 0
 	for _, way := range []struct {
 		name, collector string
-		change          func(*tracer.Config)
+		change          func(*all.Config)
 	}{
-		{"HTTP protobuf", "http", func(c *tracer.Config) {}},
-		{"HTTP JSON", "http", func(c *tracer.Config) { c.Zipkin.Format = tracer.ZipkinJSON }},
-		{"Kafka", "kafka", func(c *tracer.Config) { c.Zipkin.Transport, c.Kafka.Brokers = tracer.ZipkinKafka, kafka.addr }},
-		{"RabbitMQ", "rabbitmq", func(c *tracer.Config) {
-			c.Zipkin.Transport, c.RabbitMQ.URL = tracer.ZipkinRabbitMQ, rabbitURL(rabbitmq.addr)
+		{"HTTP protobuf", "http", func(c *all.Config) {}},
+		{"HTTP JSON", "http", func(c *all.Config) { c.Zipkin.Format = tracer.ZipkinJSON }},
+		{"Kafka", "kafka", func(c *all.Config) { c.Zipkin.Transport, c.Kafka.Brokers = kafka.Name, kafkaBroker.addr }},
+		{"RabbitMQ", "rabbitmq", func(c *all.Config) {
+			c.Zipkin.Transport, c.RabbitMQ.URL = rabbitmq.Name, rabbitURL(rabbitBroker.addr)
 		}},
 	} {
 		t.Run(way.name, func(t *testing.T) {
@@ -75,7 +78,7 @@ func TestEveryWayToZipkin(t *testing.T) {
 				overHTTP += spans
 				want = overHTTP
 			}
-			send(t, config(func(c *tracer.Config) {
+			send(t, config(func(c *all.Config) {
 				c.Zipkin.URL = z.URL + "/api/v2/spans"
 				way.change(c)
 			}), spans)
@@ -88,10 +91,10 @@ func TestEveryWayToZipkin(t *testing.T) {
 
 // TestZipkinKilledUnderLoad kills it with SIGKILL and starts it again: what it had not taken arrives then.
 func TestZipkinKilledUnderLoad(t *testing.T) {
-	z := tracertest.StartZipkin(t)
-	c := config(func(c *tracer.Config) { c.Zipkin.URL = z.URL + "/api/v2/spans" })
+	z := zipkinserver.Start(t)
+	c := config(func(c *all.Config) { c.Zipkin.URL = z.URL + "/api/v2/spans" })
 	m := &tracer.Metrics{}
-	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)), tracer.WithMetrics(m))
+	tr, closer, err := all.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)), tracer.WithMetrics(m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +110,7 @@ func TestZipkinKilledUnderLoad(t *testing.T) {
 	more(20000)
 	eventually(t, "it was tried", func() bool { return m.Stats().Sinks["zipkin"].Retried > 0 })
 	before := sent()
-	z.Start(t)
+	z.Restart(t)
 	more(20000)
 	if err := closer.Close(); err != nil {
 		t.Error(err)

@@ -17,21 +17,24 @@ import (
 	"go.uber.org/goleak"
 
 	"bookservice/tracer"
+	"bookservice/tracer/all"
+	"bookservice/tracer/kafka"
+	"bookservice/tracer/rabbitmq"
 )
 
 // A way is one that goes by a broker.
 type way struct {
 	start   func(*testing.T) *broker
-	change  func(c *tracer.Config, addr string)
+	change  func(c *all.Config, addr string)
 	consume func(t *testing.T, addr string, took func(message []byte) (all bool))
 }
 
 var ways = map[string]way{
-	"Kafka": {startKafka, func(c *tracer.Config, addr string) {
-		c.Zipkin.Transport, c.Kafka.Brokers = tracer.ZipkinKafka, addr
+	"Kafka": {startKafka, func(c *all.Config, addr string) {
+		c.Zipkin.Transport, c.Kafka.Brokers = kafka.Name, addr
 	}, consumeKafka},
-	"RabbitMQ": {startRabbitMQ, func(c *tracer.Config, addr string) {
-		c.Zipkin.Transport, c.RabbitMQ.URL = tracer.ZipkinRabbitMQ, rabbitURL(addr)
+	"RabbitMQ": {startRabbitMQ, func(c *all.Config, addr string) {
+		c.Zipkin.Transport, c.RabbitMQ.URL = rabbitmq.Name, rabbitURL(addr)
 	}, consumeRabbitMQ},
 }
 
@@ -42,7 +45,7 @@ func TestBrokerKilledUnderLoad(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := way.start(t)
 			const spans = 30000
-			killUnderLoad(t, b, config(func(c *tracer.Config) { way.change(c, b.addr) }), spans)
+			killUnderLoad(t, b, config(func(c *all.Config) { way.change(c, b.addr) }), spans)
 			have := map[int]bool{}
 			way.consume(t, b.addr, func(message []byte) bool {
 				for _, n := range numbers(t, message) {
@@ -53,7 +56,7 @@ func TestBrokerKilledUnderLoad(t *testing.T) {
 			if len(have) != spans {
 				t.Errorf("have %d different spans in the queue, want %d", len(have), spans)
 			}
-			closeWhilePaused(t, b, config(func(c *tracer.Config) {
+			closeWhilePaused(t, b, config(func(c *all.Config) {
 				way.change(c, b.addr)
 				c.FlushTimeout = time.Second
 			}))
@@ -79,10 +82,10 @@ func numbers(t *testing.T, message []byte) (all []int) {
 }
 
 // closeWhilePaused has a broker that was connected to hang, and closes.
-func closeWhilePaused(t *testing.T, b *broker, c tracer.Config) {
+func closeWhilePaused(t *testing.T, b *broker, c all.Config) {
 	t.Helper()
 	m := &tracer.Metrics{}
-	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)), tracer.WithMetrics(m))
+	tr, closer, err := all.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)), tracer.WithMetrics(m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,10 +107,10 @@ func closeWhilePaused(t *testing.T, b *broker, c tracer.Config) {
 }
 
 // killUnderLoad finishes a third of the spans before the broker is killed, one while it is down and one after.
-func killUnderLoad(t *testing.T, b *broker, c tracer.Config, spans int) {
+func killUnderLoad(t *testing.T, b *broker, c all.Config, spans int) {
 	t.Helper()
 	m := &tracer.Metrics{}
-	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)), tracer.WithMetrics(m))
+	tr, closer, err := all.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)), tracer.WithMetrics(m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,12 +188,12 @@ func TestRabbitMQWrongPassword(t *testing.T) {
 	b := startRabbitMQ(t)
 	before := goleak.IgnoreCurrent()
 	var lines output
-	c := config(func(c *tracer.Config) {
-		c.Zipkin.Transport, c.RabbitMQ.URL = tracer.ZipkinRabbitMQ, fmt.Sprintf("amqp://guest:wr0ng@%s/", b.addr)
+	c := config(func(c *all.Config) {
+		c.Zipkin.Transport, c.RabbitMQ.URL = rabbitmq.Name, fmt.Sprintf("amqp://guest:wr0ng@%s/", b.addr)
 		c.FlushTimeout = 5 * time.Second
 	})
 	m := &tracer.Metrics{}
-	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))), tracer.WithMetrics(m))
+	tr, closer, err := all.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))), tracer.WithMetrics(m))
 	if err != nil {
 		t.Fatal(err)
 	}

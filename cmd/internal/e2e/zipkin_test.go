@@ -6,13 +6,13 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/openzipkin/zipkin-go/model"
+	"bookservice/tracer/tracertest/zipkinserver"
 
-	"bookservice/tracer/tracertest"
+	"github.com/openzipkin/zipkin-go/model"
 )
 
 // oneRun serves, makes one client run and stops the server, so that all spans are flushed. It returns the client's output.
-func oneRun(t *testing.T, e *etcd, z *tracertest.Zipkin, serverTracer, clientTracer string, args ...string) string {
+func oneRun(t *testing.T, e *etcd, z *zipkinserver.Server, serverTracer, clientTracer string, args ...string) string {
 	t.Helper()
 	common := append(append(e.at(), "-zipkin-url", z.URL+"/api/v2/spans"), args...)
 	server, _ := serve(t, append(common, "-tracer", serverTracer, "-drain-delay", "0s")...)
@@ -29,7 +29,7 @@ func oneRun(t *testing.T, e *etcd, z *tracertest.Zipkin, serverTracer, clientTra
 
 func TestTheWholeLineInARealZipkin(t *testing.T) {
 	t.Parallel()
-	z, e := tracertest.StartZipkin(t), startEtcd(t)
+	z, e := zipkinserver.Start(t), startEtcd(t)
 
 	oneRun(t, e, z, "noop", "noop")
 	if n := z.Received(t, 0); n != 0 {
@@ -47,7 +47,7 @@ func TestTheWholeLineInARealZipkin(t *testing.T) {
 		t.Errorf("have %d spans received, want exactly 5", n)
 	}
 	links := z.Dependencies(t, 1)
-	if want := []tracertest.Link{{Parent: "bookclient", Child: "bookserver", CallCount: 2}}; !slices.Equal(links, want) {
+	if want := []zipkinserver.Link{{Parent: "bookclient", Child: "bookserver", CallCount: 2}}; !slices.Equal(links, want) {
 		t.Errorf("have links %v, want %v", links, want)
 	}
 	t.Run("in a browser", func(t *testing.T) {

@@ -1,8 +1,8 @@
 package interop_test
 
 import (
-	"context"
 	"encoding/hex"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"bookservice/tracer"
-	"bookservice/tracer/tracertest"
+	"bookservice/tracer/all"
+	"bookservice/tracer/tracertest/receiver"
+	"bookservice/tracer/tracertest/testkit"
+	"bookservice/tracer/tracertest/zipkinserver"
 
 	"github.com/openzipkin/zipkin-go/model"
 	"github.com/openzipkin/zipkin-go/reporter"
@@ -19,19 +21,15 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 )
 
-// limit is how long anything may take for which no time is promised.
-const limit = 30 * time.Second
-
 // A collector takes the spans of every party, each in the way that the party knows.
 type collector interface {
 	// configure has a tracer of ours send here.
-	configure(c *tracer.Config)
+	configure(c *all.Config)
 	// exporter has OpenTelemetry's SDK send here.
 	exporter(t *testing.T) sdktrace.SpanExporter
 	// reporter has zipkin-go send here.
@@ -43,7 +41,7 @@ type collector interface {
 // collectors are started when a test asks for them.
 var collectors = map[string]func(*testing.T) collector{
 	"otlp":   func(t *testing.T) collector { return startOTLP(t) },
-	"zipkin": func(t *testing.T) collector { return zipkinCollector{tracertest.StartZipkin(t)} },
+	"zipkin": func(t *testing.T) collector { return zipkinCollector{zipkinserver.Start(t)} },
 }
 
 // A span is what all collectors know of one.
@@ -84,22 +82,17 @@ var otlpKinds = map[tracepb.Span_SpanKind]model.Kind{
 	tracepb.Span_SPAN_KIND_PRODUCER: model.Producer, tracepb.Span_SPAN_KIND_CONSUMER: model.Consumer,
 }
 
-// An otlpCollector takes OTLP over gRPC, and what zipkin-go reports beside it.
+// An otlpCollector receives OTLP, and the spans that zipkin-go reports beside it.
 type otlpCollector struct {
-	coltracepb.UnimplementedTraceServiceServer
-	url string
+	*receiver.OTLP
 
-	mu    sync.Mutex
-	spans []span
+	mu       sync.Mutex
+	reported []span
 }
 
 func startOTLP(t *testing.T) *otlpCollector {
 	t.Helper()
-	c := &otlpCollector{}
-	srv := grpc.NewServer()
-	coltracepb.RegisterTraceServiceServer(srv, c)
-	c.url = "http://" + listen(t, srv)
-	return c
+	return &otlpCollector{OTLP: receiver.NewOTLP(t, nil)}
 }
 
 // listen serves on a free port until the end of the test, and returns the address.
@@ -115,19 +108,6 @@ func listen(t *testing.T, srv *grpc.Server) string {
 	return l.Addr().String()
 }
 
-// Export implements OTLP's service.
-func (c *otlpCollector) Export(_ context.Context, in *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
-	for _, resource := range in.GetResourceSpans() {
-		service := serviceName(resource.GetResource().GetAttributes())
-		for _, scope := range resource.GetScopeSpans() {
-			for _, s := range scope.GetSpans() {
-				c.take(fromOTLP(s, service))
-			}
-		}
-	}
-	return &coltracepb.ExportTraceServiceResponse{}, nil
-}
-
 func serviceName(attributes []*commonpb.KeyValue) string {
 	for _, a := range attributes {
 		if a.GetKey() == "service.name" {
@@ -137,59 +117,61 @@ func serviceName(attributes []*commonpb.KeyValue) string {
 	return ""
 }
 
-func (c *otlpCollector) take(s span) {
+// Send implements reporter.Reporter.
+func (c *otlpCollector) Send(m model.SpanModel) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.spans = append(c.spans, s)
+	c.reported = append(c.reported, fromZipkin(m))
 }
-
-// Send implements reporter.Reporter.
-func (c *otlpCollector) Send(m model.SpanModel) { c.take(fromZipkin(m)) }
 
 // Close implements reporter.Reporter.
 func (c *otlpCollector) Close() error { return nil }
 
-func (c *otlpCollector) configure(to *tracer.Config) { to.Backend, to.OTLP.Endpoint = "otlp", c.url }
+func (c *otlpCollector) configure(to *all.Config) { to.Backend, to.OTLP.Endpoint = "otlp", c.GRPCURL }
 
 func (c *otlpCollector) reporter(*testing.T) reporter.Reporter { return c }
 
 func (c *otlpCollector) exporter(t *testing.T) sdktrace.SpanExporter {
 	t.Helper()
-	e, err := otlptrace.New(t.Context(), otlptracegrpc.NewClient(otlptracegrpc.WithEndpointURL(c.url)))
+	e, err := otlptrace.New(t.Context(), otlptracegrpc.NewClient(otlptracegrpc.WithEndpointURL(c.GRPCURL)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
 
-// all returns what has come so far.
+// all returns the spans that have arrived.
 func (c *otlpCollector) all() []span {
+	var all []span
+	for _, resource := range c.ResourceSpans() {
+		service := serviceName(resource.GetResource().GetAttributes())
+		for _, scope := range resource.GetScopeSpans() {
+			for _, s := range scope.GetSpans() {
+				all = append(all, fromOTLP(s, service))
+			}
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.spans)
+	return append(all, c.reported...)
 }
 
 func (c *otlpCollector) trace(t *testing.T, id string, spans int) []span {
 	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(limit); ; <-tick.C {
-		have := slices.DeleteFunc(c.all(), func(s span) bool { return s.trace != longID(id) })
-		if len(have) >= spans {
-			return have
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("have %d spans of trace %s, want %d, among %+v", len(have), id, spans, c.all())
-		}
-	}
+	var have []span
+	testkit.Eventually(t, fmt.Sprintf("%d spans of trace %s arrive", spans, id), func() bool {
+		have = slices.DeleteFunc(c.all(), func(s span) bool { return s.trace != longID(id) })
+		return len(have) >= spans
+	})
+	return have
 }
 
 // A zipkinCollector is a real Zipkin.
-type zipkinCollector struct{ *tracertest.Zipkin }
+type zipkinCollector struct{ *zipkinserver.Server }
 
 func (z zipkinCollector) spansURL() string { return z.URL + "/api/v2/spans" }
 
-func (z zipkinCollector) configure(to *tracer.Config) {
+func (z zipkinCollector) configure(to *all.Config) {
 	to.Backend, to.Zipkin.URL = "zipkin", z.spansURL()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openzipkin/zipkin-go/model"
 )
@@ -23,7 +24,7 @@ func serve(t *testing.T, p party, answer ask) (addr string, stop func()) {
 // closeAll has the parties send what they have.
 func closeAll(t *testing.T, parties ...party) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for _, p := range parties {
 		if err := p.close(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"bookservice/tracer"
+	"bookservice/tracer/all"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/openzipkin/zipkin-go/model"
@@ -16,9 +17,9 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// withJaeger plugs jaeger-client-go's tracer in, as a backend that the configuration may name.
+// withJaeger adds jaeger-client-go's tracer as a backend that the configuration can name.
 func withJaeger(to jaeger.Reporter) tracer.Option {
-	return tracer.WithBackend("jaeger", func(_ context.Context, c tracer.Config) (opentracing.Tracer, io.Closer, error) {
+	return tracer.WithTracer("jaeger", func(_ context.Context, c tracer.Config) (opentracing.Tracer, io.Closer, error) {
 		sampler := jaeger.NewConstSampler(true)
 		tr, closer := jaeger.NewTracer(c.ServiceName, sampler, to, jaeger.TracerOptions.Gen128Bit(true))
 		return tr, closer, nil
@@ -36,10 +37,10 @@ type jaegerParty struct {
 func openJaeger(t *testing.T, c collector, name string) party {
 	t.Helper()
 	p := jaegerParty{name: name, kept: jaeger.NewInMemoryReporter(), to: c.reporter(t)}
-	config := tracer.DefaultConfig()
+	config := all.DefaultConfig()
 	config.Backend, config.ServiceName = "jaeger", name
 	var err error
-	if p.tracer, p.closer, err = tracer.Open(t.Context(), config, withJaeger(p.kept)); err != nil {
+	if p.tracer, p.closer, err = all.Open(t.Context(), config, withJaeger(p.kept)); err != nil {
 		t.Fatal(err)
 	}
 	return p

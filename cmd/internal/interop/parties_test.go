@@ -13,6 +13,7 @@ import (
 	"bookservice/service/bookgrpc"
 	"bookservice/service/inmem"
 	"bookservice/tracer"
+	"bookservice/tracer/all"
 
 	kitzipkin "github.com/go-kit/kit/tracing/zipkin"
 	grpctransport "github.com/go-kit/kit/transport/grpc"
@@ -50,15 +51,17 @@ type ourParty struct {
 func openOurs(flags ...string) open {
 	return func(t *testing.T, c collector, name string) party {
 		t.Helper()
-		config := tracer.DefaultConfig()
+		config := all.DefaultConfig()
 		config.ServiceName = name
 		c.configure(&config)
 		fs := flag.NewFlagSet(name, flag.ContinueOnError)
-		config.RegisterFlags(fs)
+		if err := config.RegisterFlags(fs, ""); err != nil {
+			t.Fatal(err)
+		}
 		if err := fs.Parse(flags); err != nil {
 			t.Fatal(err)
 		}
-		tr, closer, err := tracer.Open(t.Context(), config, tracer.WithLogger(quiet))
+		tr, closer, err := all.Open(t.Context(), config, tracer.WithLogger(quiet))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ type traced struct{ slog.Handler }
 
 func (t traced) Handle(ctx context.Context, r slog.Record) error {
 	if span := opentracing.SpanFromContext(ctx); span != nil {
-		if c, ok := span.Context().(*tracer.SpanContext); ok {
+		if c, ok := span.Context().(tracer.SpanContext); ok {
 			r.AddAttrs(slog.String("trace_id", c.TraceID()), slog.String("span_id", c.SpanID()))
 		}
 	}

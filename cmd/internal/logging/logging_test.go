@@ -23,7 +23,7 @@ func TestLinesWithinASpanCarryItsIds(t *testing.T) {
 		}
 		defer closer.Close()
 		span := tr.StartSpan("call")
-		sc := span.Context().(*tracer.SpanContext)
+		sc := span.Context().(tracer.SpanContext)
 		var lines bytes.Buffer
 		log := logging.New(&lines, slog.LevelInfo).With("part", "x")
 		log.InfoContext(opentracing.ContextWithSpan(t.Context(), span), "within")

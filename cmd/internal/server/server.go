@@ -24,6 +24,7 @@ import (
 	"bookservice/service/bookgrpc"
 	"bookservice/service/inmem"
 	"bookservice/tracer"
+	"bookservice/tracer/all"
 )
 
 // A Server answers calls from Start until Stop.
@@ -58,7 +59,7 @@ func Start(ctx context.Context, cfg configs.Server, log *slog.Logger, opts ...tr
 		return s, fmt.Errorf("grpc-addr %s: %w", cfg.GRPCAddr, err)
 	}
 	cfg.Tracer.Address = s.Addr()
-	tr, closer, err := tracer.Open(ctx, cfg.Tracer, append([]tracer.Option{tracer.WithLogger(log), tracer.WithMetrics(s.metrics)}, opts...)...)
+	tr, closer, err := all.Open(ctx, cfg.Tracer, append([]tracer.Option{tracer.WithLogger(log), tracer.WithMetrics(s.metrics)}, opts...)...)
 	if err != nil {
 		return s, err
 	}

@@ -1,0 +1,322 @@
+package tracer_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/openzipkin/zipkin-go/model"
+	"github.com/openzipkin/zipkin-go/reporter"
+
+	"bookservice/tracer"
+	"bookservice/tracer/delivery"
+	"bookservice/tracer/finished"
+	"bookservice/tracer/tracertest/testkit"
+)
+
+// reporterFunc is a reporter of two functions.
+type reporterFunc struct {
+	send  func(model.SpanModel)
+	close func() error
+}
+
+func (r reporterFunc) Send(m model.SpanModel) { r.send(m) }
+func (r reporterFunc) Close() error           { return r.close() }
+
+// withReporter adds the backend "mine" over a reporter.
+func withReporter(r reporter.Reporter, err error) tracer.Option {
+	return tracer.WithBackend(tracer.Backend{
+		Name: "mine",
+		Open: func(_ context.Context, s tracer.Settings) (tracer.Sink, error) {
+			return s.Reporter(r), err
+		},
+	})
+}
+
+func openMine(t *testing.T, r reporter.Reporter) (opentracing.Tracer, io.Closer) {
+	t.Helper()
+	tr, closer, err := tracer.Open(t.Context(), config("mine"), withReporter(r, nil), tracer.WithLogger(quiet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr, closer
+}
+
+// TestHangingReporter finishes more spans than may wait for a reporter that hangs, and closes.
+func TestHangingReporter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		closed := 0
+		tr, closer := openMine(t, reporterFunc{
+			func(model.SpanModel) { <-release }, func() error { closed++; return nil },
+		})
+		for range 20000 {
+			tr.StartSpan("call").Finish()
+		}
+		start := time.Now()
+		err := closer.Close()
+		const want = "tracer: mine: 20000 spans lost: not closed within the flush timeout"
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("have %v, want %s", err, want)
+		}
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("Close took %v, want the flush timeout", took)
+		}
+		close(release)
+		synctest.Wait()
+		if err := closer.Close(); closed != 1 || err == nil {
+			t.Errorf("have %d closes and %v, want one close and the error again", closed, err)
+		}
+	})
+}
+
+// TestDroppedSpansAreLogged checks that one line is logged in 10 s, and not one for every span.
+func TestDroppedSpansAreLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines strings.Builder
+		release := make(chan struct{})
+		tr, closer, err := tracer.Open(t.Context(), config("mine"),
+			tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))),
+			withReporter(reporterFunc{
+				func(model.SpanModel) { <-release }, func() error { return nil },
+			}, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 10101 { // the reporter has one, 10,000 wait
+			tr.StartSpan("call").Finish()
+			synctest.Wait() // until the first has left the queue
+		}
+		<-time.After(25 * time.Second)
+		synctest.Wait()
+		if have := lines.String(); strings.Count(have, "\n") != 1 ||
+			!strings.Contains(have, "dropped=100") || !strings.Contains(have, "backend=mine") {
+			t.Errorf("have %q, want one line with the number 100", have)
+		}
+		close(release)
+		if err := closer.Close(); err == nil || !strings.Contains(err.Error(), "100 spans lost") {
+			t.Errorf("have %v, want 100 spans lost", err)
+		}
+	})
+}
+
+// TestPanickingReporter checks that a panic costs only its span.
+func TestPanickingReporter(t *testing.T) {
+	var got []string
+	tr, closer := openMine(t, reporterFunc{func(m model.SpanModel) {
+		if m.Name == "bad" {
+			panic("bad")
+		}
+		got = append(got, m.Name)
+	}, func() error { return errors.New("disk full") }})
+	for _, name := range []string{"good", "bad", "fine"} {
+		tr.StartSpan(name).Finish()
+	}
+	err := closer.Close()
+	if err == nil || err.Error() != "tracer: mine: 1 spans lost: disk full" ||
+		strings.Join(got, " ") != "good fine" {
+		t.Errorf("have %v and %v", got, err)
+	}
+}
+
+func openNoop(context.Context, tracer.Config) (opentracing.Tracer, io.Closer, error) {
+	return opentracing.NoopTracer{}, nil, nil
+}
+
+func TestOptions(t *testing.T) {
+	const mustBeUnique = ": the name must be unique, and must not be empty or contain commas or white space"
+	none := tracer.Transport{Name: ""}
+	for name, test := range map[string]struct {
+		backend string
+		opts    []tracer.Option
+		want    string
+	}{
+		"name is taken": {"zipkin", []tracer.Option{tracer.WithTracer("zipkin", openNoop)},
+			`tracer: option for backend "zipkin"` + mustBeUnique},
+		"name is noop": {"zipkin", []tracer.Option{tracer.WithTracer("noop", openNoop)},
+			`tracer: option for backend "noop"` + mustBeUnique},
+		"name twice": {"zipkin", []tracer.Option{withReporter(nil, nil), withReporter(nil, nil)},
+			`tracer: option for backend "mine"` + mustBeUnique},
+		"name with a comma": {"zipkin", []tracer.Option{tracer.WithTracer("a,b", openNoop)},
+			`tracer: option for backend "a,b"` + mustBeUnique},
+		"transport without a name": {"zipkin", []tracer.Option{tracer.WithTransport(none)},
+			`tracer: option for transport ""` + mustBeUnique},
+		"transport is taken": {"zipkin", []tracer.Option{tracer.WithTransport(tracer.Transport{Name: "http"})},
+			`tracer: option for transport "http"` + mustBeUnique},
+		"unknown": {"yours", []tracer.Option{withReporter(nil, nil)},
+			`-tracer "yours": must be one of file, log, memory, mine, noop, zipkin`},
+		"not alone": {"mock,log", []tracer.Option{tracer.WithTracer("mock", openNoop)},
+			`-tracer "mock,log": must not list mock with others`},
+		"does not open": {"mine", []tracer.Option{withReporter(reporterFunc{func(model.SpanModel) {}, func() error { return nil }}, errors.New("no key"))},
+			`tracer: mine: no key`},
+		"opens nothing": {"mine", []tracer.Option{tracer.WithBackend(tracer.Backend{Name: "mine",
+			Open: func(context.Context, tracer.Settings) (tracer.Sink, error) { return tracer.Sink{}, nil }})},
+			`tracer: mine: Open returned no sink`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := tracer.Open(t.Context(), config(test.backend), test.opts...)
+			if err == nil || err.Error() != test.want {
+				t.Errorf("have %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+// lineBackend is a backend of a third party over a queue. It sends each batch as lines of names.
+type lineBackend struct {
+	prefix  string // of its flags
+	target  string // a setting
+	refuse  int    // batches to refuse
+	lines   testkit.Buffer
+	closed  int
+	address string
+}
+
+func (b *lineBackend) backend() tracer.Option {
+	return tracer.WithBackend(tracer.Backend{
+		Name: "lines",
+		RegisterFlags: func(fs *flag.FlagSet, prefix string) error {
+			b.prefix = prefix
+			fs.StringVar(&b.target, prefix+"lines-target", b.target, "target of lines")
+			return nil
+		},
+		ReadEnvironment: func(lookup func(string) (string, bool)) error {
+			if v, ok := lookup("LINES_TARGET"); ok {
+				b.target = v
+			}
+			return nil
+		},
+		Check: func(selected bool) error {
+			if selected && b.target == "" {
+				return errors.New("-" + b.prefix + `lines-target "": must not be empty`)
+			}
+			return nil
+		},
+		Open: func(_ context.Context, s tracer.Settings) (tracer.Sink, error) {
+			b.address = s.Address
+			return s.Queue(tracer.Destination{
+				Spool: "lines", Address: b.target, InOrder: true,
+				Encode: func(b []byte, s *finished.Span) []byte { return append(append(b, s.Model.Name...), '\n') },
+				Send: func(_ context.Context, batch delivery.Batch) error {
+					if b.refuse > 0 {
+						b.refuse--
+						return errors.New("not now")
+					}
+					_, err := b.lines.Write(batch.Bytes())
+					return err
+				},
+				Close: func() { b.closed++ },
+			})
+		},
+	})
+}
+
+// TestThirdPartyQueue checks that a third party's backend has flags, environment, checks, retries,
+// counters and a spool.
+func TestThirdPartyQueue(t *testing.T) {
+	b := &lineBackend{refuse: 2}
+	c := config("lines")
+	c.Delivery.Spool, c.Address = t.TempDir(), "127.0.0.1:80"
+	if err := c.ReadEnvironment(func(name string) (string, bool) { return "env", name == "LINES_TARGET" }, b.backend()); err != nil || b.target != "env" {
+		t.Errorf("have %v and the target %q, want the variable's", err, b.target)
+	}
+	fs := flag.NewFlagSet("host", flag.ContinueOnError)
+	if err := c.RegisterFlags(fs, "my-", b.backend()); err != nil {
+		t.Fatal(err)
+	}
+	if have := fs.Lookup("my-tracer").Usage; !strings.Contains(have, "lines") {
+		t.Errorf("the usage of -my-tracer is %q, want it to list lines", have)
+	}
+	if err := fs.Parse([]string{"-my-lines-target", ""}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `-my-lines-target "": must not be empty`
+	if _, _, err := tracer.Open(t.Context(), c, b.backend()); err == nil || err.Error() != want {
+		t.Errorf("have %v, want %s", err, want)
+	}
+	if err := fs.Parse([]string{"-my-lines-target", "x"}); err != nil {
+		t.Fatal(err)
+	}
+	m := &tracer.Metrics{}
+	tr, closer, err := tracer.Open(t.Context(), c, b.backend(), tracer.WithMetrics(m), tracer.WithLogger(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		tr.StartSpan(name).Finish()
+	}
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+	if have := b.lines.String(); have != "a\nb\nc\n" || b.closed != 1 || b.address != c.Address {
+		t.Errorf("have %q, closed %d times, address %s", have, b.closed, b.address)
+	}
+	if s := m.Stats().Sinks["lines"]; s.Sent != 3 || s.Retried != 2 {
+		t.Errorf("have %+v, want 3 sent and 2 retried", s)
+	}
+}
+
+// TestThirdPartySpool closes a third party's backend while its destination refuses everything. The
+// next tracer sends the spooled spans.
+func TestThirdPartySpool(t *testing.T) {
+	c := config("lines")
+	c.Delivery.Spool, c.FlushTimeout = t.TempDir(), 10*time.Millisecond
+	first, second := &lineBackend{target: "x", refuse: 1 << 30}, &lineBackend{target: "x"}
+	for _, b := range []*lineBackend{first, second} {
+		tr, closer, err := tracer.Open(t.Context(), c, b.backend(), tracer.WithLogger(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b == first {
+			tr.StartSpan("kept").Finish()
+		} else {
+			testkit.Eventually(t, "the spooled span arrives", func() bool { return b.lines.String() == "kept\n" })
+		}
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestThirdPartyTransport adds a way to Zipkin that fails once.
+func TestThirdPartyTransport(t *testing.T) {
+	var sent []string
+	fails, closed := 1, 0
+	transport := tracer.WithTransport(tracer.Transport{
+		Name: "pigeon",
+		Open: func(_ context.Context, s tracer.TransportSettings) (tracer.MessageSender, error) {
+			return tracer.MessageSender{
+				Address: "loft",
+				Send: func(_ context.Context, message []byte) error {
+					if fails > 0 {
+						fails--
+						return errors.New("storm")
+					}
+					sent = append(sent, s.ServiceName+" "+s.ContentType+" "+string(message[:1]))
+					return nil
+				},
+				Close: func() { closed++ },
+			}, nil
+		},
+	})
+	c := config("zipkin")
+	c.Zipkin.Transport, c.Zipkin.Format, c.Delivery.Senders = "pigeon", tracer.ZipkinJSON, 1
+	tr, closer, err := tracer.Open(t.Context(), c, transport, tracer.WithLogger(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("call").Finish()
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+	if strings.Join(sent, "; ") != "bookserver application/json [" || closed != 1 {
+		t.Errorf("have %q sent, closed %d times", sent, closed)
+	}
+}

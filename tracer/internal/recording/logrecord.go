@@ -1,0 +1,68 @@
+package recording
+
+import (
+	"time"
+
+	"github.com/opentracing/opentracing-go/log"
+
+	"bookservice/tracer/finished"
+	"bookservice/tracer/internal/truncate"
+)
+
+// fieldErrorObject is the key of the field that holds an error (OpenTracing's semantic
+// conventions).
+const fieldErrorObject = "error.object"
+
+// newLogRecord renders the fields. Their text has at most maxValue bytes; fields beyond that are
+// left out.
+func newLogRecord(at time.Time, fields []log.Field) finished.LogRecord {
+	e := fieldEncoder{left: maxValue}
+	e.record = finished.LogRecord{Time: clampTime(at), Fields: make([]finished.Tag, 0, len(fields))}
+	for _, f := range fields {
+		switch value := f.Value().(type) {
+		case log.LazyLogger:
+			e.EmitLazyLogger(value)
+		case nil:
+			if f.Key() != "" { // log.Noop has neither key nor value
+				e.add(f.Key(), value)
+			}
+		default:
+			e.add(f.Key(), value)
+		}
+	}
+	return e.record
+}
+
+// A fieldEncoder renders fields. It implements [log.Encoder] for lazy loggers. Other fields are
+// added directly: log.Field.Marshal would let an error that panics panic here.
+type fieldEncoder struct {
+	record finished.LogRecord
+	left   int // bytes
+}
+
+func (e *fieldEncoder) add(key string, value any) {
+	if e.left <= 0 {
+		return
+	}
+	key = truncate.UTF8(key, min(maxKey, e.left-1))
+	e.left -= len(key) + len("=")
+	whole, typ := format(value)
+	text := truncate.UTF8(whole, e.left)
+	if len(text) < len(whole) {
+		typ = finished.String // a truncated number has another value
+	}
+	e.left -= len(text) + len(" ")
+	e.record.Fields = append(e.record.Fields, finished.Tag{Key: key, Value: text, Type: typ})
+}
+
+func (e *fieldEncoder) EmitString(key, value string)          { e.add(key, value) }
+func (e *fieldEncoder) EmitBool(key string, value bool)       { e.add(key, value) }
+func (e *fieldEncoder) EmitInt(key string, value int)         { e.add(key, value) }
+func (e *fieldEncoder) EmitInt32(key string, value int32)     { e.add(key, value) }
+func (e *fieldEncoder) EmitInt64(key string, value int64)     { e.add(key, value) }
+func (e *fieldEncoder) EmitUint32(key string, value uint32)   { e.add(key, value) }
+func (e *fieldEncoder) EmitUint64(key string, value uint64)   { e.add(key, value) }
+func (e *fieldEncoder) EmitFloat32(key string, value float32) { e.add(key, value) }
+func (e *fieldEncoder) EmitFloat64(key string, value float64) { e.add(key, value) }
+func (e *fieldEncoder) EmitObject(key string, value any)      { e.add(key, value) }
+func (e *fieldEncoder) EmitLazyLogger(value log.LazyLogger)   { value(e) }

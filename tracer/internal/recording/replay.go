@@ -1,0 +1,147 @@
+package recording
+
+import (
+	"time"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
+	zipkinot "github.com/openzipkin-contrib/zipkin-go-opentracing"
+	"github.com/openzipkin/zipkin-go"
+	"github.com/openzipkin/zipkin-go/model"
+
+	"bookservice/tracer/finished"
+	"bookservice/tracer/internal/spancontext"
+)
+
+// A replayer sends one finished span at a time through a Zipkin bridge of its own. It is also the
+// bridge's id generator and reporter. One Finish at a time owns a replayer, so these know the span
+// without a table or a lock.
+type replayer struct {
+	recorder *Recorder
+	bridge   opentracing.Tracer
+	span     *span
+	start    replayStart
+	opts     []opentracing.StartSpanOption // holds &start
+	finished finished.Span
+	buf      []byte // the sinks' scratch memory
+
+	// These back the pointers in finished.Model.
+	parent model.ID
+	remote model.Endpoint
+	ip4    [4]byte
+	ip6    [16]byte
+}
+
+// replayStart passes start time and kind to the bridge.
+type replayStart struct {
+	at   time.Time
+	tags map[string]any // shared and read-only
+}
+
+func (o *replayStart) Apply(to *opentracing.StartSpanOptions) {
+	to.StartTime, to.Tags = o.at, o.tags
+}
+
+func newReplayer(r *Recorder) *replayer {
+	p := &replayer{recorder: r}
+	p.opts = []opentracing.StartSpanOption{&p.start}
+	// NewTracer returns only errors of its options; none of these has one.
+	tr, _ := zipkin.NewTracer(p, zipkin.WithIDGenerator(p), zipkin.WithLocalEndpoint(&r.cfg.Local),
+		zipkin.WithSharedSpans(false), zipkin.WithSampler(zipkin.AlwaysSample))
+	p.bridge = zipkinot.Wrap(tr)
+	return p
+}
+
+// replay sends a span that is no longer written to through the bridge to the sinks.
+func (r *Recorder) replay(s *span, d time.Duration) {
+	r.finished.Add(1)
+	if d < 0 {
+		r.clamped.Add(1)
+	}
+	// Zipkin takes zero for unknown, and rejects a whole batch for one negative duration.
+	d = max(d, time.Microsecond)
+	p := r.replayers.Get().(*replayer)
+	p.span = s
+	p.start = replayStart{s.start, kindTags(s.kind)}
+	end := opentracing.FinishOptions{FinishTime: s.start.Add(d)}
+	p.bridge.StartSpan(s.name, p.opts...).FinishWithOptions(end)
+	p.span, p.finished = nil, finished.Span{}
+	r.replayers.Put(p)
+}
+
+// TraceID implements idgenerator.IDGenerator.
+func (p *replayer) TraceID() model.TraceID {
+	return model.TraceID{High: p.span.own.TraceHi, Low: p.span.own.TraceLo}
+}
+
+// SpanID implements idgenerator.IDGenerator.
+func (p *replayer) SpanID(model.TraceID) model.ID { return model.ID(p.span.own.ID) }
+
+// Send implements reporter.Reporter: it completes the bridge's span and hands it to the sinks.
+func (p *replayer) Send(m model.SpanModel) {
+	p.complete(m)
+	for _, sink := range p.recorder.sinks {
+		p.buf = sink.Consume(&p.finished, p.buf)
+	}
+}
+
+// complete adds what the bridge has no place for.
+func (p *replayer) complete(m model.SpanModel) {
+	s := p.span
+	if s.reportedParent != 0 {
+		p.parent = model.ID(s.reportedParent)
+		m.ParentID = &p.parent
+	}
+	m.Debug = s.own.Decision == spancontext.Debug || s.priority == spancontext.Debug
+	if s.peer != (peer{}) {
+		m.RemoteEndpoint = p.remoteEndpoint(s.peer)
+	}
+	for _, r := range s.logs {
+		m.Annotations = append(m.Annotations, model.Annotation{Timestamp: r.Time, Value: r.Text()})
+	}
+	p.finished = finished.Span{
+		Model:        m,
+		Tags:         s.tags,
+		Logs:         s.logs,
+		Error:        s.errorTag(),
+		Tracestate:   s.own.Tracestate(),
+		ParentRemote: s.remoteParent,
+	}
+}
+
+func (p *replayer) remoteEndpoint(from peer) *model.Endpoint {
+	p.remote = model.Endpoint{ServiceName: from.service, Port: from.port}
+	switch ip := from.ip; {
+	case ip.Is4():
+		p.ip4 = ip.As4()
+		p.remote.IPv4 = p.ip4[:]
+	case ip.Is6():
+		p.ip6 = ip.As16()
+		p.remote.IPv6 = p.ip6[:]
+	}
+	return &p.remote
+}
+
+// Close implements reporter.Reporter.
+func (p *replayer) Close() error { return nil }
+
+var (
+	clientTags   = map[string]any{string(ext.SpanKind): ext.SpanKindRPCClientEnum}
+	serverTags   = map[string]any{string(ext.SpanKind): ext.SpanKindRPCServerEnum}
+	producerTags = map[string]any{string(ext.SpanKind): ext.SpanKindProducerEnum}
+	consumerTags = map[string]any{string(ext.SpanKind): ext.SpanKindConsumerEnum}
+)
+
+func kindTags(k model.Kind) map[string]any {
+	switch k {
+	case model.Client:
+		return clientTags
+	case model.Server:
+		return serverTags
+	case model.Producer:
+		return producerTags
+	case model.Consumer:
+		return consumerTags
+	}
+	return nil
+}

@@ -1,0 +1,236 @@
+package recording
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/log"
+	"github.com/openzipkin/zipkin-go/model"
+
+	"bookservice/tracer/finished"
+	"bookservice/tracer/internal/spancontext"
+	"bookservice/tracer/internal/truncate"
+)
+
+// Limits on what one span exports. What exceeds them is truncated or left out without an error: a
+// span must never make the traced code fail.
+const (
+	maxName  = 1 << 10 // bytes of a span's name
+	maxKey   = 1 << 8  // bytes of a tag's key
+	maxValue = 1 << 12 // bytes of a tag's value, and of a log record
+	maxTags  = 128
+	maxLogs  = 128
+)
+
+// A span is recorded. It keeps everything that is said about it until Finish. After that only its
+// context changes, because baggage may still be set; the replay therefore reads without the lock.
+type span struct {
+	tracer         *Recorder
+	own            recordedContext
+	reportedParent uint64 // the parent id that is sent
+	remoteParent   bool   // another process made the parent
+	serverParent   *span  // see deferred.go; nil once done
+	start          time.Time
+
+	mu               sync.Mutex
+	ctx              *recordedContext // &own until baggage is set
+	done             bool
+	abandoned        bool       // Finish is no longer expected
+	deferredChildren []deferred // see deferred.go
+	failed           bool       // the error tag is true
+	name             string
+	kind             model.Kind
+	peer             peer
+	priority         spancontext.Decision // set after the start; usually undecided
+	errorText        string               // the error tag, if it is a text
+	errorMessage     string               // of a logged error
+	tags             []finished.Tag
+	inline           [6]finished.Tag // backs tags at first, to save an allocation
+	logs             []finished.LogRecord
+}
+
+type peer struct {
+	service string
+	ip      netip.Addr
+	port    uint16
+}
+
+func (s *span) Tracer() opentracing.Tracer { return s.tracer }
+
+func (s *span) Context() opentracing.SpanContext {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctx
+}
+
+func (s *span) SetOperationName(name string) opentracing.Span {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.done {
+		s.name = truncate.UTF8(name, maxName)
+	}
+	return s
+}
+
+func (s *span) SetTag(key string, value any) opentracing.Span {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.done {
+		s.setTag(key, value)
+	}
+	return s
+}
+
+func (s *span) SetBaggageItem(key, value string) opentracing.Span {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if with, ok := s.tracer.cfg.Propagator.SetBaggage(s.ctx.Propagated, key, value); ok {
+		next := *s.ctx
+		next.Propagated = with
+		s.ctx = &next
+	}
+	if !s.done && slices.Contains(s.tracer.cfg.BaggageTags, key) {
+		s.tagBaggageItem(key)
+	}
+	return s
+}
+
+// tagBaggage sets the baggage items that the configuration names as tags. No other goroutine has
+// the span yet.
+func (s *span) tagBaggage() {
+	if s.ctx.Propagated == nil {
+		return
+	}
+	for _, key := range s.tracer.cfg.BaggageTags {
+		s.tagBaggageItem(key)
+	}
+}
+
+// tagBaggageItem sets an item as a tag. The item may come from another process, so its key has no
+// special meaning.
+func (s *span) tagBaggageItem(key string) {
+	if s.ctx.Propagated == nil {
+		return
+	}
+	for _, item := range s.ctx.Propagated.Baggage {
+		if item.Key == key {
+			s.putTag(finished.Tag{
+				Key: truncate.UTF8(key, maxKey), Value: truncate.UTF8(item.Value, maxValue),
+			})
+		}
+	}
+}
+
+func (s *span) BaggageItem(key string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctx.BaggageItem(key)
+}
+
+func (s *span) LogFields(fields ...log.Field) {
+	s.log(time.Now(), fields)
+}
+
+func (s *span) LogKV(keyValues ...any) {
+	if fields, err := log.InterleavedKVToFields(keyValues...); err == nil {
+		s.log(time.Now(), fields)
+	}
+}
+
+func (s *span) LogEvent(event string) {
+	s.Log(opentracing.LogData{Event: event})
+}
+
+func (s *span) LogEventWithPayload(event string, payload any) {
+	s.Log(opentracing.LogData{Event: event, Payload: payload})
+}
+
+func (s *span) Log(data opentracing.LogData) {
+	record := data.ToLogRecord()
+	s.log(record.Timestamp, record.Fields)
+}
+
+// log renders the fields before it takes the lock: rendering may call the user's code, which may
+// use the span.
+func (s *span) log(at time.Time, fields []log.Field) {
+	r := newLogRecord(at, fields)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.done {
+		s.addLog(r)
+	}
+}
+
+func (s *span) addLog(r finished.LogRecord) {
+	if len(s.logs) == maxLogs || len(r.Fields) == 0 {
+		return
+	}
+	s.logs = append(s.logs, r)
+	if message := r.Get(fieldErrorObject); message != "" {
+		s.errorMessage = message
+	}
+}
+
+func (s *span) Finish() {
+	s.FinishWithOptions(opentracing.FinishOptions{})
+}
+
+// FinishWithOptions ends the span and hands it to the sinks. Later calls have no effect.
+func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
+	end := opts.FinishTime
+	if end.IsZero() {
+		end = time.Now()
+	}
+	if !s.finish(opts) {
+		return
+	}
+	parent := s.serverParent
+	s.serverParent = nil // otherwise a chain of spans would keep all of its members in memory
+	switch d := (deferred{s, end.Sub(s.start)}); {
+	case s.priority == spancontext.Deny:
+		s.tracer.unsampled.Add(1)
+	case parent == nil || s.kind != model.Server || !s.tracer.deferTo(parent, d):
+		d.send()
+	}
+	s.finishDeferred()
+}
+
+// finishDeferred sends the spans that were deferred until s finished.
+func (s *span) finishDeferred() {
+	s.mu.Lock()
+	children := s.deferredChildren
+	s.deferredChildren = nil
+	s.mu.Unlock()
+	for _, d := range children {
+		if s.priority == spancontext.Deny {
+			d.reparent(s)
+		}
+		d.span.tracer.unwatch(s)
+		d.send()
+	}
+}
+
+// finish marks the span as done. It reports false if the span was done already.
+func (s *span) finish(opts opentracing.FinishOptions) bool {
+	var records []finished.LogRecord
+	for _, given := range opts.LogRecords {
+		records = append(records, newLogRecord(given.Timestamp, given.Fields))
+	}
+	for _, data := range opts.BulkLogData {
+		given := data.ToLogRecord()
+		records = append(records, newLogRecord(given.Timestamp, given.Fields))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		return false
+	}
+	for _, r := range records {
+		s.addLog(r)
+	}
+	s.done = true
+	return true
+}

@@ -1,0 +1,124 @@
+package recording
+
+import (
+	"sync"
+	"time"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
+
+	"bookservice/tracer/internal/spancontext"
+)
+
+// start collects the options of one StartSpan that decide about the span's place in the trace. The
+// tags are read only if the span is recorded.
+type start struct {
+	childOf, followsFrom opentracing.SpanContext // of a Recorder
+	at                   time.Time
+	priority             spancontext.Decision
+	foreign              *opentracing.StartSpanOptions // set by options of unknown types
+}
+
+// foreignOptions pools what options of unknown types are applied to, such as ext.RPCServerOption's.
+var foreignOptions = sync.Pool{New: func() any {
+	return &opentracing.StartSpanOptions{Tags: map[string]any{}}
+}}
+
+func (s *start) read(opt opentracing.StartSpanOption) {
+	switch o := opt.(type) {
+	case nil:
+	case opentracing.SpanReference:
+		s.refer(o)
+	case opentracing.Tag:
+		s.prioritise(o.Key, o.Value)
+	case opentracing.Tags:
+		for k, v := range o {
+			s.prioritise(k, v)
+		}
+	case opentracing.StartTime:
+		s.at = time.Time(o)
+	default:
+		if s.foreign == nil {
+			s.foreign = foreignOptions.Get().(*opentracing.StartSpanOptions)
+		}
+		opt.Apply(s.foreign)
+	}
+}
+
+func (s *start) refer(ref opentracing.SpanReference) {
+	switch {
+	case contextOf(ref.ReferencedContext) == nil:
+	case ref.Type == opentracing.ChildOfRef && s.childOf == nil:
+		s.childOf = ref.ReferencedContext
+	case ref.Type == opentracing.FollowsFromRef && s.followsFrom == nil:
+		s.followsFrom = ref.ReferencedContext
+	}
+}
+
+func (s *start) prioritise(key string, value any) {
+	if key == string(ext.SamplingPriority) {
+		s.priority = priority(value)
+	}
+}
+
+// priority reads the tag sampling.priority: 0 is off, a positive number is on and debug.
+func priority(value any) spancontext.Decision {
+	switch n, ok := asInt(value); {
+	case !ok || n < 0:
+		return spancontext.Undecided
+	case n == 0:
+		return spancontext.Deny
+	}
+	return spancontext.Debug
+}
+
+func (s *start) readForeign() {
+	for _, ref := range s.foreign.References {
+		s.refer(ref)
+	}
+	for k, v := range s.foreign.Tags {
+		s.prioritise(k, v)
+	}
+	if !s.foreign.StartTime.IsZero() {
+		s.at = s.foreign.StartTime
+	}
+}
+
+func (s *start) parent() *spancontext.Context {
+	if s.childOf != nil {
+		return contextOf(s.childOf)
+	}
+	return contextOf(s.followsFrom)
+}
+
+// tag applies the tags of all options. No other goroutine has the span yet, so its lock is not
+// held.
+func (s *start) tag(to *span, opts []opentracing.StartSpanOption) {
+	for _, opt := range opts {
+		switch o := opt.(type) {
+		case opentracing.Tag:
+			to.setTag(o.Key, o.Value)
+		case opentracing.Tags:
+			for k, v := range o {
+				to.setTag(k, v)
+			}
+		}
+	}
+	if s.foreign != nil {
+		for k, v := range s.foreign.Tags {
+			to.setTag(k, v)
+		}
+	}
+	if s.childOf == nil && s.followsFrom != nil {
+		to.setTag(tagRefType, "follows_from")
+	}
+}
+
+func (s *start) release() {
+	if s.foreign != nil {
+		clear(s.foreign.Tags)
+		clear(s.foreign.References)
+		s.foreign.References, s.foreign.StartTime = s.foreign.References[:0], time.Time{}
+		foreignOptions.Put(s.foreign)
+	}
+}

@@ -1,0 +1,172 @@
+// Package kafka sends spans to Zipkin by way of Kafka, from which Zipkin's collectors read.
+//
+//	kc := kafka.DefaultConfig()
+//	kc.Brokers = "kafka1:9092,kafka2:9092"
+//	c.Backend, c.Zipkin.Transport = "zipkin", kafka.Name
+//	tr, closer, err := tracer.Open(ctx, c, kafka.Transport(&kc))
+//
+// A span counts as sent when all in-sync replicas have it. The producer is idempotent: what it
+// repeats itself, for at most 10 s, is stored once.
+package kafka
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"net"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"bookservice/tracer"
+	"bookservice/tracer/delivery"
+	"bookservice/tracer/internal/settings"
+)
+
+// Name is the name of the transport in [tracer.ZipkinConfig].
+const Name = "kafka"
+
+// Config configures the transport. Start from [DefaultConfig].
+type Config struct {
+	Brokers  string // comma-separated host:port
+	Topic    string // that Zipkin's collectors read
+	TLS      bool   // use TLS, with the files of [tracer.ZipkinConfig]
+	SASL     string // plain, scram-sha-256 or scram-sha-512; empty for no authentication
+	User     string // for SASL
+	Password string
+
+	flags settings.Prefix // set by RegisterFlags
+}
+
+// DefaultConfig returns the configuration for a broker on this machine.
+func DefaultConfig() Config { return Config{Brokers: "127.0.0.1:9092", Topic: "zipkin"} }
+
+// Transport adds the transport to a tracer. It reads c when the tracer is opened.
+func Transport(c *Config) tracer.Option {
+	return tracer.WithTransport(tracer.Transport{
+		Name:          Name,
+		RegisterFlags: c.RegisterFlags,
+		Check:         c.check,
+		Open:          c.open,
+	})
+}
+
+// RegisterFlags defines the flags that set c, with prefix before each name. The current values are
+// the defaults. [tracer.Config.RegisterFlags] calls it for the option [Transport]. If fs has one of
+// the flags already, RegisterFlags defines none and returns an error that names it.
+func (c *Config) RegisterFlags(fs *flag.FlagSet, prefix string) error {
+	c.flags = settings.Prefix(prefix)
+	return c.flags.Register(fs, func(fs *flag.FlagSet) {
+		fs.StringVar(&c.Brokers, "kafka-brokers", c.Brokers,
+			"Kafka brokers: a comma-separated list of host:port")
+		fs.StringVar(&c.Topic, "kafka-topic", c.Topic, "topic that Zipkin's collectors read")
+		fs.BoolVar(&c.TLS, "kafka-tls", c.TLS,
+			"use TLS for Kafka, with -zipkin-ca, -zipkin-cert and -zipkin-key")
+		fs.StringVar(&c.SASL, "kafka-sasl", c.SASL,
+			"authentication at Kafka: plain, scram-sha-256 or scram-sha-512; empty for none")
+		fs.StringVar(&c.User, "kafka-user", c.User, "user name for -kafka-sasl")
+		settings.Secret(fs, &c.Password, "kafka-password", "password of -kafka-user")
+	})
+}
+
+func (c *Config) check(selected bool) error {
+	brokers := c.brokers()
+	for _, broker := range brokers {
+		host, port, err := net.SplitHostPort(broker)
+		if err != nil || host == "" || !settings.ValidPort(port) {
+			return c.flags.Invalid("kafka-brokers", broker, "must be host:port")
+		}
+	}
+	switch {
+	case selected && len(brokers) == 0:
+		return c.flags.Invalid("kafka-brokers", c.Brokers, c.mustNotBeEmpty())
+	case selected && c.Topic == "":
+		return c.flags.Invalid("kafka-topic", c.Topic, c.mustNotBeEmpty())
+	case c.SASL != "" && c.User == "":
+		return c.flags.Invalid("kafka-user", c.User,
+			"must not be empty for "+c.flags.Flag("kafka-sasl")+" "+c.SASL)
+	}
+	_, err := c.mechanism()
+	return err
+}
+
+func (c *Config) mustNotBeEmpty() string {
+	return "must not be empty for " + c.flags.Flag("zipkin-transport") + " " + Name
+}
+
+func (c *Config) brokers() []string { return settings.SplitList(c.Brokers) }
+
+// mechanism returns nil for no authentication.
+func (c *Config) mechanism() (sasl.Mechanism, error) {
+	switch c.SASL {
+	case "":
+		return nil, nil
+	case "plain":
+		return plain.Auth{User: c.User, Pass: c.Password}.AsMechanism(), nil
+	case "scram-sha-256":
+		return scram.Auth{User: c.User, Pass: c.Password}.AsSha256Mechanism(), nil
+	case "scram-sha-512":
+		return scram.Auth{User: c.User, Pass: c.Password}.AsSha512Mechanism(), nil
+	}
+	return nil, c.flags.Invalid("kafka-sasl", c.SASL,
+		"must be one of plain, scram-sha-256, scram-sha-512, or empty")
+}
+
+func (c *Config) open(_ context.Context, s tracer.TransportSettings) (tracer.MessageSender, error) {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.brokers()...),
+		kgo.DefaultProduceTopic(c.Topic),
+		kgo.AllowAutoTopicCreation(),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
+		kgo.ProducerLinger(0), // a message is a batch already
+		// The queue sends an abandoned batch again. Without this option the client would keep a batch
+		// that it has sent until the broker is back, and Close would wait for it.
+		kgo.AllowIdempotentProduceCancellation(),
+	}
+	mechanism, err := c.mechanism()
+	if err != nil {
+		return tracer.MessageSender{}, err
+	}
+	if mechanism != nil {
+		opts = append(opts, kgo.SASL(mechanism))
+	}
+	if c.TLS {
+		opts = append(opts, kgo.DialTLSConfig(s.TLS))
+	}
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return tracer.MessageSender{}, err
+	}
+	return tracer.MessageSender{
+		Address: "kafka " + strings.Join(c.brokers(), ",") + " " + c.Topic,
+		Send:    func(ctx context.Context, message []byte) error { return send(ctx, client, message) },
+		Close:   client.Close,
+	}, nil
+}
+
+func send(ctx context.Context, client *kgo.Client, message []byte) error {
+	err := client.ProduceSync(ctx, &kgo.Record{Value: message}).FirstErr()
+	if err == nil {
+		return nil
+	}
+	return &delivery.SendError{Kind: errorKind(err), Err: err}
+}
+
+func errorKind(err error) delivery.Kind {
+	for _, configuration := range []error{
+		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.TopicAuthorizationFailed,
+		kerr.ClusterAuthorizationFailed, kerr.InvalidTopicException, kerr.UnknownTopicOrPartition,
+	} {
+		if errors.Is(err, configuration) {
+			return delivery.RetryAfterFix
+		}
+	}
+	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
+		return delivery.Split
+	}
+	return delivery.Retry
+}

@@ -1,0 +1,234 @@
+package otlp
+
+import (
+	"encoding/binary"
+	"math"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/openzipkin/zipkin-go/model"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"bookservice/tracer/finished"
+	"bookservice/tracer/internal/wire"
+)
+
+// Field numbers of OTLP's messages (opentelemetry-proto: collector/trace/v1, trace/v1 and
+// common/v1).
+const (
+	requestResourceSpans = 1
+
+	resourceSpansResource   = 1
+	resourceSpansScopeSpans = 2
+
+	scopeSpansScope = 1
+	scopeSpansSpans = 2
+
+	spanTraceID    = 1
+	spanID         = 2
+	spanTraceState = 3
+	spanParentID   = 4
+	spanName       = 5
+	spanKind       = 6
+	spanStart      = 7
+	spanEnd        = 8
+	spanAttributes = 9
+	spanEvents     = 11
+	spanStatus     = 15
+	spanFlags      = 16
+
+	eventTime       = 1
+	eventName       = 2
+	eventAttributes = 3
+
+	statusMessage = 2
+	statusCode    = 3
+	statusError   = 2
+
+	keyValueKey   = 1
+	keyValueValue = 2
+
+	anyString = 1
+	anyBool   = 2
+	anyInt    = 3
+	anyDouble = 4
+
+	flagSampled     = 0x01
+	flagRemoteKnown = 0x100
+	flagIsRemote    = 0x200
+)
+
+// Attributes of OpenTelemetry's semantic conventions.
+const (
+	attrPeerService = "peer.service"
+	attrPeerAddress = "network.peer.address"
+	attrPeerPort    = "network.peer.port"
+	attrMessage     = "exception.message"
+	eventException  = "exception"
+)
+
+// exceptionAttributes maps the fields of a logged error to attributes (OpenTelemetry: OpenTracing
+// compatibility). Attribute names are unique: of two fields that map to one name, the second keeps
+// its own name; of two fields with one name, the first is used.
+var exceptionAttributes = map[string]string{
+	"error.object": attrMessage,
+	"error.kind":   "exception.type",
+	"message":      attrMessage,
+	"stack":        "exception.stacktrace",
+}
+
+// appendSpan appends the span to b as a ScopeSpans message with one span. Concatenated messages are
+// one message with all spans.
+func appendSpan(b []byte, s *finished.Span) []byte {
+	return wire.AppendMessage(b, scopeSpansSpans, func(b []byte) []byte {
+		return appendSpanFields(b, s)
+	})
+}
+
+func appendSpanFields(b []byte, s *finished.Span) []byte {
+	m := &s.Model
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[:8], m.TraceID.High)
+	binary.BigEndian.PutUint64(id[8:], m.TraceID.Low)
+	b = wire.AppendBytes(b, spanTraceID, id[:])
+	binary.BigEndian.PutUint64(id[:8], uint64(m.ID))
+	b = wire.AppendBytes(b, spanID, id[:8])
+	b = wire.AppendString(b, spanTraceState, s.Tracestate)
+	if m.ParentID != nil {
+		binary.BigEndian.PutUint64(id[:8], uint64(*m.ParentID))
+		b = wire.AppendBytes(b, spanParentID, id[:8])
+	}
+	b = wire.AppendString(b, spanName, m.Name)
+	b = wire.AppendVarint(b, spanKind, kindNumber(m.Kind))
+	b = appendNanos(b, spanStart, m.Timestamp)
+	b = appendNanos(b, spanEnd, m.Timestamp.Add(m.Duration))
+	for _, t := range s.Tags {
+		b = appendAttribute(b, spanAttributes, t)
+	}
+	b = appendPeer(b, s)
+	for _, r := range s.Logs {
+		b = wire.AppendMessage(b, spanEvents, func(b []byte) []byte { return appendEvent(b, r) })
+	}
+	b = appendStatus(b, s.Error)
+	return wire.AppendFixed32(b, spanFlags, flags(s))
+}
+
+// flags says that the span is sampled, and whether its parent is remote.
+func flags(s *finished.Span) uint32 {
+	f := uint32(flagSampled | flagRemoteKnown)
+	if s.ParentRemote {
+		f |= flagIsRemote
+	}
+	return f
+}
+
+// appendStatus makes the error tag the status. Without an error the status is unset, as
+// OpenTelemetry requires of instrumentation.
+func appendStatus(b []byte, message string) []byte {
+	switch message {
+	case "":
+		return b
+	case "true":
+		message = ""
+	}
+	return wire.AppendMessage(b, spanStatus, func(b []byte) []byte {
+		return wire.AppendVarint(wire.AppendString(b, statusMessage, message), statusCode, statusError)
+	})
+}
+
+// appendPeer appends the attributes of the peer that no tag has: attribute names are unique.
+func appendPeer(b []byte, s *finished.Span) []byte {
+	e := s.Model.RemoteEndpoint
+	if e == nil {
+		return b
+	}
+	add := func(t finished.Tag) {
+		if t.Value != "" && !s.HasTag(t.Key) {
+			b = appendAttribute(b, spanAttributes, t)
+		}
+	}
+	add(finished.Tag{Key: attrPeerService, Value: e.ServiceName})
+	for _, ip := range []net.IP{e.IPv4, e.IPv6} { // at most one is set
+		if len(ip) > 0 {
+			add(finished.Tag{Key: attrPeerAddress, Value: ip.String()})
+		}
+	}
+	if e.Port != 0 {
+		add(finished.Tag{Key: attrPeerPort, Value: strconv.Itoa(int(e.Port)), Type: finished.Int})
+	}
+	return b
+}
+
+// appendEvent names the event after the record's event. An error gets OpenTelemetry's names for
+// exceptions.
+func appendEvent(b []byte, r finished.LogRecord) []byte {
+	name := r.Get(finished.FieldEvent)
+	exception := name == "error"
+	switch {
+	case exception:
+		name = eventException
+	case name == "":
+		name = "log"
+	}
+	b = wire.AppendString(appendNanos(b, eventTime, r.Time), eventName, name)
+	used := append(make([]string, 0, 8), finished.FieldEvent)
+	for _, f := range r.Fields {
+		renamed := exceptionAttributes[f.Key]
+		if exception && renamed != "" && !slices.Contains(used, renamed) {
+			f.Key = renamed
+		}
+		if !slices.Contains(used, f.Key) {
+			used = append(used, f.Key)
+			b = appendAttribute(b, eventAttributes, f)
+		}
+	}
+	return b
+}
+
+func appendAttribute(b []byte, num protowire.Number, t finished.Tag) []byte {
+	return wire.AppendMessage(b, num, func(b []byte) []byte {
+		b = wire.AppendString(b, keyValueKey, t.Key)
+		return wire.AppendMessage(b, keyValueValue, func(b []byte) []byte { return appendAny(b, t) })
+	})
+}
+
+// appendAny appends the value with the type that it had. Unlike other fields, the fields of
+// AnyValue are written even if they are zero.
+func appendAny(b []byte, t finished.Tag) []byte {
+	switch t.Type {
+	case finished.Bool:
+		b = protowire.AppendTag(b, anyBool, protowire.VarintType)
+		return protowire.AppendVarint(b, protowire.EncodeBool(t.Value == "true"))
+	case finished.Int:
+		if v, err := strconv.ParseInt(t.Value, 10, 64); err == nil {
+			b = protowire.AppendTag(b, anyInt, protowire.VarintType)
+			return protowire.AppendVarint(b, uint64(v))
+		}
+	case finished.Float:
+		if v, err := strconv.ParseFloat(t.Value, 64); err == nil {
+			return wire.AppendFixed64(b, anyDouble, math.Float64bits(v))
+		}
+	}
+	b = protowire.AppendTag(b, anyString, protowire.BytesType)
+	return protowire.AppendString(b, t.Value)
+}
+
+func appendNanos(b []byte, num protowire.Number, t time.Time) []byte {
+	return wire.AppendFixed64(b, num, uint64(t.UnixNano()))
+}
+
+func kindNumber(k model.Kind) uint64 {
+	switch k {
+	case model.Server:
+		return 2
+	case model.Client:
+		return 3
+	case model.Producer:
+		return 4
+	case model.Consumer:
+		return 5
+	}
+	return 1 // internal
+}

@@ -1,0 +1,170 @@
+package otlp_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/opentracing/opentracing-go"
+
+	"bookservice/tracer"
+	"bookservice/tracer/otlp"
+	"bookservice/tracer/tracertest/receiver"
+)
+
+// TestVariables configures the backend with OpenTelemetry's variables alone.
+func TestVariables(t *testing.T) {
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			r := receiver.NewOTLP(t, nil)
+			s := config("otlp")
+			s.variables(t, map[string]string{
+				"OTEL_EXPORTER_OTLP_PROTOCOL":    protocol,
+				"OTEL_EXPORTER_OTLP_ENDPOINT":    at(r, protocol),
+				"OTEL_EXPORTER_OTLP_HEADERS":     "x-key=abc",
+				"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+			})
+			if err := s.sendOne(t); err != nil {
+				t.Fatal(err)
+			}
+			if len(r.Spans()) != 1 || r.Gzipped() != 1 {
+				t.Errorf("have %d spans and %d compressed requests, want one of each", len(r.Spans()), r.Gzipped())
+			}
+			if key := r.Requests()[0].Header.Get("x-key"); len(key) != 1 || key[0] != "abc" {
+				t.Errorf("have the header %q", key)
+			}
+		})
+	}
+}
+
+// TestVariablesAreReadByLookupOnly sets variables of the process that ReadEnvironment has not read.
+func TestVariablesAreReadByLookupOnly(t *testing.T) {
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+			t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1")
+			t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
+			t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=abc")
+			t.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+			t.Setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", filepath.Join(t.TempDir(), "none.pem"))
+			t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "a=b")
+			r := receiver.NewOTLP(t, nil)
+			if err := to(r, protocol).sendOne(t); err != nil {
+				t.Fatal(err)
+			}
+			if len(r.Spans()) != 1 || r.Gzipped() != 0 || len(r.Requests()[0].Header.Get("x-key")) != 0 {
+				t.Errorf("have %d spans, %d compressed, header %v, want one span without the variables",
+					len(r.Spans()), r.Gzipped(), r.Requests()[0].Header)
+			}
+			for _, a := range r.ResourceSpans()[0].GetResource().GetAttributes() {
+				if a.GetKey() == "a" {
+					t.Error("the resource has an attribute of OTEL_RESOURCE_ATTRIBUTES")
+				}
+			}
+		})
+	}
+}
+
+// TestInvalidVariables checks that an invalid variable is an error that names it.
+func TestInvalidVariables(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none.pem")
+	const (
+		mustBeURL   = "must be like http://127.0.0.1:4317"
+		mustBePairs = "must be name=value pairs with percent-encoded values; pair 2 is not"
+	)
+	for _, test := range []struct{ variable, value, want string }{
+		{"PROTOCOL", "http/json", `PROTOCOL "http/json": must be grpc or http/protobuf`},
+		{"ENDPOINT", "collector:4317", `ENDPOINT "collector:4317": ` + mustBeURL},
+		{"ENDPOINT", "http://", `ENDPOINT "http://": ` + mustBeURL},
+		{"ENDPOINT", "http://u:s3cret@h:4317",
+			`ENDPOINT "http://xxxxx@h:4317": must have no user: set headers for credentials`},
+		{"HEADERS", "a=b,s3cret", `HEADERS: ` + mustBePairs},
+		{"COMPRESSION", "zstd", `COMPRESSION "zstd": must be gzip or none`},
+		{"TIMEOUT", "10s", `TIMEOUT "10s": must be a number of milliseconds, 1 or more`},
+		{"CERTIFICATE", none,
+			`CERTIFICATE "` + none + `": must be a readable file: no such file or directory`},
+	} {
+		for _, protocol := range protocols {
+			for _, prefix := range []string{"OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_"} {
+				t.Run(protocol+" "+prefix+test.variable, func(t *testing.T) {
+					s := config("otlp")
+					variables := map[string]string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": protocol}
+					if test.variable == "PROTOCOL" {
+						clear(variables)
+					}
+					variables[prefix+test.variable] = test.value
+					s.variables(t, variables)
+					want := prefix + test.want
+					_, _, err := tracer.Open(t.Context(), s.Config, otlp.Backend(&s.OTLP), tracer.WithLogger(quiet))
+					if err == nil || err.Error() != want {
+						t.Errorf("have %v, want %s", err, want)
+					}
+					s.Backend = "noop"
+					if err := s.Validate(otlp.Backend(&s.OTLP)); err != nil {
+						t.Errorf("under noop: have %v, want the variable ignored", err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestSettingsOverrideVariables checks that an invalid variable that is overridden is no error.
+func TestSettingsOverrideVariables(t *testing.T) {
+	r := receiver.NewOTLP(t, nil)
+	s := to(r, otlp.GRPC)
+	s.variables(t, map[string]string{
+		"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "nowhere",
+		"OTEL_EXPORTER_OTLP_HEADERS":  "x-key",
+	})
+	s.OTLP.Headers = "x-key=mine"
+	if err := s.sendOne(t); err != nil {
+		t.Error(err)
+	}
+	if key := r.Requests()[0].Header.Get("x-key"); len(r.Spans()) != 1 || len(key) != 1 || key[0] != "mine" {
+		t.Errorf("have %d spans with header %q", len(r.Spans()), key)
+	}
+}
+
+// TestEndpointPath checks which path spans are posted to (OTLP/HTTP: endpoint variables).
+func TestEndpointPath(t *testing.T) {
+	const accepted, refused = 1, 0
+	for name, test := range map[string]struct {
+		flag, base, signal string // paths
+		spans              int
+	}{
+		"flag without path":             {"-", "", "", accepted},
+		"flag with slash":               {"/", "", "", accepted},
+		"flag with path":                {"/v1/traces", "", "", accepted},
+		"flag with another path":        {"/other", "", "", refused},
+		"base without path":             {"", "-", "", accepted},
+		"base with path":                {"", "/base", "", refused},
+		"signal with path":              {"", "", "/v1/traces", accepted},
+		"signal without path":           {"", "", "-", refused},
+		"signal overrides base":         {"", "/base", "/v1/traces", accepted},
+		"flag overrides both variables": {"/v1/traces", "/base", "/base", accepted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := receiver.NewOTLP(t, nil)
+			url := func(path string) string {
+				switch path {
+				case "":
+					return ""
+				case "-":
+					return r.HTTPURL
+				}
+				return r.HTTPURL + path
+			}
+			s := config("otlp")
+			s.OTLP.Protocol, s.OTLP.Endpoint = otlp.HTTP, url(test.flag)
+			s.variables(t, map[string]string{
+				"OTEL_EXPORTER_OTLP_ENDPOINT":        url(test.base),
+				"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url(test.signal),
+			})
+			_ = s.run(t, func(tr opentracing.Tracer) { tr.StartSpan("call").Finish() })
+			if have := len(r.Spans()); have != test.spans {
+				t.Errorf("have %d spans, want %d", have, test.spans)
+			}
+		})
+	}
+}
