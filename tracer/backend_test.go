@@ -224,7 +224,12 @@ func TestThirdPartyQueue(t *testing.T) {
 	b := &lineBackend{refuse: 2}
 	c := config("lines")
 	c.Delivery.Spool, c.Address = t.TempDir(), "127.0.0.1:80"
-	if err := c.ReadEnvironment(func(name string) (string, bool) { return "env", name == "LINES_TARGET" }, b.backend()); err != nil || b.target != "env" {
+	if err := c.ReadEnvironment(func(name string) (string, bool) {
+		if name == "LINES_TARGET" {
+			return "env", true
+		}
+		return "", false
+	}, b.backend()); err != nil || b.target != "env" {
 		t.Errorf("have %v and the target %q, want the variable's", err, b.target)
 	}
 	fs := flag.NewFlagSet("host", flag.ContinueOnError)

@@ -2,7 +2,6 @@ package tracer
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -49,6 +48,10 @@ func (c *Config) ReadEnvironment(
 	return nil
 }
 
+func invalidVariable(name, value, must string) error {
+	return settings.Name{Variable: name}.Invalid(value, must)
+}
+
 // readResource reads comma-separated key=value pairs with percent-encoded values. Malformed pairs
 // are ignored.
 func (c *Config) readResource(list string) {
@@ -78,8 +81,8 @@ func (c *Config) readPropagators(list string) error {
 		format, known := propagators[name]
 		switch {
 		case !known:
-			return fmt.Errorf("OTEL_PROPAGATORS %q: must be a list of %s", list,
-				strings.Join(slices.Sorted(maps.Keys(propagators)), ", "))
+			return invalidVariable("OTEL_PROPAGATORS", list,
+				"must be a list of "+strings.Join(slices.Sorted(maps.Keys(propagators)), ", "))
 		case format != "" && !slices.Contains(inject, format):
 			inject = append(inject, format)
 		}
@@ -106,13 +109,13 @@ func (c *Config) readSampler(name, arg string) error {
 		if arg != "" {
 			share, err := strconv.ParseFloat(arg, 64)
 			if err != nil || !(share >= 0 && share <= 1) {
-				return fmt.Errorf("OTEL_TRACES_SAMPLER_ARG %q: must be 0 to 1", arg)
+				return invalidVariable("OTEL_TRACES_SAMPLER_ARG", arg, "must be 0 to 1")
 			}
 			c.Sample = share
 		}
 	default:
-		return fmt.Errorf("OTEL_TRACES_SAMPLER %q: must be always_on, always_off or traceidratio, "+
-			"or one of them with the prefix parentbased_", name)
+		return invalidVariable("OTEL_TRACES_SAMPLER", name, "must be always_on, always_off or "+
+			"traceidratio, or one of them with the prefix parentbased_")
 	}
 	c.Sampler.IgnoreParent = !parentBased
 	return nil

@@ -90,14 +90,28 @@ func (c *Config) openSinks(
 			backend:        name,
 		})
 		if err == nil && opened.sink == nil {
-			err = fmt.Errorf("tracer: %s: Open returned no sink", name)
+			err = errors.New("Open returned no sink")
 		}
 		if err != nil {
-			return sinks, err
+			return sinks, openError(name, err)
 		}
 		sinks = append(sinks, opened.sink)
 	}
 	return sinks, nil
+}
+
+// A settingError is an error about the value of a setting, of this module or of a third party.
+type settingError interface {
+	error
+	Setting() string // the name of the flag
+}
+
+// openError names the backend in an error of its Open. An error about a setting names that instead.
+func openError(backend string, err error) error {
+	if _, ok := errors.AsType[settingError](err); ok {
+		return err
+	}
+	return fmt.Errorf("tracer: %s: %w", backend, err)
 }
 
 func openTracer(

@@ -209,7 +209,7 @@ func (to *Destination) useTransport(
 ) error {
 	sender, err := t.Open(ctx, s)
 	if err != nil {
-		return fmt.Errorf("tracer: %s: %w", t.Name, err)
+		return fmt.Errorf("%s: %w", t.Name, err)
 	}
 	to.Address, to.Close = sender.Address, sender.Close
 	to.Send = func(ctx context.Context, batch delivery.Batch) error {

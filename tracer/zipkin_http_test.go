@@ -21,6 +21,7 @@ func TestZipkinOverTLS(t *testing.T) {
 	a, other := testkit.NewAuthority(t), testkit.NewAuthority(t)
 	cert, key := a.Issue(t, "client")
 	otherCert, otherKey := other.Issue(t, "client")
+	secure := a.ServerTLS(t)
 	for name, test := range map[string]struct {
 		ca, cert, key string
 		accepted      bool
@@ -35,7 +36,7 @@ func TestZipkinOverTLS(t *testing.T) {
 			t.Parallel()
 			to := &receiver.Zipkin{}
 			server := httptest.NewUnstartedServer(to)
-			server.TLS = a.ServerTLS(t)
+			server.TLS = secure.Clone()
 			server.Config.ErrorLog = slog.NewLogLogger(quiet.Handler(), slog.LevelInfo)
 			server.StartTLS()
 			defer server.Close()

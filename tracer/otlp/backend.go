@@ -46,7 +46,7 @@ func (c *Config) open(_ context.Context, s tracer.Settings) (tracer.Sink, error)
 	}
 	cl, err := dial(to)
 	if err != nil {
-		return tracer.Sink{}, fmt.Errorf("tracer: otlp: %w", err)
+		return tracer.Sink{}, err
 	}
 	e := &exporter{client: cl, timeout: to.timeout, head: requestHead(newResource(s))}
 	return s.Queue(tracer.Destination{

@@ -4,9 +4,9 @@ package settings
 
 import "fmt"
 
-// An Error states that the value of a flag is invalid. Its text is "-flag value: must be …".
+// An Error states that the value of a setting is invalid. Its text is "-flag value: must be …".
 type Error struct {
-	Flag  string // the flag's name without the dash, prefix included
+	Name  Name
 	Value string // as it is shown; empty for a secret
 	Must  string // what the value must be, beginning with "must"
 }
@@ -14,13 +14,13 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string {
 	if e.Value == "" {
-		return fmt.Sprintf("-%s: %s", e.Flag, e.Must)
+		return fmt.Sprintf("%v: %s", e.Name, e.Must)
 	}
-	return fmt.Sprintf("-%s %s: %s", e.Flag, e.Value, e.Must)
+	return fmt.Sprintf("%v %s: %s", e.Name, e.Value, e.Must)
 }
 
-// Setting returns the name of the flag.
-func (e *Error) Setting() string { return e.Flag }
+// Setting returns the name of the flag, or "" for a variable.
+func (e *Error) Setting() string { return e.Name.Flag }
 
 // A Name names a setting: a flag, or an environment variable of another project.
 type Name struct {
@@ -36,25 +36,18 @@ func (n Name) String() string {
 	return "-" + n.Flag
 }
 
-// Invalid returns an error about a value of the setting: an [*Error] for a flag. A string is
-// quoted.
+// Invalid returns an [*Error] about a value of the setting. A string is quoted.
 func (n Name) Invalid(value any, must string) error {
 	text := fmt.Sprint(value)
 	if s, ok := value.(string); ok {
 		text = fmt.Sprintf("%q", s)
 	}
-	if n.Variable != "" {
-		return fmt.Errorf("%s %s: %s", n.Variable, text, must)
-	}
-	return &Error{Flag: n.Flag, Value: text, Must: must}
+	return &Error{Name: n, Value: text, Must: must}
 }
 
 // InvalidSecret is like [Name.Invalid] for a value that must not be shown.
 func (n Name) InvalidSecret(must string) error {
-	if n.Variable != "" {
-		return fmt.Errorf("%s: %s", n.Variable, must)
-	}
-	return &Error{Flag: n.Flag, Must: must}
+	return &Error{Name: n, Must: must}
 }
 
 // A Prefix precedes the names of the flags of one configuration.

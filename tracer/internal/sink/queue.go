@@ -41,7 +41,7 @@ func NewQueue(
 	queue, err := delivery.New(cfg, to.Send, log.With("backend", to.Backend, "to", to.Address))
 	if err != nil {
 		to.Close()
-		return nil, fmt.Errorf("tracer: %s: %w", to.Backend, err)
+		return nil, err
 	}
 	return &Queue{to: to, queue: queue, flush: flush}, nil
 }
