@@ -18,6 +18,6 @@ func limits() []limit {
 		{"packages of gRPC in tracer beside those of the bridge", 0, (*program).grpc},
 		{"packages of OpenTelemetry, franz-go or amqp091 in tracer", 0, (*program).backends},
 		{"files in tracer", 22, (*program).files},
-		{"files of tracer that refer to each other in a circle", 10, (*program).circle},
+		{"files of one package that refer to each other in a circle", 10, (*program).circle},
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -185,12 +186,16 @@ func (p *program) files() (int, []string, error) {
 	return len(files), nil, nil
 }
 
+// circle returns the largest circle in any package of the module bookservice.
 func (p *program) circle() (int, []string, error) {
-	found, err := circles(p.dir, tracer)
+	found, err := circles(p.root, "./...")
 	if err != nil {
 		return 0, nil, err
 	}
-	return len(found[0].files), found[0].files, nil
+	largest := slices.MaxFunc(found, func(a, b circle) int {
+		return cmp.Compare(len(a.files), len(b.files))
+	})
+	return len(largest.files), append([]string{largest.importPath}, largest.files...), nil
 }
 
 func (p *program) deps(pattern string) ([]string, error) {
