@@ -17,9 +17,9 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
-// generate compiles file and writes what the plugins make of it below out.
-func generate(ctx context.Context, file, out string) error {
-	request, err := compile(ctx, file)
+// generate compiles file, relative to dir, and writes the output of the plugins below out.
+func generate(ctx context.Context, dir, file, out string) error {
+	request, err := compile(ctx, dir, file)
 	if err != nil {
 		return fmt.Errorf("compile %s: %w", file, err)
 	}
@@ -35,10 +35,13 @@ func generate(ctx context.Context, file, out string) error {
 	return nil
 }
 
-// compile makes the request that protoc would send to its plugins. Source info carries the comments.
-func compile(ctx context.Context, file string) (*pluginpb.CodeGeneratorRequest, error) {
+// compile makes the request that protoc would send to its plugins. Source info carries the
+// comments.
+func compile(ctx context.Context, dir, file string) (*pluginpb.CodeGeneratorRequest, error) {
 	compiler := protocompile.Compiler{
-		Resolver:       protocompile.WithStandardImports(&protocompile.SourceResolver{}),
+		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
+			ImportPaths: []string{dir},
+		}),
 		SourceInfoMode: protocompile.SourceInfoStandard,
 	}
 	files, err := compiler.Compile(ctx, file)
@@ -47,12 +50,13 @@ func compile(ctx context.Context, file string) (*pluginpb.CodeGeneratorRequest, 
 	}
 	return &pluginpb.CodeGeneratorRequest{
 		FileToGenerate: []string{file},
-		Parameter:      proto.String("paths=source_relative"),
+		Parameter:      new("paths=source_relative"),
 		ProtoFile:      withImports(nil, map[string]bool{}, files[0]),
 	}, nil
 }
 
-// withImports appends file to list, after every file that it imports: plugins need them in that order.
+// withImports appends file to list, after every file that it imports. Plugins need them in that
+// order.
 func withImports(list []*descriptorpb.FileDescriptorProto, seen map[string]bool,
 	file protoreflect.FileDescriptor) []*descriptorpb.FileDescriptorProto {
 	if seen[file.Path()] {
@@ -65,8 +69,8 @@ func withImports(list []*descriptorpb.FileDescriptorProto, seen map[string]bool,
 	return append(list, protoutil.ProtoFromFileDescriptor(file))
 }
 
-func run(ctx context.Context, plugin string, request *pluginpb.CodeGeneratorRequest) (*pluginpb.CodeGeneratorResponse,
-	error) {
+func run(ctx context.Context, plugin string, request *pluginpb.CodeGeneratorRequest) (
+	*pluginpb.CodeGeneratorResponse, error) {
 	in, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
 	if err != nil {
 		return nil, err
@@ -81,7 +85,7 @@ func run(ctx context.Context, plugin string, request *pluginpb.CodeGeneratorRequ
 	if err := proto.Unmarshal(out, &response); err != nil {
 		return nil, fmt.Errorf("read its answer: %w", err)
 	}
-	// A plugin reports what is wrong with the .proto file here, and exits with 0.
+	// A plugin reports an error in the .proto file here, and exits with 0.
 	if response.Error != nil {
 		return nil, errors.New(response.GetError())
 	}

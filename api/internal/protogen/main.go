@@ -1,9 +1,11 @@
 // Command protogen writes the Go code of a .proto file beside it, without an installed protoc:
 //
-//	protogen FILE.proto
+//	protogen DIR FILE.proto
 //
-// FILE is relative to the working directory, which is the root for imports. The plugins protoc-gen-go and
-// protoc-gen-go-grpc are run by "go tool", in the versions that go.mod pins, so the same file always gives the same code.
+// DIR is the root for imports, and FILE is relative to it. The command runs the plugins
+// protoc-gen-go and protoc-gen-go-grpc by "go tool", in the versions that this module's go.mod
+// pins, so the same file always gives the same code. The working directory has to be in this
+// module.
 package main
 
 import (
@@ -13,11 +15,12 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: protogen FILE.proto")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: protogen DIR FILE.proto")
 		os.Exit(2)
 	}
-	if err := generate(context.Background(), os.Args[1], "."); err != nil {
+	dir, file := os.Args[1], os.Args[2]
+	if err := generate(context.Background(), dir, file, dir); err != nil {
 		fmt.Fprintln(os.Stderr, "protogen:", err)
 		os.Exit(1)
 	}

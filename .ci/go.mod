@@ -1,0 +1,3 @@
+module bookservice/ci
+
+go 1.26.0
