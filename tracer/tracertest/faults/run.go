@@ -31,12 +31,12 @@ func Run(ctx context.Context, f Fault, s Sender) (r Result, err error) {
 		}
 		defer os.RemoveAll(spool)
 	}
-	first, err := s.open(ctx, c.url(), spool)
+	first, err := s.Open(ctx, c.url(), spool)
 	if err != nil {
 		return r, err
 	}
 	r.Finished, err = load(ctx, f, first)
-	r.Close = first.close()
+	r.Close = first.Close()
 	if err == nil && f.Restart {
 		r.Close, err = again(ctx, c, s, spool)
 	}
@@ -50,15 +50,15 @@ func again(ctx context.Context, c *collector, s Sender, spool string) (closed, e
 	if err := <-c.listening; err != nil {
 		return nil, err
 	}
-	second, err := s.open(ctx, c.url(), spool)
+	second, err := s.Open(ctx, c.url(), spool)
 	if err != nil {
 		return nil, err
 	}
-	return second.close(), nil
+	return second.Close(), nil
 }
 
 // load finishes spans at the fault's rate, and one that is poisoned in the middle of those that are counted.
-func load(ctx context.Context, f Fault, s session) (finished int, err error) {
+func load(ctx context.Context, f Fault, s Session) (finished int, err error) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	start, total := time.Now(), f.Spans()
@@ -71,9 +71,9 @@ func load(ctx context.Context, f Fault, s session) (finished int, err error) {
 		due := min(total, int(int64(f.Rate)*int64(time.Since(start))/int64(time.Second)))
 		for ; finished < due; finished++ {
 			if finished == total/2 && f.poisoned {
-				s.finish(poisonedName)
+				s.Finish(poisonedName)
 			}
-			s.finish("book.BookService/GetBookInfo")
+			s.Finish("book.BookService/GetBookInfo")
 		}
 	}
 	return finished, nil

@@ -2,41 +2,40 @@ package faults
 
 import (
 	"context"
-	"errors"
 	"io"
-	"log"
+	"slices"
 	"time"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
-	"github.com/openzipkin/zipkin-go"
-	"github.com/openzipkin/zipkin-go/model"
-	zipkinreporter "github.com/openzipkin/zipkin-go/reporter"
-	zipkinhttp "github.com/openzipkin/zipkin-go/reporter/http"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/trace"
 
 	"bookservice/tracer"
 )
 
-// A Sender sends spans to a collector.
+// A Sender sends spans to a collector. [Ours] returns one; others implement Open.
 type Sender struct {
 	Name string
-	open func(ctx context.Context, url, spool string) (session, error)
+	// Open opens the sender, also while the collector is down. url is the collector's address without
+	// a path: it accepts Zipkin's v2 API at url + "/api/v2/spans" and OTLP at url + "/v1/traces".
+	// spool is the path of a folder where the sender may keep spans for the next Open; it is empty
+	// unless the fault has a restart.
+	Open func(ctx context.Context, url, spool string) (Session, error)
 }
 
-// A session is a sender's life in one process.
-type session interface {
-	// finish starts and finishes a span.
-	finish(name string)
-	// close sends what is left, within flushTimeout if the sender knows such a thing.
-	close() error
+// A Session is an open [Sender]. Only one goroutine at a time calls its methods.
+type Session interface {
+	// Finish starts and finishes a server's span with this name and with the tags that [Tags] returns.
+	Finish(name string)
+	// Close sends queued spans, within [FlushTimeout] if the sender has a limit. It is called once,
+	// after the last Finish. [Run] returns its error in [Result].
+	Close() error
 }
 
 // FlushTimeout is what a sender may take in the end. It is that of a tracer by default.
 const FlushTimeout = 5 * time.Second
+
+// Tags returns the tags of each span, as keys with their values.
+func Tags() [][2]string { return slices.Clone(tags) }
 
 // tags are those of a call's span.
 var tags = [][2]string{
@@ -47,7 +46,7 @@ var tags = [][2]string{
 // Ours returns the tracer of this module, with the defaults but for the flush timeout, and a spool where the fault has a
 // restart.
 func Ours(flush time.Duration, opts ...tracer.Option) Sender {
-	return Sender{"bookservice/tracer", func(ctx context.Context, url, spool string) (session, error) {
+	return Sender{"bookservice/tracer", func(ctx context.Context, url, spool string) (Session, error) {
 		c := tracer.DefaultConfig()
 		c.Backend, c.ServiceName, c.FlushTimeout = "zipkin", "books", flush
 		c.Zipkin.URL, c.Delivery.Spool = url+"/api/v2/spans", spool
@@ -61,7 +60,8 @@ type ours struct {
 	closer io.Closer
 }
 
-func (o ours) finish(name string) {
+// Finish implements [Session].
+func (o ours) Finish(name string) {
 	s := o.tracer.StartSpan(name, ext.SpanKindRPCServer)
 	for _, t := range tags {
 		s.SetTag(t[0], t[1])
@@ -69,78 +69,5 @@ func (o ours) finish(name string) {
 	s.Finish()
 }
 
-func (o ours) close() error { return o.closer.Close() }
-
-// ZipkinGo returns zipkin-go with its HTTP reporter.
-func ZipkinGo() Sender {
-	return Sender{"zipkin-go reporter", func(_ context.Context, url, _ string) (session, error) {
-		r := zipkinhttp.NewReporter(url+"/api/v2/spans", zipkinhttp.Logger(log.New(io.Discard, "", 0)))
-		tr, err := zipkin.NewTracer(r)
-		return zipkinGo{tr, r}, err
-	}}
-}
-
-type zipkinGo struct {
-	tracer   *zipkin.Tracer
-	reporter zipkinreporter.Reporter
-}
-
-func (z zipkinGo) finish(name string) {
-	s := z.tracer.StartSpan(name, zipkin.Kind(model.Server))
-	for _, t := range tags {
-		s.Tag(t[0], t[1])
-	}
-	s.Finish()
-}
-
-// close gives up on a Close that takes longer than any collector's fault lasts: it has no limit of its own.
-func (z zipkinGo) close() error {
-	closed := make(chan error, 1)
-	go func() { closed <- z.reporter.Close() }()
-	select {
-	case err := <-closed:
-		return err
-	case <-time.After(6 * FlushTimeout):
-		return errors.New("zipkin-go: Close does not return")
-	}
-}
-
-// OpenTelemetry returns OpenTelemetry's SDK with its batch span processor and its OTLP exporter over HTTP.
-func OpenTelemetry() Sender {
-	return Sender{"OpenTelemetry batcher", func(ctx context.Context, url, _ string) (session, error) {
-		exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(url+"/v1/traces"))
-		if err != nil {
-			return nil, err
-		}
-		provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(quiet{exporter}))
-		return otel{provider, provider.Tracer("books")}, nil
-	}}
-}
-
-// quiet keeps the exporter's errors from the global handler, which does nothing but log them.
-type quiet struct{ sdktrace.SpanExporter }
-
-// ExportSpans implements sdktrace.SpanExporter.
-func (q quiet) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	_ = q.SpanExporter.ExportSpans(ctx, spans)
-	return nil
-}
-
-type otel struct {
-	provider *sdktrace.TracerProvider
-	tracer   trace.Tracer
-}
-
-func (o otel) finish(name string) {
-	_, s := o.tracer.Start(context.Background(), name, trace.WithSpanKind(trace.SpanKindServer))
-	for _, t := range tags {
-		s.SetAttributes(attribute.String(t[0], t[1]))
-	}
-	s.End()
-}
-
-func (o otel) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), FlushTimeout)
-	defer cancel()
-	return o.provider.Shutdown(ctx)
-}
+// Close implements [Session].
+func (o ours) Close() error { return o.closer.Close() }

@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // measure prints a line for each fault.
 func measure(ctx context.Context, to io.Writer, chosen []faults.Fault) error {
 	senders := []faults.Sender{
-		faults.Ours(faults.FlushTimeout, tracer.WithLogger(slog.New(slog.DiscardHandler))), faults.ZipkinGo(), faults.OpenTelemetry(),
+		faults.Ours(faults.FlushTimeout, tracer.WithLogger(slog.New(slog.DiscardHandler))), zipkinGo(), openTelemetry(),
 	}
 	header, rule := "| the collector | finished |", "|---|---:|"
 	for _, s := range senders {
