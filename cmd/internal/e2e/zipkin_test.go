@@ -50,9 +50,6 @@ func TestTheWholeLineInARealZipkin(t *testing.T) {
 	if want := []zipkinserver.Link{{Parent: "bookclient", Child: "bookserver", CallCount: 2}}; !slices.Equal(links, want) {
 		t.Errorf("have links %v, want %v", links, want)
 	}
-	t.Run("in a browser", func(t *testing.T) {
-		pageWith(t, address, "bookclient", "bookserver", "bookcaller", "book.bookservice/getbookinfo", "book.bookservice/getbooklist")
-	})
 
 	oneRun(t, e, z, "zipkin", "noop")
 	roots := z.Roots(t, "bookserver", 2)
