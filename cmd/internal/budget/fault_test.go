@@ -13,33 +13,34 @@ import (
 )
 
 const (
-	callsARound = 1500
-	callEvery   = time.Millisecond
+	callsPerRound = 1500
+	callInterval  = time.Millisecond
 )
 
-// BenchmarkCallDuringFault compares the 99th percentile of a call's time while the collector goes wrong with that while all
-// is well. Rounds of either kind take turns. Run it with -benchtime 5x or so: an iteration is a round of each, 3 s.
+// BenchmarkCallDuringFault reports the 99th percentile of a call's duration during each fault of the
+// collector, in µs and relative to that without a fault. An iteration is a round without the fault
+// and a round with it, 3 s together: run it with -benchtime 5x or so.
 func BenchmarkCallDuringFault(b *testing.B) {
 	all := faults.All()
 	for _, f := range all[1:] {
 		if f.Restart {
-			continue // for the calls it is the same as a refused connection
+			continue // for a call the same as a refused connection
 		}
 		f.Lasts = time.Hour
 		b.Run(f.Name, func(b *testing.B) {
-			var well, wrong []time.Duration
+			var healthy, failing []time.Duration
 			for range b.N {
-				well = append(well, round(b, all[0]))
-				wrong = append(wrong, round(b, f))
+				healthy = append(healthy, round(b, all[0]))
+				failing = append(failing, round(b, f))
 			}
-			b.ReportMetric(float64(median(wrong).Microseconds()), "p99-µs")
-			b.ReportMetric(float64(median(wrong))/float64(median(well)), "p99/healthy")
-			b.ReportMetric(0, "ns/op") // says nothing here
+			b.ReportMetric(float64(median(failing).Microseconds()), "p99-µs")
+			b.ReportMetric(float64(median(failing))/float64(median(healthy)), "p99/healthy")
+			b.ReportMetric(0, "ns/op") // hides the duration of a round
 		})
 	}
 }
 
-// round returns the 99th percentile of calls at a steady rate, all of them traced.
+// round returns the 99th percentile of the duration of traced calls at a constant rate.
 func round(b *testing.B, f faults.Fault) time.Duration {
 	b.Helper()
 	url, stop, err := f.Serve()
@@ -48,22 +49,23 @@ func round(b *testing.B, f faults.Fault) time.Duration {
 	}
 	defer stop()
 	c := tracer.DefaultConfig()
-	c.Backend, c.ServiceName, c.Zipkin.URL, c.FlushTimeout = "zipkin", "books", url+"/api/v2/spans", time.Millisecond
+	c.Backend, c.ServiceName = "zipkin", "books"
+	c.Zipkin.URL, c.FlushTimeout = url+"/api/v2/spans", time.Millisecond
 	tr, closer, err := tracer.Open(context.Background(), c, tracer.WithLogger(quiet))
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() { _ = closer.Close() }() // it says that the spans are lost
+	defer func() { _ = closer.Close() }() // returns an error: spans are lost
 	call := kitCall(func(testing.TB) opentracing.Tracer { return tr })(b)
-	took := make([]time.Duration, 0, callsARound)
-	for tick := time.Tick(callEvery); len(took) < callsARound; {
+	durations := make([]time.Duration, 0, callsPerRound)
+	for tick := time.Tick(callInterval); len(durations) < callsPerRound; {
 		<-tick
 		start := time.Now()
 		call()
-		took = append(took, time.Since(start))
+		durations = append(durations, time.Since(start))
 	}
-	slices.Sort(took)
-	return took[len(took)*99/100]
+	slices.Sort(durations)
+	return durations[len(durations)*99/100]
 }
 
 func median(d []time.Duration) time.Duration {

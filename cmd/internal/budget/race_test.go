@@ -1,6 +1,0 @@
-//go:build race
-
-package budget_test
-
-// raceDetector allocates too.
-const raceDetector = true
