@@ -1,3 +1,4 @@
-// Package brokers has no code, but tests: they send spans to a real Zipkin on every way there is, through a real Kafka and a
-// real RabbitMQ too, and count what arrives by Zipkin's own counters. Then they kill and pause each of these.
+// Package brokers has only tests. They send spans to a real Zipkin over HTTP, through a real Kafka
+// and through a real RabbitMQ, and compare with Zipkin's own counters. They kill and restart each of
+// these processes, and pause the brokers.
 package brokers

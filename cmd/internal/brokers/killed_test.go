@@ -3,10 +3,9 @@ package brokers_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
+	"io"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,20 +15,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
-	"bookservice/tracer"
 	"bookservice/tracer/all"
 	"bookservice/tracer/kafka"
 	"bookservice/tracer/rabbitmq"
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// A way is one that goes by a broker.
-type way struct {
-	start   func(*testing.T) *broker
-	change  func(c *all.Config, addr string)
-	consume func(t *testing.T, addr string, took func(message []byte) (all bool))
+// A transport is a way to Zipkin through a broker.
+type transport struct {
+	start  func(*testing.T) *broker
+	change func(c *all.Config, addr string)
+	// consume passes each message of the queue to accept, until accept returns true or for a minute.
+	consume func(t *testing.T, addr string, accept func(message []byte) (done bool))
 }
 
-var ways = map[string]way{
+var transports = map[string]transport{
 	"Kafka": {startKafka, func(c *all.Config, addr string) {
 		c.Zipkin.Transport, c.Kafka.Brokers = kafka.Name, addr
 	}, consumeKafka},
@@ -38,16 +38,17 @@ var ways = map[string]way{
 	}, consumeRabbitMQ},
 }
 
-// A broker is killed with SIGKILL and started again: a span that counts as sent is in the queue, and every span is sent in
-// the end. Then one is paused: nothing waits for it longer than it should.
+// TestBrokerKilledUnderLoad kills a broker with SIGKILL and restarts it. All spans are sent in the
+// end, and each span that counts as sent is in the queue. Then it pauses the broker: Close returns
+// within the flush timeout.
 func TestBrokerKilledUnderLoad(t *testing.T) {
-	for name, way := range ways {
+	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
-			b := way.start(t)
+			b := transport.start(t)
 			const spans = 30000
-			killUnderLoad(t, b, config(func(c *all.Config) { way.change(c, b.addr) }), spans)
+			killUnderLoad(t, b, config(func(c *all.Config) { transport.change(c, b.addr) }), spans)
 			have := map[int]bool{}
-			way.consume(t, b.addr, func(message []byte) bool {
+			transport.consume(t, b.addr, func(message []byte) bool {
 				for _, n := range numbers(t, message) {
 					have[n] = true
 				}
@@ -56,86 +57,75 @@ func TestBrokerKilledUnderLoad(t *testing.T) {
 			if len(have) != spans {
 				t.Errorf("have %d different spans in the queue, want %d", len(have), spans)
 			}
-			closeWhilePaused(t, b, config(func(c *all.Config) {
-				way.change(c, b.addr)
-				c.FlushTimeout = time.Second
-			}))
+			t.Run("paused", func(t *testing.T) {
+				closeWhilePaused(t, b, config(func(c *all.Config) {
+					transport.change(c, b.addr)
+					c.FlushTimeout = time.Second
+				}))
+			})
 		})
 	}
 }
 
-// numbers returns what the spans of a message are numbered with.
-func numbers(t *testing.T, message []byte) (all []int) {
+// killUnderLoad finishes a third of the spans before the broker is killed, a third while it is down,
+// and a third after its restart.
+func killUnderLoad(t *testing.T, b *broker, config all.Config, spans int) {
 	t.Helper()
-	list, err := zipkin_proto3.ParseSpans(message, false)
+	c := open(t, config, io.Discard)
+	n := 0
+	finishThird := func() {
+		for end := n + spans/3; n < end; n++ {
+			c.StartSpan("call", opentracing.Tag{Key: "n", Value: n}).Finish()
+		}
+	}
+	finishThird()
+	testkit.Eventually(t, "spans are sent", func() bool { return c.queue().Sent > 0 })
+	b.kill()
+	finishThird()
+	testkit.Eventually(t, "spans are retried", func() bool { return c.queue().Retried > 0 })
+	b.start(t)
+	finishThird()
+	c.flush(t, spans)
+}
+
+// numbers returns the number of each span in a message.
+func numbers(t *testing.T, message []byte) (list []int) {
+	t.Helper()
+	spans, err := zipkin_proto3.ParseSpans(message, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range list {
+	for _, s := range spans {
 		n, err := strconv.Atoi(s.Tags["n"])
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, n)
+		list = append(list, n)
 	}
-	return all
+	return list
 }
 
-// closeWhilePaused has a broker that was connected to hang, and closes.
-func closeWhilePaused(t *testing.T, b *broker, c all.Config) {
+// closeWhilePaused connects to the broker, pauses it, and closes the tracer with queued spans.
+func closeWhilePaused(t *testing.T, b *broker, config all.Config) {
 	t.Helper()
-	m := &tracer.Metrics{}
-	tr, closer, err := all.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)), tracer.WithMetrics(m))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.StartSpan("call").Finish()
-	eventually(t, "it is connected", func() bool { return m.Stats().Sinks["zipkin"].Sent == 1 })
-	b.signal(syscall.SIGSTOP)
-	defer b.signal(syscall.SIGCONT)
+	c := open(t, config, io.Discard)
+	c.StartSpan("call").Finish()
+	testkit.Eventually(t, "a span is sent", func() bool { return c.queue().Sent == 1 })
+	pause(t, b.pid())
 	for range 10000 {
-		tr.StartSpan("call").Finish()
+		c.StartSpan("call").Finish()
 	}
 	start := time.Now()
-	err = closer.Close()
+	err := c.Close()
 	if err == nil || !strings.Contains(err.Error(), "10000 spans lost") {
 		t.Errorf("have %v, want 10000 spans lost", err)
 	}
-	if took := time.Since(start); took > c.FlushTimeout+5*time.Second {
-		t.Errorf("Close took %v, want about %v", took, c.FlushTimeout)
+	if took := time.Since(start); took > config.FlushTimeout+5*time.Second {
+		t.Errorf("Close took %v, want about %v", took, config.FlushTimeout)
 	}
 }
 
-// killUnderLoad finishes a third of the spans before the broker is killed, one while it is down and one after.
-func killUnderLoad(t *testing.T, b *broker, c all.Config, spans int) {
-	t.Helper()
-	m := &tracer.Metrics{}
-	tr, closer, err := all.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)), tracer.WithMetrics(m))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	third := func() {
-		for end := n + spans/3; n < end; n++ {
-			tr.StartSpan("call", opentracing.Tag{Key: "n", Value: n}).Finish()
-		}
-	}
-	third()
-	eventually(t, "some are sent", func() bool { return m.Stats().Sinks["zipkin"].Sent > 0 })
-	b.kill()
-	third()
-	eventually(t, "it was tried", func() bool { return m.Stats().Sinks["zipkin"].Retried > 0 })
-	b.start(t)
-	third()
-	if err := closer.Close(); err != nil {
-		t.Error(err)
-	}
-	if s := m.Stats().Sinks["zipkin"]; s.Sent != uint64(spans) || s.Dropped != 0 {
-		t.Errorf("have %+v, want all %d sent", s, spans)
-	}
-}
-
-func consumeKafka(t *testing.T, addr string, took func([]byte) bool) {
+func consumeKafka(t *testing.T, addr string, accept func([]byte) bool) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics("zipkin"))
 	if err != nil {
@@ -146,7 +136,7 @@ func consumeKafka(t *testing.T, addr string, took func([]byte) bool) {
 	defer cancel()
 	for ctx.Err() == nil {
 		for _, r := range client.PollFetches(ctx).Records() {
-			if took(r.Value) {
+			if accept(r.Value) {
 				return
 			}
 		}
@@ -155,7 +145,7 @@ func consumeKafka(t *testing.T, addr string, took func([]byte) bool) {
 
 func rabbitURL(addr string) string { return fmt.Sprintf("amqp://guest:guest@%s/", addr) }
 
-func consumeRabbitMQ(t *testing.T, addr string, took func([]byte) bool) {
+func consumeRabbitMQ(t *testing.T, addr string, accept func([]byte) bool) {
 	t.Helper()
 	conn, err := amqp.Dial(rabbitURL(addr))
 	if err != nil {
@@ -174,7 +164,7 @@ func consumeRabbitMQ(t *testing.T, addr string, took func([]byte) bool) {
 	for {
 		select {
 		case m := <-messages:
-			if took(m.Body) {
+			if accept(m.Body) {
 				return
 			}
 		case <-limit:
@@ -183,32 +173,29 @@ func consumeRabbitMQ(t *testing.T, addr string, took func([]byte) bool) {
 	}
 }
 
-// A wrong password keeps the spans, is said once, is in no line itself, and leaves no connection behind.
+// TestRabbitMQWrongPassword checks that spans stay in the queue, that the log has one line about the
+// rejection, that neither the log nor the error contains the password, and that no goroutine is left.
 func TestRabbitMQWrongPassword(t *testing.T) {
 	b := startRabbitMQ(t)
 	before := goleak.IgnoreCurrent()
-	var lines output
-	c := config(func(c *all.Config) {
-		c.Zipkin.Transport, c.RabbitMQ.URL = rabbitmq.Name, fmt.Sprintf("amqp://guest:wr0ng@%s/", b.addr)
+	var log testkit.Buffer
+	c := open(t, config(func(c *all.Config) {
+		c.Zipkin.Transport = rabbitmq.Name
+		c.RabbitMQ.URL = fmt.Sprintf("amqp://guest:wr0ng@%s/", b.addr)
 		c.FlushTimeout = 5 * time.Second
-	})
-	m := &tracer.Metrics{}
-	tr, closer, err := all.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))), tracer.WithMetrics(m))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.StartSpan("call").Finish()
-	eventually(t, "it was tried", func() bool { return m.Stats().Sinks["zipkin"].Retried > 0 })
-	err = closer.Close()
+	}), &log)
+	c.StartSpan("call").Finish()
+	testkit.Eventually(t, "the span is retried", func() bool { return c.queue().Retried > 0 })
+	err := c.Close()
 	if err == nil || !strings.Contains(err.Error(), "1 spans lost") {
 		t.Errorf("have %v, want one span lost", err)
 	}
-	said := lines.String()
-	if strings.Count(said, "mistake in the configuration") != 1 || !strings.Contains(said, b.addr) {
-		t.Errorf("have %q, want one line that names the broker", said)
+	lines := log.String()
+	if strings.Count(lines, "the configuration") != 1 || !strings.Contains(lines, b.addr) {
+		t.Errorf("have log %q, want one line that names the configuration and the broker", lines)
 	}
-	if strings.Contains(fmt.Sprint(said, err), "wr0ng") {
-		t.Errorf("the password is in %q or in %v", said, err)
+	if strings.Contains(fmt.Sprint(lines, err), "wr0ng") {
+		t.Errorf("have the password in log %q or error %v", lines, err)
 	}
 	if err := goleak.Find(before); err != nil {
 		t.Error(err)
