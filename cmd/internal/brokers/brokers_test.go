@@ -58,7 +58,8 @@ func (c client) flush(t *testing.T, spans int) {
 	}
 }
 
-// TestEveryWayToZipkin sends 200,000 spans each way. Without a fault each span arrives exactly once.
+// TestEveryWayToZipkin sends 200,000 spans each way. Without a fault each span arrives exactly
+// once.
 func TestEveryWayToZipkin(t *testing.T) {
 	kafkaBroker, rabbitBroker := startKafka(t), startRabbitMQ(t)
 	z := zipkinserver.Start(t,

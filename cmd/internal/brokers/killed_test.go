@@ -25,7 +25,8 @@ import (
 type transport struct {
 	start  func(*testing.T) *broker
 	change func(c *all.Config, addr string)
-	// consume passes each message of the queue to accept, until accept returns true or for a minute.
+	// consume passes each message of the queue to accept, until accept returns true or for a
+	// minute.
 	consume func(t *testing.T, addr string, accept func(message []byte) (done bool))
 }
 
@@ -67,8 +68,8 @@ func TestBrokerKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// killUnderLoad finishes a third of the spans before the broker is killed, a third while it is down,
-// and a third after its restart.
+// killUnderLoad finishes a third of the spans before the broker is killed, a third while it is
+// down, and a third after its restart.
 func killUnderLoad(t *testing.T, b *broker, config all.Config, spans int) {
 	t.Helper()
 	c := open(t, config, io.Discard)
@@ -173,8 +174,9 @@ func consumeRabbitMQ(t *testing.T, addr string, accept func([]byte) bool) {
 	}
 }
 
-// TestRabbitMQWrongPassword checks that spans stay in the queue, that the log has one line about the
-// rejection, that neither the log nor the error contains the password, and that no goroutine is left.
+// TestRabbitMQWrongPassword checks that spans stay in the queue, that the log has one line about
+// the rejection, that neither the log nor the error contains the password, and that no goroutine is
+// left.
 func TestRabbitMQWrongPassword(t *testing.T) {
 	b := startRabbitMQ(t)
 	before := goleak.IgnoreCurrent()

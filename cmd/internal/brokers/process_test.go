@@ -19,8 +19,8 @@ import (
 const (
 	// kafkaJars is the environment variable that names the folder with Kafka's jars.
 	kafkaJars = "KAFKA_JARS"
-	// rabbitMQ is the environment variable that names the program rabbitmq-server: the broker itself,
-	// not Debian's wrapper, which changes the user.
+	// rabbitMQ is the environment variable that names the program rabbitmq-server: the broker
+	// itself, not Debian's wrapper, which changes the user.
 	rabbitMQ = "RABBITMQ_SERVER"
 )
 
@@ -146,7 +146,8 @@ func startKafka(t *testing.T) *broker {
 			"-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", jars + "/*",
 		}, args...)...)
 	}
-	format := java("kafka.tools.StorageTool", "format", "-t", "Ym9va3NlcnZpY2UtdGVzdA", "-c", settings)
+	format := java("kafka.tools.StorageTool", "format",
+		"-t", "Ym9va3NlcnZpY2UtdGVzdA", "-c", settings)
 	if out, err := format.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -1,6 +1,6 @@
 // Package budget measures what tracing costs a call, server and client together: allocations and
-// time. Its tests limit the allocations of our tracer, and its benchmarks time calls, also while the
-// collector fails.
+// time. Its tests limit the allocations of our tracer, and its benchmarks time calls, also while
+// the collector fails.
 package budget
 
 import (
@@ -14,16 +14,16 @@ type Call struct {
 	Name string
 	// Limit is how many allocations a call may have; 0 is no limit, for calls to compare with.
 	Limit float64
-	// Open starts server and client and returns a function that makes one call. Both are closed at the
-	// end of the test.
+	// Open starts server and client and returns a function that makes one call. Both are closed at
+	// the end of the test.
 	Open func(testing.TB) func()
 }
 
 // Allocations counts the allocations of each call, logs them, and fails the test if one exceeds its
 // limit. It returns them by name.
 //
-// The race detector allocates, too. If it is enabled, Allocations runs the calling test once more in
-// a process without it, fails if that fails, and returns nil.
+// The race detector allocates, too. If it is enabled, Allocations runs the calling test once more
+// in a process without it, fails if that fails, and returns nil.
 func Allocations(t *testing.T, calls []Call) map[string]float64 {
 	t.Helper()
 	if raceDetector {

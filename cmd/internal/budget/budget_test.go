@@ -47,8 +47,8 @@ func TestAllocationsOfACall(t *testing.T) {
 
 func BenchmarkTracedCall(b *testing.B) { budget.Benchmark(b, calls()) }
 
-// ours returns a function that opens our tracer. Its collector does not exist: spans are encoded and
-// stay in the queue.
+// ours returns a function that opens our tracer. Its collector does not exist: spans are encoded
+// and stay in the queue.
 func ours(inject string, share float64) func(testing.TB) opentracing.Tracer {
 	return func(t testing.TB) opentracing.Tracer {
 		c := tracer.DefaultConfig()

@@ -17,9 +17,9 @@ const (
 	callInterval  = time.Millisecond
 )
 
-// BenchmarkCallDuringFault reports the 99th percentile of a call's duration during each fault of the
-// collector, in µs and relative to that without a fault. An iteration is a round without the fault
-// and a round with it, 3 s together: run it with -benchtime 5x or so.
+// BenchmarkCallDuringFault reports the 99th percentile of a call's duration during each fault of
+// the collector, in µs and relative to that without a fault. An iteration is a round without the
+// fault and a round with it, 3 s together: run it with -benchtime 5x or so.
 func BenchmarkCallDuringFault(b *testing.B) {
 	all := faults.All()
 	for _, f := range all[1:] {

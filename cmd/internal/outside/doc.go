@@ -1,6 +1,6 @@
 // Package outside is the root of a module that compares this project with software of other
-// projects: OpenTelemetry, the clients of Jaeger and Zipkin, and a browser. Their modules are in the
-// go.mod here, so that the go.mod of the product has only modules that the product needs.
+// projects: OpenTelemetry, the clients of Jaeger and Zipkin, and a browser. Their modules are in
+// the go.mod here, so that the go.mod of the product has only modules that the product needs.
 //
 //   - interop traces calls between our services and services with other instrumentation.
 //   - faulttable is a command that measures how many spans are lost during faults of a collector.

@@ -15,16 +15,17 @@ import (
 // A Sender sends spans to a collector. [Ours] returns one; others implement Open.
 type Sender struct {
 	Name string
-	// Open opens the sender, also while the collector is down. url is the collector's address without
-	// a path: it accepts Zipkin's v2 API at url + "/api/v2/spans" and OTLP at url + "/v1/traces".
-	// spool is the path of a folder where the sender may keep spans for the next Open; it is empty
-	// unless the fault has a restart.
+	// Open opens the sender, also while the collector is down. url is the collector's address
+	// without a path: it accepts Zipkin's v2 API at url + "/api/v2/spans" and OTLP at url +
+	// "/v1/traces". spool is the path of a folder where the sender may keep spans for the next
+	// Open; it is empty unless the fault has a restart.
 	Open func(ctx context.Context, url, spool string) (Session, error)
 }
 
 // A Session is an open [Sender]. Only one goroutine at a time calls its methods.
 type Session interface {
-	// Finish starts and finishes a server's span with this name and with the tags that [Tags] returns.
+	// Finish starts and finishes a server's span with this name and with the tags that [Tags]
+	// returns.
 	Finish(name string)
 	// Close sends queued spans, within [FlushTimeout] if the sender has a limit. It is called once,
 	// after the last Finish. [Run] returns its error in [Result].
@@ -43,8 +44,8 @@ var tags = [][2]string{
 	{"rpc.grpc.status_code", "0"}, {"http.user_agent", "grpc-go/1.85.0"}, {"net.peer.name", "books.example.com"},
 }
 
-// Ours returns the tracer of this module, with the defaults but for the flush timeout, and a spool where the fault has a
-// restart.
+// Ours returns the tracer of this module, with the defaults but for the flush timeout, and a spool
+// where the fault has a restart.
 func Ours(flush time.Duration, opts ...tracer.Option) Sender {
 	return Sender{"bookservice/tracer", func(ctx context.Context, url, spool string) (Session, error) {
 		c := tracer.DefaultConfig()

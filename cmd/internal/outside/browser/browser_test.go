@@ -28,8 +28,8 @@ func TestTraceInABrowser(t *testing.T) {
 		"-discovery", "static", "-instances", addr,
 		"-tracer", "zipkin", "-zipkin-url", z.URL + "/api/v2/spans",
 	}
-	serve(t, addr, exec.Command(filepath.Join(bin, "bookserver"), append(args, "-grpc-addr", addr)...))
-
+	server := filepath.Join(bin, "bookserver")
+	serve(t, addr, exec.Command(server, append(args, "-grpc-addr", addr)...))
 	client := exec.CommandContext(t.Context(), filepath.Join(bin, "bookclient"), args...)
 	client.Stderr = t.Output()
 	out, err := client.Output()

@@ -26,8 +26,8 @@ func TestAllocationsOfACall(t *testing.T) { budget.Allocations(t, calls()) }
 
 func BenchmarkTracedCall(b *testing.B) { budget.Benchmark(b, calls()) }
 
-// otelCall is a [budget.Call.Open] for gRPC with the instrumentation of OpenTelemetry. All spans are
-// recorded, and the exporter discards them.
+// otelCall is a [budget.Call.Open] for gRPC with the instrumentation of OpenTelemetry. All spans
+// are recorded, and the exporter discards them.
 func otelCall(t testing.TB) func() {
 	var exported discard
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(&exported))
@@ -36,8 +36,9 @@ func otelCall(t testing.TB) func() {
 		otelgrpc.WithPropagators(propagation.TraceContext{}),
 	}
 	t.Cleanup(func() {
-		if err := provider.Shutdown(context.Background()); err != nil || exported.spans.Load() == 0 {
-			t.Errorf("have %d spans exported, and %v, want some", exported.spans.Load(), err)
+		err := provider.Shutdown(context.Background())
+		if have := exported.spans.Load(); err != nil || have == 0 {
+			t.Errorf("have %d spans exported, and %v, want some", have, err)
 		}
 	})
 	return budget.RawCall(

@@ -1,5 +1,8 @@
-// Faulttable measures how many spans are lost when a collector goes wrong, by this module's tracer, zipkin-go's HTTP
-// reporter and OpenTelemetry's batch exporter, and prints a table in Markdown. It takes about a minute and a half.
+// Faulttable measures how many spans are lost during faults of a collector: by this project's
+// tracer, by zipkin-go's HTTP reporter, and by OpenTelemetry's batch span processor. It prints a
+// table in Markdown, which takes about a minute and a half.
+//
+//	go -C cmd/internal/outside run ./faulttable [-only TEXT]
 package main
 
 import (
@@ -21,27 +24,31 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run returns 1 when a measurement failed, and 2 when there is nothing to measure as asked.
+// run returns the exit status: 1 if a measurement failed or was interrupted, 2 if the arguments are
+// wrong.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("faulttable", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	only := fs.String("only", "", "measure the faults with this in their names")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+	only := fs.String("only", "", "measure only the faults whose names contain this `text`")
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
 		return 0
-	} else if err != nil {
+	case err != nil: // which fs has printed
 		return 2
-	}
-	chosen := slices.DeleteFunc(faults.All(), func(f faults.Fault) bool { return !strings.Contains(f.Name, *only) })
-	switch {
 	case fs.NArg() > 0:
 		fmt.Fprintf(stderr, "faulttable: unexpected argument %q\n", fs.Arg(0))
 		return 2
-	case len(chosen) == 0:
-		fmt.Fprintf(stderr, "faulttable: only %q: is in no fault's name\n", *only)
+	}
+	chosen := slices.DeleteFunc(faults.All(), func(f faults.Fault) bool {
+		return !strings.Contains(f.Name, *only)
+	})
+	if len(chosen) == 0 {
+		fmt.Fprintf(stderr, "faulttable: -only %q: must be a part of one of these names: %s\n",
+			*only, names())
 		return 2
 	}
 	if err := measure(ctx, stdout, chosen); err != nil {
@@ -51,39 +58,52 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// measure prints a line for each fault.
-func measure(ctx context.Context, to io.Writer, chosen []faults.Fault) error {
+// names lists the names of all faults. Some of them contain commas.
+func names() string {
+	var list []string
+	for _, f := range faults.All() {
+		list = append(list, f.Name)
+	}
+	return strings.Join(list, "; ")
+}
+
+// measure prints the table, with a row for each of the faults.
+func measure(ctx context.Context, stdout io.Writer, chosen []faults.Fault) error {
+	quiet := tracer.WithLogger(slog.New(slog.DiscardHandler))
 	senders := []faults.Sender{
-		faults.Ours(faults.FlushTimeout, tracer.WithLogger(slog.New(slog.DiscardHandler))), zipkinGo(), openTelemetry(),
+		faults.Ours(faults.FlushTimeout, quiet), zipkinGo(), openTelemetry(),
 	}
 	header, rule := "| the collector | finished |", "|---|---:|"
 	for _, s := range senders {
 		header += fmt.Sprintf(" %s: arrived | lost |", s.Name)
 		rule += "---:|---:|"
 	}
-	fmt.Fprintf(to, "%s\n%s\n", header, rule)
+	fmt.Fprintf(stdout, "%s\n%s\n", header, rule)
 	for _, f := range chosen {
-		results, err := beside(ctx, f, senders)
+		results, err := runAll(ctx, f, senders)
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
-		fmt.Fprintf(to, "| %s | %d |", f.Name, f.Spans())
+		fmt.Fprintf(stdout, "| %s | %d |", f.Name, f.Spans())
 		for _, r := range results {
-			fmt.Fprintf(to, " %d | %d |", r.Arrived, r.Lost())
+			fmt.Fprintf(stdout, " %d | %d |", r.Arrived, r.Lost())
 		}
-		fmt.Fprintln(to)
+		fmt.Fprintln(stdout)
 	}
 	return nil
 }
 
-// beside has all senders go through the fault at the same time, each with a collector of its own.
-func beside(ctx context.Context, f faults.Fault, senders []faults.Sender) ([]faults.Result, error) {
+// runAll runs the senders concurrently, each with a collector of its own. The results are in the
+// order of the senders.
+func runAll(
+	ctx context.Context, f faults.Fault, senders []faults.Sender,
+) ([]faults.Result, error) {
 	results, errs := make([]faults.Result, len(senders)), make([]error, len(senders))
-	var all sync.WaitGroup
+	var group sync.WaitGroup
 	for i, s := range senders {
-		all.Go(func() { results[i], errs[i] = faults.Run(ctx, f, s) })
+		group.Go(func() { results[i], errs[i] = faults.Run(ctx, f, s) })
 	}
-	all.Wait()
+	group.Wait()
 	for i, err := range errs {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", senders[i].Name, err)

@@ -40,7 +40,8 @@ func TestProbabilityAgreesWithOpenTelemetry(t *testing.T) {
 			}
 		}
 		if have := len(spans.Spans()); have != 2*recorded {
-			t.Errorf("share %v: have %d spans, want two in each of %d traces", share, have, recorded)
+			t.Errorf("share %v: have %d spans, want two in each of %d traces",
+				share, have, recorded)
 		}
 		// Four standard deviations of the binomial distribution, and one trace for rounding.
 		limit := 4*math.Sqrt(traces*share*(1-share)) + 1
