@@ -3,17 +3,11 @@ package interop_test
 import (
 	"encoding/hex"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"bookservice/tracer/all"
-	"bookservice/tracer/tracertest/receiver"
-	"bookservice/tracer/tracertest/testkit"
-	"bookservice/tracer/tracertest/zipkinserver"
 
 	"github.com/openzipkin/zipkin-go/model"
 	"github.com/openzipkin/zipkin-go/reporter"
@@ -23,39 +17,46 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/grpc"
+
+	"bookservice/tracer/all"
+	"bookservice/tracer/tracertest/receiver"
+	"bookservice/tracer/tracertest/testkit"
+	"bookservice/tracer/tracertest/zipkinserver"
 )
 
-// A collector takes the spans of every party, each in the way that the party knows.
+// A collector receives the spans of all parties, in the format of each party.
 type collector interface {
-	// configure has a tracer of ours send here.
+	// configure makes our tracer send to the collector.
 	configure(c *all.Config)
-	// exporter has OpenTelemetry's SDK send here.
+	// exporter returns an exporter for the SDK of OpenTelemetry.
 	exporter(t *testing.T) sdktrace.SpanExporter
-	// reporter has zipkin-go send here.
+	// reporter returns a reporter for zipkin-go.
 	reporter(t *testing.T) reporter.Reporter
-	// trace returns the spans of a trace once there are so many.
+	// trace returns the spans of a trace, once there are as many as spans says.
 	trace(t *testing.T, id string, spans int) []span
 }
 
-// collectors are started when a test asks for them.
+// collectors start a collector for a test.
 var collectors = map[string]func(*testing.T) collector{
 	"otlp":   func(t *testing.T) collector { return startOTLP(t) },
 	"zipkin": func(t *testing.T) collector { return zipkinCollector{zipkinserver.Start(t)} },
 }
 
-// A span is what all collectors know of one.
+// A span is the part of a span that every collector has.
 type span struct {
-	trace, id, parent string // in hexadecimal digits, the trace's 32; no parent is empty
-	name              string // in lower case: Zipkin makes it so
+	trace, id, parent string // hexadecimal digits, 32 for the trace; the parent of a root is empty
+	name              string // in lower case, as Zipkin stores it
 	service           string
 	kind              model.Kind
 	failed            bool
-	state             string // W3C's tracestate, which only OTLP has a place for
+	state             string // tracestate of W3C, which only OTLP contains
 }
 
 func fromZipkin(m model.SpanModel) span {
-	s := span{trace: longID(m.TraceID.String()), id: m.ID.String(), name: strings.ToLower(m.Name), kind: m.Kind}
+	s := span{
+		trace: longID(m.TraceID.String()), id: m.ID.String(),
+		name: strings.ToLower(m.Name), kind: m.Kind,
+	}
 	if m.ParentID != nil {
 		s.parent = m.ParentID.String()
 	}
@@ -66,23 +67,39 @@ func fromZipkin(m model.SpanModel) span {
 	return s
 }
 
-// longID fills an id of 64 bits up to 128, as OpenTelemetry has it.
+// longID pads a trace's id of 64 bits to 128 bits, as OpenTelemetry does.
 func longID(hex string) string { return strings.Repeat("0", 32-len(hex)) + hex }
 
 func fromOTLP(s *tracepb.Span, service string) span {
 	return span{
-		trace: hex.EncodeToString(s.GetTraceId()), id: hex.EncodeToString(s.GetSpanId()), parent: hex.EncodeToString(s.GetParentSpanId()),
-		name: strings.ToLower(s.GetName()), service: service, kind: otlpKinds[s.GetKind()],
-		failed: s.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR, state: s.GetTraceState(),
+		trace:   hex.EncodeToString(s.GetTraceId()),
+		id:      hex.EncodeToString(s.GetSpanId()),
+		parent:  hex.EncodeToString(s.GetParentSpanId()),
+		name:    strings.ToLower(s.GetName()),
+		service: service,
+		kind:    otlpKinds[s.GetKind()],
+		failed:  s.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR,
+		state:   s.GetTraceState(),
 	}
 }
 
 var otlpKinds = map[tracepb.Span_SpanKind]model.Kind{
-	tracepb.Span_SPAN_KIND_CLIENT: model.Client, tracepb.Span_SPAN_KIND_SERVER: model.Server,
-	tracepb.Span_SPAN_KIND_PRODUCER: model.Producer, tracepb.Span_SPAN_KIND_CONSUMER: model.Consumer,
+	tracepb.Span_SPAN_KIND_CLIENT:   model.Client,
+	tracepb.Span_SPAN_KIND_SERVER:   model.Server,
+	tracepb.Span_SPAN_KIND_PRODUCER: model.Producer,
+	tracepb.Span_SPAN_KIND_CONSUMER: model.Consumer,
 }
 
-// An otlpCollector receives OTLP, and the spans that zipkin-go reports beside it.
+func serviceName(attributes []*commonpb.KeyValue) string {
+	for _, a := range attributes {
+		if a.GetKey() == "service.name" {
+			return a.GetValue().GetStringValue()
+		}
+	}
+	return ""
+}
+
+// An otlpCollector receives OTLP. It is also the reporter of zipkin-go, which has no OTLP.
 type otlpCollector struct {
 	*receiver.OTLP
 
@@ -95,45 +112,26 @@ func startOTLP(t *testing.T) *otlpCollector {
 	return &otlpCollector{OTLP: receiver.NewOTLP(t, nil)}
 }
 
-// listen serves on a free port until the end of the test, and returns the address.
-func listen(t *testing.T, srv *grpc.Server) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() { defer close(done); _ = srv.Serve(l) }()
-	t.Cleanup(func() { srv.Stop(); <-done })
-	return l.Addr().String()
-}
-
-func serviceName(attributes []*commonpb.KeyValue) string {
-	for _, a := range attributes {
-		if a.GetKey() == "service.name" {
-			return a.GetValue().GetStringValue()
-		}
-	}
-	return ""
-}
-
-// Send implements reporter.Reporter.
+// Send implements [reporter.Reporter].
 func (c *otlpCollector) Send(m model.SpanModel) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reported = append(c.reported, fromZipkin(m))
 }
 
-// Close implements reporter.Reporter.
+// Close implements [reporter.Reporter].
 func (c *otlpCollector) Close() error { return nil }
 
-func (c *otlpCollector) configure(to *all.Config) { to.Backend, to.OTLP.Endpoint = "otlp", c.GRPCURL }
+func (c *otlpCollector) configure(to *all.Config) {
+	to.Backend, to.OTLP.Endpoint = "otlp", c.GRPCURL
+}
 
 func (c *otlpCollector) reporter(*testing.T) reporter.Reporter { return c }
 
 func (c *otlpCollector) exporter(t *testing.T) sdktrace.SpanExporter {
 	t.Helper()
-	e, err := otlptrace.New(t.Context(), otlptracegrpc.NewClient(otlptracegrpc.WithEndpointURL(c.GRPCURL)))
+	client := otlptracegrpc.NewClient(otlptracegrpc.WithEndpointURL(c.GRPCURL))
+	e, err := otlptrace.New(t.Context(), client)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +178,7 @@ func (z zipkinCollector) reporter(*testing.T) reporter.Reporter {
 }
 
 func (z zipkinCollector) exporter(t *testing.T) sdktrace.SpanExporter {
+	t.Helper()
 	return zipkinExporter{z.reporter(t)}
 }
 

@@ -1,4 +1,5 @@
-// Package interop has no code, but tests: the book service, traced by package tracer, and services of others with tracers
-// of their own call each other over real sockets, and a collector must be able to make one trace of it. The others are
-// OpenTelemetry (otelgrpc, with W3C headers), go-kit's native Zipkin (B3 headers) and jaeger-client-go.
+// Package interop has only tests. The book service with the tracer of this project, and services
+// with tracers of other projects, call each other over sockets. A collector gets the spans of both,
+// and each call must be one trace. The other projects are OpenTelemetry (otelgrpc, W3C headers),
+// go-kit's Zipkin tracing (B3 headers) and jaeger-client-go.
 package interop
