@@ -1,8 +1,8 @@
-// Package api holds the book service's contract: [bookservice/api/book] is the gRPC service and the Go code generated
-// from book/book.proto, which is committed.
+// Package api is the root of the book service's API. The gRPC service is defined in
+// book/book.proto, and package [bookservice/api/book] has the Go code that is generated from it.
 //
-// "go generate ./api" makes that code anew. It needs nothing but Go: the .proto file is compiled in Go, and the plugins
-// are tools pinned in go.mod.
+// The generated code is committed. "go generate ./api" generates it again. It needs only Go: the
+// compiler for .proto files is a Go library, and go.mod pins the versions of the plugins.
 package api
 
 //go:generate go run ./internal/protogen book/book.proto
