@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// WithLatency returns next behind a simulated delay: each call first waits for a time drawn uniformly from 0 to list or
-// info, for BookList and BookInfo. 0 or less is no delay. A call whose context ends during the delay returns the
-// context's error at once, and next is not called.
+// WithLatency returns a service that delays each call and then calls next. The delay is uniformly
+// distributed between 0 and list for BookList, and between 0 and info for BookInfo. A limit of 0 or
+// less means no delay. If the context ends during the delay, the call returns the context's error
+// at once and does not call next.
 func WithLatency(next Service, list, info time.Duration) Service {
 	if list <= 0 && info <= 0 {
 		return next
@@ -22,24 +23,25 @@ type latency struct {
 }
 
 func (l latency) BookInfo(ctx context.Context, id int32) (Book, error) {
-	if err := wait(ctx, l.info); err != nil {
+	if err := sleep(ctx, l.info); err != nil {
 		return Book{}, err
 	}
 	return l.next.BookInfo(ctx, id)
 }
 
 func (l latency) BookList(ctx context.Context, page, limit int32) ([]Book, error) {
-	if err := wait(ctx, l.list); err != nil {
+	if err := sleep(ctx, l.list); err != nil {
 		return nil, err
 	}
 	return l.next.BookList(ctx, page, limit)
 }
 
-func wait(ctx context.Context, most time.Duration) error {
-	if most <= 0 {
+// sleep waits for a random time between 0 and maxDelay, or until ctx is done.
+func sleep(ctx context.Context, maxDelay time.Duration) error {
+	if maxDelay <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(rand.N(most))
+	timer := time.NewTimer(rand.N(maxDelay))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -26,8 +26,8 @@ func TestWindow(t *testing.T) {
 	for _, tt := range tests {
 		offset, count, err := service.Window(tt.page, tt.limit)
 		if err != nil || offset != tt.offset || count != tt.count {
-			t.Errorf("Window(%d, %d): have %d, %d, %v, want %d, %d", tt.page, tt.limit, offset, count, err, tt.offset,
-				tt.count)
+			t.Errorf("Window(%d, %d): have %d, %d, %v, want %d, %d",
+				tt.page, tt.limit, offset, count, err, tt.offset, tt.count)
 		}
 	}
 }
@@ -35,29 +35,30 @@ func TestWindow(t *testing.T) {
 func TestFieldErrorNamesTheField(t *testing.T) {
 	_, _, err := service.Window(1, 5000)
 	field, ok := errors.AsType[*service.FieldError](fmt.Errorf("wrapped: %w", err))
-	if !ok || field.Field != "limit" || field.Value != 5000 || !errors.Is(err, service.ErrInvalidArgument) {
-		t.Errorf("have %#v", err)
+	if !ok || field.Field != "limit" || field.Value != 5000 ||
+		!errors.Is(err, service.ErrInvalidArgument) {
+		t.Errorf("have %#v, want limit 5000 as an invalid argument", err)
 	}
 	if want := "limit 5000: must be 0 to 1000, where 0 means 100"; err.Error() != want {
 		t.Errorf("have %q, want %q", err, want)
 	}
 }
 
-// counted counts the calls that get through to it.
-type counted struct{ info, list int }
+// counter is a service that counts its calls.
+type counter struct{ info, list int }
 
-func (c *counted) BookInfo(context.Context, int32) (service.Book, error) {
+func (c *counter) BookInfo(context.Context, int32) (service.Book, error) {
 	c.info++
 	return service.Book{ID: 1, Name: "a"}, nil
 }
 
-func (c *counted) BookList(context.Context, int32, int32) ([]service.Book, error) {
+func (c *counter) BookList(context.Context, int32, int32) ([]service.Book, error) {
 	c.list++
 	return nil, nil
 }
 
 func TestLatencyObeysTheContext(t *testing.T) {
-	var next counted
+	var next counter
 	slow := service.WithLatency(&next, 1<<62, 1<<62)
 	for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
@@ -72,52 +73,77 @@ func TestLatencyObeysTheContext(t *testing.T) {
 		}
 		cancel()
 	}
-	if next != (counted{}) {
-		t.Errorf("have %+v calls behind a delay that was cut short, want none", next)
+	if next != (counter{}) {
+		t.Errorf("calls of the next service after an interrupted delay: have %+v, want none", next)
 	}
 }
 
 func TestLatencyPassesCallsOn(t *testing.T) {
-	var next counted
-	for _, s := range []service.Service{service.WithLatency(&next, time.Microsecond, 0),
-		service.WithLatency(&next, 0, time.Microsecond)} {
+	var next counter
+	for _, s := range []service.Service{
+		service.WithLatency(&next, time.Microsecond, 0),
+		service.WithLatency(&next, 0, time.Microsecond),
+	} {
 		if book, err := s.BookInfo(t.Context(), 1); err != nil || book.ID != 1 {
-			t.Errorf("have %v, %v", book, err)
+			t.Errorf("BookInfo: have %v, %v, want book 1", book, err)
 		}
 		if _, err := s.BookList(t.Context(), 1, 1); err != nil {
-			t.Error(err)
+			t.Errorf("BookList: %v", err)
 		}
 	}
-	if next != (counted{info: 2, list: 2}) {
-		t.Errorf("have %+v calls, want 2 of each", next)
+	if next != (counter{info: 2, list: 2}) {
+		t.Errorf("calls of the next service: have %+v, want 2 of each", next)
 	}
 }
 
 func TestNoLatencyCostsNothing(t *testing.T) {
-	next := &counted{}
+	next := &counter{}
 	if s := service.WithLatency(next, 0, -1); s != service.Service(next) {
-		t.Errorf("have %T, want the service itself", s)
+		t.Errorf("have %T, want the next service itself", s)
 	}
 }
 
-// The clock is the bubble's, which moves by the delays alone.
+// The clock of the synctest bubble advances by the delays only.
 func TestLatencyIsUniform(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const calls, most = 1000, time.Second
-		s := service.WithLatency(&counted{}, 0, most)
-		shortest, longest, start := time.Hour, time.Duration(0), time.Now()
-		for range calls {
-			one := time.Now()
-			if _, err := s.BookInfo(t.Context(), 1); err != nil {
-				t.Fatal(err)
-			}
-			shortest, longest = min(shortest, time.Since(one)), max(longest, time.Since(one))
-		}
-		if mean := time.Since(start) / calls; mean < 400*time.Millisecond || mean > 600*time.Millisecond {
-			t.Errorf("mean delay: have %v, want about %v", mean, most/2)
-		}
-		if shortest > most/10 || longest < most*9/10 || longest > most {
-			t.Errorf("have delays from %v to %v, want 0 to %v", shortest, longest, most)
-		}
-	})
+	info := func(s service.Service, ctx context.Context) error {
+		_, err := s.BookInfo(ctx, 1)
+		return err
+	}
+	list := func(s service.Service, ctx context.Context) error {
+		_, err := s.BookList(ctx, 1, 1)
+		return err
+	}
+	const maxDelay = time.Second
+	tests := []struct {
+		name       string
+		list, info time.Duration
+		call       func(service.Service, context.Context) error
+	}{
+		{"BookInfo", time.Hour, maxDelay, info},
+		{"BookList", maxDelay, time.Hour, list},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const calls = 1000
+				s := service.WithLatency(&counter{}, tt.list, tt.info)
+				shortest, longest, start := time.Hour, time.Duration(0), time.Now()
+				for range calls {
+					begin := time.Now()
+					if err := tt.call(s, t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					took := time.Since(begin)
+					shortest, longest = min(shortest, took), max(longest, took)
+				}
+				mean := time.Since(start) / calls
+				if mean < 400*time.Millisecond || mean > 600*time.Millisecond {
+					t.Errorf("mean delay: have %v, want about %v", mean, maxDelay/2)
+				}
+				if shortest > maxDelay/10 || longest < maxDelay*9/10 || longest > maxDelay {
+					t.Errorf("delays: have %v to %v, want 0 to %v", shortest, longest, maxDelay)
+				}
+			})
+		})
+	}
 }

@@ -1,3 +1,3 @@
-// Package book is the book service's gRPC contract as Go code. All but this file and the tests is generated from
-// book.proto by "go generate ./api".
+// Package book has the gRPC service and the messages of the book service. "go generate ./api"
+// generates all files from book.proto, except this one and the tests.
 package book

@@ -2,48 +2,54 @@ package bookendpoint
 
 import (
 	"flag"
-	"fmt"
 	"time"
+
+	"bookservice/service/internal/settings"
 )
 
-// What becomes of a call when the rate limit is reached.
+// Values of [Config.RateMode]: how the server treats a call that exceeds the rate limit.
 const (
-	RateDelay  = "delay"  // it waits for its turn, as long as its deadline allows
-	RateReject = "reject" // it ends with [ErrLimited]
-	RateOff    = "off"    // there is no limit
+	RateDelay  = "delay"  // delay it until the limit allows it; see [ErrTooLate]
+	RateReject = "reject" // reject it with [ErrLimited]
+	RateOff    = "off"    // no rate limit
 )
 
-// Config is the guards' configuration. The rate limit is a token bucket: RateBurst calls may come at once, and one more
-// every RateEvery.
+// Config is the configuration of the guards. The rate limit is a token bucket: it holds up to
+// RateBurst tokens, gains one token every RateEvery, and each call takes one.
 type Config struct {
-	RateEvery time.Duration // above 0
+	RateEvery time.Duration // more than 0
 	RateBurst int           // 1 or more
 	RateMode  string        // RateDelay, RateReject or RateOff
 }
 
-// DefaultConfig returns the defaults of the flags: a limit that delays, and that nobody reaches in ordinary use.
+// DefaultConfig returns the default configuration: 100,000 calls at once and one more every
+// second; calls over the limit are delayed.
 func DefaultConfig() Config {
 	return Config{RateEvery: time.Second, RateBurst: 100000, RateMode: RateDelay}
 }
 
-// RegisterFlags defines a flag for each setting in fs; what c holds now are their defaults.
+// RegisterFlags defines a flag in fs for each setting. The values in c are the defaults.
 func (c *Config) RegisterFlags(fs *flag.FlagSet) {
-	fs.DurationVar(&c.RateEvery, "rate-every", c.RateEvery, "rate limit: the time after which one more call is allowed")
-	fs.IntVar(&c.RateBurst, "rate-burst", c.RateBurst, "rate limit: how many calls may come at once")
-	fs.StringVar(&c.RateMode, "rate-mode", c.RateMode, "rate limit: delay, reject or off")
+	fs.DurationVar(&c.RateEvery, "rate-every", c.RateEvery,
+		"rate limit: interval at which one more call is allowed")
+	fs.IntVar(&c.RateBurst, "rate-burst", c.RateBurst, "rate limit: calls allowed in a burst")
+	fs.StringVar(&c.RateMode, "rate-mode", c.RateMode,
+		"what to do with calls over the rate limit: delay, reject, off (no limit)")
 }
 
-// Validate returns an error that names the first flag that makes no sense, its value and what is allowed.
+// Validate returns an error for the first setting that is not valid. The error contains the flag,
+// its value and the values that are allowed. Its method Setting() string returns the flag's name
+// without the dash.
 func (c *Config) Validate() error {
 	if c.RateEvery <= 0 {
-		return fmt.Errorf("-rate-every %v: must be above 0", c.RateEvery)
+		return settings.NewError("rate-every", c.RateEvery, "more than 0")
 	}
 	if c.RateBurst < 1 {
-		return fmt.Errorf("-rate-burst %d: must be 1 or more", c.RateBurst)
+		return settings.NewError("rate-burst", c.RateBurst, "1 or more")
 	}
 	switch c.RateMode {
 	case RateDelay, RateReject, RateOff:
 		return nil
 	}
-	return fmt.Errorf("-rate-mode %q: must be delay, reject or off", c.RateMode)
+	return settings.NewError("rate-mode", c.RateMode, "delay, reject or off")
 }

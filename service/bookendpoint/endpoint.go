@@ -1,30 +1,32 @@
-// Package bookendpoint turns the book service into go-kit endpoints, and endpoints back into the service. Between the two
-// are the guards that a server has whatever its transport: see [Guards].
+// Package bookendpoint converts a [service.Service] to go-kit endpoints, and endpoints to a
+// [service.Service]. It also has the guards of a server, which do not depend on the transport; see
+// [Guards].
 //
-// An endpoint returns a business error ([service.ErrNotFound], [service.ErrInvalidArgument]) within its response, which
-// is an [endpoint.Failer]: the server works. Every other error is the endpoint's own, which is what middlewares that
-// count, retry or mark failures look at.
+// A business error ([service.ErrNotFound], [service.ErrInvalidArgument]) is part of the response,
+// which implements [endpoint.Failer]: the server works. Any other error is returned by the
+// endpoint itself. Middlewares that count, retry or report failures therefore see only the latter.
 package bookendpoint
 
 import (
 	"context"
 	"errors"
 
-	"bookservice/service"
-
 	"github.com/go-kit/kit/endpoint"
+
+	"bookservice/service"
 )
 
-// A Set is the book service's endpoints. Info takes an [InfoRequest] and returns an [InfoResponse], List takes a
-// [ListRequest] and returns a [ListResponse]. A Set is itself a [service.Service], and may be used concurrently.
+// A Set holds the endpoints of the book service. Info takes an [InfoRequest] and returns an
+// [InfoResponse]. List takes a [ListRequest] and returns a [ListResponse]. A Set implements
+// [service.Service], and its methods may be called concurrently.
 type Set struct {
 	Info, List endpoint.Endpoint
 }
 
-// An InfoRequest asks for one book.
+// An InfoRequest is a request for one book.
 type InfoRequest struct{ ID int32 }
 
-// An InfoResponse is one book, or the business error instead.
+// An InfoResponse holds one book or a business error.
 type InfoResponse struct {
 	Book service.Book
 	Err  error
@@ -33,10 +35,10 @@ type InfoResponse struct {
 // Failed implements [endpoint.Failer].
 func (r InfoResponse) Failed() error { return r.Err }
 
-// A ListRequest asks for one page.
+// A ListRequest is a request for one page of books.
 type ListRequest struct{ Page, Limit int32 }
 
-// A ListResponse is one page, or the business error instead.
+// A ListResponse holds one page of books or a business error.
 type ListResponse struct {
 	Books []service.Book
 	Err   error
@@ -45,17 +47,17 @@ type ListResponse struct {
 // Failed implements [endpoint.Failer].
 func (r ListResponse) Failed() error { return r.Err }
 
-// New returns the endpoints of svc. Each is wrapped in all of the middlewares, the first outermost; what a middleware
-// holds, such as a limiter, both endpoints share.
+// New returns endpoints that call svc. Every middleware wraps both endpoints; the first one is
+// outermost. Both endpoints share the state of a middleware, such as a rate limiter.
 func New(svc service.Service, middlewares ...endpoint.Middleware) Set {
-	set := Set{Info: info(svc), List: list(svc)}
+	set := Set{Info: newInfo(svc), List: newList(svc)}
 	for i := len(middlewares) - 1; i >= 0; i-- {
 		set.Info, set.List = middlewares[i](set.Info), middlewares[i](set.List)
 	}
 	return set
 }
 
-func info(svc service.Service) endpoint.Endpoint {
+func newInfo(svc service.Service) endpoint.Endpoint {
 	return func(ctx context.Context, request any) (any, error) {
 		book, err := svc.BookInfo(ctx, request.(InfoRequest).ID)
 		if err != nil && !IsBusiness(err) {
@@ -65,7 +67,7 @@ func info(svc service.Service) endpoint.Endpoint {
 	}
 }
 
-func list(svc service.Service) endpoint.Endpoint {
+func newList(svc service.Service) endpoint.Endpoint {
 	return func(ctx context.Context, request any) (any, error) {
 		r := request.(ListRequest)
 		books, err := svc.BookList(ctx, r.Page, r.Limit)
@@ -76,14 +78,15 @@ func list(svc service.Service) endpoint.Endpoint {
 	}
 }
 
-// IsBusiness reports whether err is an answer and no failure: the service works, and would say the same again.
+// IsBusiness reports whether err is a business error: the service works, and the same call would
+// return the same error again.
 func IsBusiness(err error) bool {
 	return errors.Is(err, service.ErrNotFound) || errors.Is(err, service.ErrInvalidArgument)
 }
 
 var _ service.Service = Set{}
 
-// BookInfo implements [service.Service] by the Info endpoint.
+// BookInfo implements [service.Service]. It calls the Info endpoint.
 func (s Set) BookInfo(ctx context.Context, id int32) (service.Book, error) {
 	response, err := s.Info(ctx, InfoRequest{ID: id})
 	if err != nil {
@@ -93,7 +96,7 @@ func (s Set) BookInfo(ctx context.Context, id int32) (service.Book, error) {
 	return r.Book, r.Err
 }
 
-// BookList implements [service.Service] by the List endpoint.
+// BookList implements [service.Service]. It calls the List endpoint.
 func (s Set) BookList(ctx context.Context, page, limit int32) ([]service.Book, error) {
 	response, err := s.List(ctx, ListRequest{Page: page, Limit: limit})
 	if err != nil {

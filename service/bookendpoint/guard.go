@@ -10,49 +10,57 @@ import (
 	"github.com/go-kit/kit/endpoint"
 	"github.com/go-kit/kit/ratelimit"
 	"golang.org/x/time/rate"
+
+	"bookservice/service/internal/kitlog"
 )
 
-// What the guards end a call with.
+// Errors that the guards return.
 var (
-	// ErrLimited: the rate limit is reached, and the mode is [RateReject]. It is go-kit's [ratelimit.ErrLimited].
+	// ErrLimited means that the call exceeds the rate limit and the mode is [RateReject]. It is
+	// go-kit's [ratelimit.ErrLimited].
 	ErrLimited = ratelimit.ErrLimited
 
-	// ErrTooLate: the rate limit is reached, the mode is [RateDelay], and the call's turn comes after its deadline. It is
-	// [context.DeadlineExceeded].
-	ErrTooLate = fmt.Errorf("rate limit: its turn comes too late: %w", context.DeadlineExceeded)
+	// ErrTooLate means that the mode is [RateDelay] and that the rate limit would delay the call
+	// beyond its deadline. It wraps [context.DeadlineExceeded].
+	ErrTooLate = fmt.Errorf("rate limit: delay exceeds the deadline: %w", context.DeadlineExceeded)
 
-	// ErrInternal: the server is at fault. It says no more, for it goes to clients; who returns it has logged the cause.
+	// ErrInternal means that the server failed. Clients receive it, so it has no details. The
+	// code that returns it must log the cause.
 	ErrInternal = errors.New("internal error")
 )
 
-// Guards returns what stands between a server's transport and its service, from the outside inwards:
+// Guards returns the middleware between a server's transport and its endpoints. From the outside
+// inwards it consists of
 //
-//  1. [Recover], so that a panic anywhere below is one call's error and not the server's end;
-//  2. the rate limit as [Limit] makes it, so that what is rejected costs nothing more.
+//  1. [Recover], so that a panic fails one call and does not stop the server;
+//  2. [Limit], so that a rejected call does no further work.
 //
-// The limiter is shared by all endpoints that the middleware wraps.
+// All endpoints that the middleware wraps share one rate limit. The configuration must be valid.
+// A nil logger discards all records.
 func Guards(c Config, logger *slog.Logger) endpoint.Middleware {
 	return endpoint.Chain(Recover(logger), Limit(c))
 }
 
-// Limit returns the rate limit of a valid Config: one limiter, shared by all endpoints that the middleware wraps. A
-// delayed call whose turn would come after its deadline ends at once with [ErrTooLate]; one that is cancelled while it
-// waits ends with its context's error.
+// Limit returns a middleware that limits the rate of calls. All endpoints that the middleware
+// wraps share one limit. The configuration must be valid.
+//
+// In mode [RateDelay] a call that would be delayed beyond its deadline fails at once with
+// [ErrTooLate]. A call that is cancelled during the delay fails with the error of its context.
 func Limit(c Config) endpoint.Middleware {
 	limiter := rate.NewLimiter(rate.Every(c.RateEvery), c.RateBurst)
 	switch c.RateMode {
 	case RateReject:
 		return ratelimit.NewErroringLimiter(limiter)
 	case RateDelay:
-		return ratelimit.NewDelayingLimiter(ratelimit.WaiterFunc(func(ctx context.Context) error {
-			return turn(ctx, limiter)
-		}))
+		wait := func(ctx context.Context) error { return waitForToken(ctx, limiter) }
+		return ratelimit.NewDelayingLimiter(ratelimit.WaiterFunc(wait))
 	}
 	return func(next endpoint.Endpoint) endpoint.Endpoint { return next }
 }
 
-// turn waits for a token. The limiter has an error of its own, a plain one, for a deadline that is too close.
-func turn(ctx context.Context, limiter *rate.Limiter) error {
+// waitForToken waits for a token of limiter. Wait returns an unexported error if the deadline is
+// too close; waitForToken returns [ErrTooLate] instead.
+func waitForToken(ctx context.Context, limiter *rate.Limiter) error {
 	err := limiter.Wait(ctx)
 	if err == nil {
 		return nil
@@ -63,14 +71,17 @@ func turn(ctx context.Context, limiter *rate.Limiter) error {
 	return ErrTooLate
 }
 
-// Recover returns a middleware that turns a panic below it into [ErrInternal], which does not tell what the panic was,
-// and logs panic and stack at error level with the call's context.
+// Recover returns a middleware that recovers from panics. The call fails with [ErrInternal]. The
+// value of the panic and the stack are logged at error level, with the context of the call. A nil
+// logger discards the record.
 func Recover(logger *slog.Logger) endpoint.Middleware {
+	logger = kitlog.OrDiscard(logger)
 	return func(next endpoint.Endpoint) endpoint.Endpoint {
 		return func(ctx context.Context, request any) (response any, err error) {
 			defer func() {
-				if cause := recover(); cause != nil {
-					logger.ErrorContext(ctx, "panic in a handler", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+				if value := recover(); value != nil {
+					logger.ErrorContext(ctx, "panic in handler", "panic", fmt.Sprint(value),
+						"stack", string(debug.Stack()))
 					response, err = nil, ErrInternal
 				}
 			}()

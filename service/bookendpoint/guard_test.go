@@ -16,6 +16,7 @@ import (
 func TestDefaults(t *testing.T) {
 	want := bookendpoint.Config{RateEvery: time.Second, RateBurst: 100000, RateMode: "delay"}
 	have := bookendpoint.DefaultConfig()
+	have.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError))
 	if have != want || have.Validate() != nil {
 		t.Errorf("have %+v, %v, want %+v", have, have.Validate(), want)
 	}
@@ -25,8 +26,9 @@ func TestValidate(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"-rate-mode=reject", ""},
 		{"-rate-mode=off", ""},
-		{"-rate-every=0", "-rate-every 0s: must be above 0"},
-		{"-rate-every=-1s", "-rate-every -1s: must be above 0"},
+		{"-rate-every=1ns -rate-burst=1", ""},
+		{"-rate-every=0", "-rate-every 0s: must be more than 0"},
+		{"-rate-every=-1s", "-rate-every -1s: must be more than 0"},
 		{"-rate-burst=0", "-rate-burst 0: must be 1 or more"},
 		{"-rate-mode=drop", `-rate-mode "drop": must be delay, reject or off`},
 		{"-rate-mode=", `-rate-mode "": must be delay, reject or off`},
@@ -39,29 +41,55 @@ func TestValidate(t *testing.T) {
 			if err := fs.Parse(strings.Fields(tt.args)); err != nil {
 				t.Fatal(err)
 			}
-			if err := c.Validate(); (err == nil) != (tt.want == "") || err != nil && err.Error() != tt.want {
-				t.Errorf("have %v, want %s", err, tt.want)
+			err := c.Validate()
+			if tt.want == "" {
+				if err != nil {
+					t.Errorf("have %v, want no error", err)
+				}
+				return
+			}
+			setting, ok := errors.AsType[interface {
+				error
+				Setting() string
+			}](err)
+			if !ok || err.Error() != tt.want {
+				t.Fatalf("have %v, want %s with a method Setting", err, tt.want)
+			}
+			if have := setting.Setting(); !strings.HasPrefix(tt.args, "-"+have+"=") {
+				t.Errorf("Setting: have %q, want the flag of %s", have, tt.args)
 			}
 		})
 	}
 }
 
+// limited returns endpoints with a limit of two calls at once and one more every minute.
 func limited(mode string) bookendpoint.Set {
 	c := bookendpoint.Config{RateEvery: time.Minute, RateBurst: 2, RateMode: mode}
 	return bookendpoint.New(inmem.Default(), bookendpoint.Limit(c))
 }
 
-// Both endpoints draw on the same limit: one call of each uses it up.
+// exhaust makes the two calls that the limit allows at once, one at each endpoint: both endpoints
+// share the limit.
+func exhaust(t *testing.T, set bookendpoint.Set) {
+	t.Helper()
+	if _, err := set.BookInfo(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := set.BookList(t.Context(), 1, 1); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestRateReject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := limited(bookendpoint.RateReject)
-		spend(t, set)
+		exhaust(t, set)
 		if _, err := set.BookInfo(t.Context(), 1); !errors.Is(err, bookendpoint.ErrLimited) {
 			t.Errorf("have %v, want %v", err, bookendpoint.ErrLimited)
 		}
-		<-time.After(time.Minute) // on the bubble's clock
+		<-time.After(time.Minute) // of the bubble's clock
 		if _, err := set.BookInfo(t.Context(), 1); err != nil {
-			t.Errorf("a minute later: %v", err)
+			t.Errorf("after a minute: %v", err)
 		}
 	})
 }
@@ -69,19 +97,20 @@ func TestRateReject(t *testing.T) {
 func TestRateDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := limited(bookendpoint.RateDelay)
-		spend(t, set)
+		exhaust(t, set)
 		start := time.Now()
-		if _, err := set.BookInfo(t.Context(), 1); err != nil || time.Since(start) != time.Minute {
-			t.Errorf("have %v after %v, want success after a minute", err, time.Since(start))
+		_, err := set.BookInfo(t.Context(), 1)
+		if took := time.Since(start); err != nil || took != time.Minute {
+			t.Errorf("have %v after %v, want success after a minute", err, took)
 		}
 	})
 }
 
-// A call that could not be served in time does not wait for its deadline to pass.
+// A call whose delay exceeds its deadline fails before the deadline, at once.
 func TestRateDelayObeysTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := limited(bookendpoint.RateDelay)
-		spend(t, set)
+		exhaust(t, set)
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 59*time.Second)
 		defer cancel()
@@ -89,8 +118,8 @@ func TestRateDelayObeysTheDeadline(t *testing.T) {
 		if !errors.Is(err, bookendpoint.ErrTooLate) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("have %v, want %v", err, bookendpoint.ErrTooLate)
 		}
-		if time.Since(start) != 0 {
-			t.Errorf("have it after %v, want it at once", time.Since(start))
+		if took := time.Since(start); took != 0 {
+			t.Errorf("the call took %v, want 0s", took)
 		}
 	})
 }
@@ -98,11 +127,13 @@ func TestRateDelayObeysTheDeadline(t *testing.T) {
 func TestRateDelayObeysCancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := limited(bookendpoint.RateDelay)
-		spend(t, set)
+		exhaust(t, set)
+		start := time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		if _, err := set.BookInfo(ctx, 1); err != context.Canceled {
-			t.Errorf("have %v, want %v", err, context.Canceled)
+		_, err := set.BookInfo(ctx, 1)
+		if took := time.Since(start); err != context.Canceled || took != time.Second {
+			t.Errorf("have %v after %v, want %v after 1s", err, took, context.Canceled)
 		}
 	})
 }
@@ -116,13 +147,12 @@ func TestRateOff(t *testing.T) {
 	}
 }
 
-// spend makes the two calls that the limit has room for.
-func spend(t *testing.T, set bookendpoint.Set) {
-	t.Helper()
-	if _, err := set.BookInfo(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := set.BookList(t.Context(), 1, 1); err != nil {
-		t.Fatal(err)
+// The limiter is behind Recover in Guards, and both endpoints share it.
+func TestGuardsLimit(t *testing.T) {
+	c := bookendpoint.Config{RateEvery: time.Hour, RateBurst: 2, RateMode: bookendpoint.RateReject}
+	set := bookendpoint.New(inmem.Default(), bookendpoint.Guards(c, nil))
+	exhaust(t, set)
+	if _, err := set.BookList(t.Context(), 1, 1); err != bookendpoint.ErrLimited {
+		t.Errorf("the third call: have %v, want %v", err, bookendpoint.ErrLimited)
 	}
 }

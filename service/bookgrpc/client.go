@@ -6,16 +6,16 @@ import (
 	"log/slog"
 	"strings"
 
-	"bookservice/api/book"
-	"bookservice/service/bookendpoint"
-
 	"github.com/go-kit/kit/endpoint"
 	grpctransport "github.com/go-kit/kit/transport/grpc"
 	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
+
+	"bookservice/api/book"
+	"bookservice/service/bookendpoint"
 )
 
-// A ClientOption changes what [NewClient] makes.
+// A ClientOption configures [NewClient].
 type ClientOption func(*clientOptions)
 
 type clientOptions struct {
@@ -24,55 +24,62 @@ type clientOptions struct {
 	logger      *slog.Logger
 }
 
-// WithPeerService sets the server's name on the client's spans (the tag peer.service). The default is "bookserver".
+// WithPeerService sets the tag peer.service of the client's spans: the server's name. The default
+// is "bookserver".
 func WithPeerService(name string) ClientOption {
 	return func(o *clientOptions) { o.peerService = name }
 }
 
-// WithPeerAddress sets the server's host:port on the client's spans (the tag peer.address). The default is the
-// connection's target without its scheme.
+// WithPeerAddress sets the tag peer.address of the client's spans: the server's host:port. The
+// default is the target of the connection without its scheme.
 func WithPeerAddress(addr string) ClientOption {
 	return func(o *clientOptions) { o.peerAddress = addr }
 }
 
-// WithClientLogger sets where faults of the tracer are logged, at debug level. The default is nowhere.
+// WithClientLogger sets the logger for errors of the tracer, which are logged at debug level. The
+// default is [slog.Default] at the time of the call to [NewClient]. A nil logger discards all
+// records.
 func WithClientLogger(logger *slog.Logger) ClientOption {
 	return func(o *clientOptions) { o.logger = logger }
 }
 
-// NewClient returns endpoints that call the service at the other end of conn, each call in a CLIENT span of tracer, a
-// child of the span in the call's context. Every error they return is an [*Error]. Business errors, and the cancellation
-// that the caller itself asked for, are in the response instead: they are no failure of the call. The connection stays
-// the caller's to close.
-func NewClient(conn *grpc.ClientConn, tracer opentracing.Tracer, opts ...ClientOption) bookendpoint.Set {
+// NewClient returns endpoints that call the service over conn. Each call has a CLIENT span of
+// tracer, a child of the span in the call's context.
+//
+// Each error is an [*Error]. Two kinds of error are part of the response, because the call itself
+// has not failed: business errors (see [bookendpoint.IsBusiness]), and the cancellation of the
+// call's own context. NewClient does not take ownership of conn; the caller closes it.
+func NewClient(conn *grpc.ClientConn, tracer opentracing.Tracer,
+	opts ...ClientOption) bookendpoint.Set {
 	target := conn.Target()
 	o := clientOptions{
 		peerService: "bookserver",
 		peerAddress: target[strings.LastIndexByte(target, '/')+1:],
-		logger:      slog.New(slog.DiscardHandler),
+		logger:      slog.Default(),
 	}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	traceInfo, infoOptions := traceClient(tracer, methodInfo, o)
 	traceList, listOptions := traceClient(tracer, methodList, o)
-	return bookendpoint.Set{
-		Info: traceInfo(grpctransport.NewClient(conn, serviceName, methodInfo, encodeInfoRequest, decodeInfoResponse,
-			book.BookInfo{}, infoOptions...).Endpoint()),
-		List: traceList(grpctransport.NewClient(conn, serviceName, methodList, encodeListRequest, decodeListResponse,
-			book.BookList{}, listOptions...).Endpoint()),
-	}
+	info := grpctransport.NewClient(conn, serviceName, methodInfo,
+		encodeInfoRequest, decodeInfoResponse, book.BookInfo{}, infoOptions...)
+	list := grpctransport.NewClient(conn, serviceName, methodList,
+		encodeListRequest, decodeListResponse, book.BookList{}, listOptions...)
+	return bookendpoint.Set{Info: traceInfo(info.Endpoint()), List: traceList(list.Endpoint())}
 }
 
-// answer turns a call's error into an *Error, and moves it into the response when it is an answer.
-func answer(next endpoint.Endpoint) endpoint.Endpoint {
+// liftBusinessErrors converts a call's error to an [*Error]. It moves business errors and the
+// caller's own cancellation into the response.
+func liftBusinessErrors(next endpoint.Endpoint) endpoint.Endpoint {
 	return func(ctx context.Context, request any) (any, error) {
 		response, err := next(ctx, request)
 		if err == nil {
 			return response, nil
 		}
 		err = FromStatus(err)
-		if !bookendpoint.IsBusiness(err) && !(errors.Is(err, context.Canceled) && ctx.Err() == context.Canceled) {
+		cancelled := errors.Is(err, context.Canceled) && ctx.Err() == context.Canceled
+		if !bookendpoint.IsBusiness(err) && !cancelled {
 			return nil, err
 		}
 		if _, ok := request.(bookendpoint.ListRequest); ok {

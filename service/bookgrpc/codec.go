@@ -8,7 +8,8 @@ import (
 	"bookservice/service/bookendpoint"
 )
 
-// The server's half: requests from the wire, responses to it. A business error within a response becomes the call's.
+// The server decodes requests and encodes responses. The encoders return a business error in a
+// response as the error of the call.
 
 func decodeInfoRequest(_ context.Context, message any) (any, error) {
 	return bookendpoint.InfoRequest{ID: message.(*book.BookInfoParams).GetBookId()}, nil
@@ -32,7 +33,7 @@ func encodeListResponse(_ context.Context, response any) (any, error) {
 	if r.Err != nil {
 		return nil, r.Err
 	}
-	messages := make([]book.BookInfo, len(r.Books)) // one allocation for all of them
+	messages := make([]book.BookInfo, len(r.Books)) // one allocation for all messages
 	list := make([]*book.BookInfo, len(r.Books))
 	for i, b := range r.Books {
 		messages[i].BookId, messages[i].BookName = b.ID, b.Name
@@ -41,14 +42,14 @@ func encodeListResponse(_ context.Context, response any) (any, error) {
 	return &book.BookList{BookList: list}, nil
 }
 
-// The client's half.
+// The client encodes requests and decodes responses.
 
 func encodeInfoRequest(_ context.Context, request any) (any, error) {
 	return &book.BookInfoParams{BookId: request.(bookendpoint.InfoRequest).ID}, nil
 }
 
 func decodeInfoResponse(_ context.Context, message any) (any, error) {
-	return bookendpoint.InfoResponse{Book: fromMessage(message.(*book.BookInfo))}, nil
+	return bookendpoint.InfoResponse{Book: bookFromMessage(message.(*book.BookInfo))}, nil
 }
 
 func encodeListRequest(_ context.Context, request any) (any, error) {
@@ -60,11 +61,11 @@ func decodeListResponse(_ context.Context, message any) (any, error) {
 	list := message.(*book.BookList).GetBookList()
 	books := make([]service.Book, len(list))
 	for i, b := range list {
-		books[i] = fromMessage(b)
+		books[i] = bookFromMessage(b)
 	}
 	return bookendpoint.ListResponse{Books: books}, nil
 }
 
-func fromMessage(b *book.BookInfo) service.Book {
+func bookFromMessage(b *book.BookInfo) service.Book {
 	return service.Book{ID: b.GetBookId(), Name: b.GetBookName()}
 }

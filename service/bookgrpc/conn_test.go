@@ -2,6 +2,7 @@ package bookgrpc_test
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"sync"
@@ -9,30 +10,34 @@ import (
 	"testing/synctest"
 	"time"
 
-	"bookservice/api/book"
-	"bookservice/service/bookendpoint"
-	"bookservice/service/bookgrpc"
-	"bookservice/service/inmem"
-
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
+
+	"bookservice/api/book"
+	"bookservice/service"
+	"bookservice/service/bookendpoint"
+	"bookservice/service/bookgrpc"
+	"bookservice/service/inmem"
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// A frozen connection is what is left of a server whose machine is gone: it takes bytes, and nothing ever comes back.
-type frozen struct {
+// A freezableConn behaves, once frozen, as a connection to a machine that has lost its network: it
+// accepts written bytes, and no bytes arrive.
+type freezableConn struct {
 	net.Conn
-	freeze chan struct{}
+	frozen chan struct{}
 	closed chan struct{}
 	once   sync.Once
 }
 
-func (f *frozen) Read(p []byte) (int, error) {
+func (f *freezableConn) Read(p []byte) (int, error) {
 	n, err := f.Conn.Read(p)
 	select {
-	case <-f.freeze:
+	case <-f.frozen:
 		<-f.closed
 		return 0, io.EOF
 	default:
@@ -40,64 +45,250 @@ func (f *frozen) Read(p []byte) (int, error) {
 	}
 }
 
-func (f *frozen) Close() error {
+func (f *freezableConn) Close() error {
 	f.once.Do(func() { close(f.closed) })
 	return f.Conn.Close()
 }
 
-// A call on such a connection ends within 13 s, long before its deadline: 10 s of silence, and 3 s for an answer to a ping.
-func TestDeadPeerIsNoticed(t *testing.T) {
+// A call to a server that does not respond ends within 13 s, before its deadline: 10 s without data
+// and 3 s for the response to a ping. The clock is that of the synctest bubble.
+func TestDeadPeerIsDetected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		freeze := make(chan struct{})
-		listener := bufconn.Listen(1 << 20)
-		server := grpc.NewServer(bookgrpc.ServerOptions()...)
-		bookgrpc.Register(server, bookgrpc.NewServer(bookendpoint.New(inmem.Default()), nil, (&lines{}).logger()))
-		done := make(chan error)
-		go func() { done <- server.Serve(listener) }()
-		defer func() {
-			server.Stop()
-			if err := <-done; err != nil {
-				t.Error(err)
+		frozen := make(chan struct{})
+		conn := dialFreezable(t, frozen)
+		client := book.NewBookServiceClient(conn)
+		if _, err := client.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
+			t.Fatal(err)
+		}
+		close(frozen)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		_, err := client.GetBookInfo(ctx, &book.BookInfoParams{BookId: 1})
+		took := time.Since(start)
+		if status.Code(err) != codes.Unavailable || took > 13*time.Second {
+			t.Errorf("have %v after %v, want Unavailable within 13s", err, took)
+		}
+	})
+}
+
+// The same holds for a connection without calls.
+func TestDeadPeerIsDetectedWithoutCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		frozen := make(chan struct{})
+		conn := dialFreezable(t, frozen)
+		waitForState(t, conn, connectivity.Ready, time.Second)
+		close(frozen)
+		start := time.Now()
+		waitForChange(t, conn, connectivity.Ready, time.Minute)
+		if took := time.Since(start); took > 13*time.Second {
+			t.Errorf("the connection was lost after %v, want within 13s", took)
+		}
+	})
+}
+
+// The server permits a ping every 10 s, also without calls.
+func TestPingsArePermitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := dialFreezable(t, make(chan struct{}))
+		waitForState(t, conn, connectivity.Ready, time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		if conn.WaitForStateChange(ctx, connectivity.Ready) {
+			t.Errorf("have state %v, want Ready for 5 minutes", conn.GetState())
+		}
+	})
+}
+
+// dialFreezable serves the default catalogue and returns a connection that freezes when frozen is
+// closed.
+func dialFreezable(t *testing.T, frozen chan struct{}) *grpc.ClientConn {
+	t.Helper()
+	listener := bufconn.Listen(1 << 20)
+	server := grpc.NewServer(bookgrpc.ServerOptions()...)
+	bookgrpc.Register(server, bookgrpc.NewServer(bookendpoint.New(inmem.Default()), nil, nil))
+	done := make(chan error)
+	go func() { done <- server.Serve(listener) }()
+	dialer := func(ctx context.Context, _ string) (net.Conn, error) {
+		c, err := listener.DialContext(ctx)
+		return &freezableConn{Conn: c, frozen: frozen, closed: make(chan struct{})}, err
+	}
+	conn, err := bookgrpc.Dial("server.test:50051", grpc.WithContextDialer(dialer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		conn.Close()
+		server.Stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return conn
+}
+
+// waitForState waits until conn is in state want.
+func waitForState(t *testing.T, conn *grpc.ClientConn, want connectivity.State,
+	limit time.Duration) {
+	t.Helper()
+	for state := conn.GetState(); state != want; state = conn.GetState() {
+		waitForChange(t, conn, state, limit)
+	}
+}
+
+// waitForChange waits until conn leaves the state from.
+func waitForChange(t *testing.T, conn *grpc.ClientConn, from connectivity.State,
+	limit time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	if !conn.WaitForStateChange(ctx, from) {
+		t.Fatalf("the connection is still in state %v after %v", from, limit)
+	}
+}
+
+// Dial connects before the first call.
+func TestDialConnects(t *testing.T) {
+	conn, _ := serve(t, inmem.Default(), nil)
+	waitForState(t, conn, connectivity.Ready, 30*time.Second)
+}
+
+// Dial repeats failed attempts without calls. The delay grows to 2 s and has a jitter of 20 %. The
+// clock is that of the synctest bubble.
+func TestDialRepeatsFailedAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var last time.Time
+		var longest time.Duration
+		dialer := func(context.Context, string) (net.Conn, error) {
+			if !last.IsZero() {
+				longest = max(longest, time.Since(last))
 			}
-		}()
-		dialer := func(ctx context.Context, _ string) (net.Conn, error) {
-			c, err := listener.DialContext(ctx)
-			return &frozen{Conn: c, freeze: freeze, closed: make(chan struct{})}, err
+			last = time.Now()
+			return nil, io.ErrUnexpectedEOF
 		}
 		conn, err := bookgrpc.Dial("server.test:50051", grpc.WithContextDialer(dialer))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		client := book.NewBookServiceClient(conn)
-		if _, err := client.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
-			t.Fatal(err)
-		}
-		close(freeze)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		start := time.Now()
-		_, err = client.GetBookInfo(ctx, &book.BookInfoParams{BookId: 1})
-		if took := time.Since(start); status.Code(err) != codes.Unavailable || took > 13*time.Second {
-			t.Errorf("have %v after %v, want Unavailable within 13s", err, took)
+		<-time.After(time.Minute)
+		conn.Close()
+		synctest.Wait()
+		if longest < 2*time.Second || longest > 2400*time.Millisecond {
+			t.Errorf("the longest delay between attempts is %v, want 2s to 2.4s", longest)
 		}
 	})
 }
 
-// The connection is made without waiting for a call.
-func TestDialConnects(t *testing.T) {
-	conn, _ := serve(t, inmem.Default(), nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	for state := conn.GetState(); state != connectivity.Ready; state = conn.GetState() {
-		if !conn.WaitForStateChange(ctx, state) {
-			t.Fatalf("have state %v, want %v", state, connectivity.Ready)
+// Neither side sends the pings with which gRPC estimates the bandwidth, because the flow-control
+// windows are fixed on both sides.
+func TestNoPingsForTheBandwidth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var client, server testkit.Buffer // the bytes that each side sends
+		listener := bufconn.Listen(1 << 20)
+		books := make([]service.Book, service.MaxLimit)
+		for i := range books {
+			books[i] = service.Book{ID: int32(i + 1), Name: "a book with a long name"}
 		}
+		catalogue, err := inmem.New(books...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		grpcServer := grpc.NewServer(bookgrpc.ServerOptions()...)
+		set := bookendpoint.New(catalogue)
+		bookgrpc.Register(grpcServer, bookgrpc.NewServer(set, nil, nil))
+		go grpcServer.Serve(listener)
+		defer grpcServer.Stop()
+		dialer := func(ctx context.Context, _ string) (net.Conn, error) {
+			c, err := listener.DialContext(ctx)
+			return recordingConn{Conn: c, sent: &client, received: &server}, err
+		}
+		conn, err := bookgrpc.Dial("server.test:50051", grpc.WithContextDialer(dialer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		for range 3 {
+			have, err := bookgrpc.NewClient(conn, nil).BookList(t.Context(), 1, service.MaxLimit)
+			if err != nil || len(have) != len(books) {
+				t.Fatalf("have %d books, %v, want %d", len(have), err, len(books))
+			}
+		}
+		const preface = 24 // bytes before the client's first frame (RFC 9113, section 3.4)
+		if n := pings(t, client.String()[preface:]) + pings(t, server.String()); n != 0 {
+			t.Errorf("have %d pings, want none", n)
+		}
+	})
+}
+
+// A recordingConn records the bytes that it sends and receives.
+type recordingConn struct {
+	net.Conn
+	sent, received io.Writer
+}
+
+func (c recordingConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.sent.Write(p[:n])
+	return n, err
+}
+
+func (c recordingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.received.Write(p[:n])
+	return n, err
+}
+
+// pings counts the PING frames in a sequence of HTTP/2 frames (RFC 9113, section 4.1).
+func pings(t *testing.T, frames string) int {
+	t.Helper()
+	const header, ping = 9, 0x6
+	count, data := 0, 0
+	for len(frames) >= header {
+		length := int(frames[0])<<16 | int(frames[1])<<8 | int(frames[2])
+		switch frames[3] {
+		case ping:
+			count++
+		case 0x0:
+			data++
+		}
+		frames = frames[min(header+length, len(frames)):]
+	}
+	if data == 0 {
+		t.Error("have no DATA frames, so the frames are not parsed correctly")
+	}
+	return count
+}
+
+// The transport credentials in the options of Dial replace its own, because they come last.
+func TestDialOptionsComeLast(t *testing.T) {
+	listener := bufconn.Listen(1 << 20)
+	defer listener.Close()
+	creds := credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
+	conn, err := bookgrpc.Dial("server.test:50051",
+		grpc.WithContextDialer(dialerOf(listener)), grpc.WithTransportCredentials(creds))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	accepted, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accepted.Close()
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(accepted, first); err != nil {
+		t.Fatal(err)
+	}
+	const handshake = 22 // the record type of a TLS ClientHello (RFC 8446, section 5.1)
+	if first[0] != handshake {
+		t.Errorf("the first byte is %d, want %d: a TLS handshake", first[0], handshake)
 	}
 }
 
 func TestDialRefusesBadOptions(t *testing.T) {
-	if conn, err := bookgrpc.Dial("a:1", grpc.WithDefaultServiceConfig("no JSON")); err == nil {
+	conn, err := bookgrpc.Dial("a:1", grpc.WithDefaultServiceConfig("no JSON"))
+	if err == nil {
 		conn.Close()
 		t.Error("have no error")
 	}

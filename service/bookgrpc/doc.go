@@ -1,13 +1,16 @@
-// Package bookgrpc is the book service over gRPC, both ways: [NewServer] puts endpoints behind the generated service, and
-// [NewClient] makes endpoints of a connection.
+// Package bookgrpc is the gRPC transport of the book service. [NewServer] makes a gRPC service from
+// endpoints, and [NewClient] makes endpoints from a connection.
 //
-// Errors cross the wire whole: what the server's service returns as [service.ErrNotFound] is that error at the client
-// too, with the same message. status.go has the table.
+// Business errors are the same on both sides: an error that is [service.ErrNotFound] on the server
+// is [service.ErrNotFound] with the same message on the client. [Status] documents how errors are
+// converted to gRPC status codes.
 //
-// A call has one span on each side, both named after the method ("book.BookService/GetBookInfo"): kind CLIENT from
-// NewClient, kind SERVER from NewServer, the one the other's parent. Their tags are OpenTelemetry's for RPC. The tag error
-// is there only when the server is at fault (OpenTelemetry's RPC conventions have the list of codes) or, at the client,
-// when the call brought no answer. With [opentracing.NoopTracer] nothing of this is installed.
+// A call has one span on each side: kind CLIENT from NewClient and kind SERVER from NewServer. The
+// client's span is the parent of the server's. Both are named after the method, such as
+// "book.BookService/GetBookInfo". Their tags follow OpenTelemetry's semantic conventions for RPC.
+// The server's span has the tag error only if the server failed; the conventions list the status
+// codes. The client's span has it if the call returned neither a result nor a business error and
+// the caller did not cancel it. With a nil tracer or [opentracing.NoopTracer] there are no spans.
 package bookgrpc
 
 import "github.com/opentracing/opentracing-go"
@@ -18,8 +21,8 @@ const (
 	methodList  = "GetBookList"
 )
 
-// untraced reports whether there is nothing to trace for.
-func untraced(tracer opentracing.Tracer) bool {
+// isNoop reports whether tracer records no spans.
+func isNoop(tracer opentracing.Tracer) bool {
 	_, noop := tracer.(opentracing.NoopTracer)
 	return noop || tracer == nil
 }

@@ -1,58 +1,52 @@
 package bookgrpc_test
 
 import (
-	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net"
-	"sync"
 	"testing"
-
-	"bookservice/service"
-	"bookservice/service/bookendpoint"
-	"bookservice/service/bookgrpc"
 
 	"github.com/opentracing/opentracing-go"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/test/bufconn"
+
+	"bookservice/api/book"
+	"bookservice/service"
+	"bookservice/service/bookendpoint"
+	"bookservice/service/bookgrpc"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// lines is what the server under test has logged.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+func newLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
-
-// serve serves svc without a rate limit in this process, and returns a connection to it and the server's log.
-func serve(t testing.TB, svc service.Service, tracer opentracing.Tracer) (*grpc.ClientConn, *lines) {
+// serve serves svc in this process, without a rate limit. It returns a connection and the server's
+// log.
+func serve(t testing.TB, svc service.Service,
+	tracer opentracing.Tracer) (*grpc.ClientConn, *testkit.Buffer) {
 	t.Helper()
-	return serveWith(t, svc, tracer, bookendpoint.Config{RateEvery: 1, RateBurst: 1, RateMode: bookendpoint.RateOff})
+	noLimit := bookendpoint.Config{RateEvery: 1, RateBurst: 1, RateMode: bookendpoint.RateOff}
+	return serveWith(t, svc, tracer, noLimit)
 }
 
 func serveWith(t testing.TB, svc service.Service, tracer opentracing.Tracer,
-	c bookendpoint.Config) (*grpc.ClientConn, *lines) {
+	c bookendpoint.Config) (*grpc.ClientConn, *testkit.Buffer) {
 	t.Helper()
-	log := &lines{}
-	set := bookendpoint.New(svc, bookendpoint.Guards(c, log.logger()))
+	log := &testkit.Buffer{}
+	set := bookendpoint.New(svc, bookendpoint.Guards(c, newLogger(log)))
+	return serveBook(t, bookgrpc.NewServer(set, tracer, newLogger(log))), log
+}
+
+// serveBook serves srv in this process until the test ends, and returns a connection.
+func serveBook(t testing.TB, srv book.BookServiceServer) *grpc.ClientConn {
+	t.Helper()
 	server := grpc.NewServer(bookgrpc.ServerOptions()...)
-	bookgrpc.Register(server, bookgrpc.NewServer(set, tracer, log.logger()))
+	bookgrpc.Register(server, srv)
 	bookgrpc.RegisterReflection(server)
 	listener := bufconn.Listen(1 << 20)
 	done := make(chan struct{})
@@ -62,8 +56,7 @@ func serveWith(t testing.TB, svc service.Service, tracer opentracing.Tracer,
 			t.Error(err)
 		}
 	}()
-	dialer := func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
-	conn, err := bookgrpc.Dial("server.test:50051", grpc.WithContextDialer(dialer))
+	conn, err := bookgrpc.Dial("server.test:50051", grpc.WithContextDialer(dialerOf(listener)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,22 +67,28 @@ func serveWith(t testing.TB, svc service.Service, tracer opentracing.Tracer,
 		server.Stop()
 		<-done
 	})
-	return conn, log
+	return conn
 }
 
-// funcs is a service of two functions.
+func dialerOf(l *bufconn.Listener) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }
+}
+
+// funcs is a service made of two functions.
 type funcs struct {
 	info func(ctx context.Context, id int32) (service.Book, error)
 	list func(ctx context.Context, page, limit int32) ([]service.Book, error)
 }
 
-func (f funcs) BookInfo(ctx context.Context, id int32) (service.Book, error) { return f.info(ctx, id) }
+func (f funcs) BookInfo(ctx context.Context, id int32) (service.Book, error) {
+	return f.info(ctx, id)
+}
 
 func (f funcs) BookList(ctx context.Context, page, limit int32) ([]service.Book, error) {
 	return f.list(ctx, page, limit)
 }
 
-// failing returns a service that fails with err always.
+// failing returns a service whose calls return err.
 func failing(err error) service.Service {
 	return funcs{
 		info: func(context.Context, int32) (service.Book, error) { return service.Book{}, err },

@@ -1,36 +1,36 @@
 package bookgrpc_test
 
 import (
+	"io"
 	"slices"
 	"testing"
 
-	"bookservice/service/inmem"
-
 	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
-	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/reflection/grpc_reflection_v1"
+
+	"bookservice/service/inmem"
 )
 
-// What a tool does: list the services, then ask for each one's descriptor. The messages of both versions are the same on
-// the wire.
+// As a tool does, the test lists the services and requests the descriptor of each. The messages of
+// v1 and v1alpha have the same encoding.
 func TestReflection(t *testing.T) {
 	for _, version := range []string{"v1", "v1alpha"} {
 		t.Run(version, func(t *testing.T) {
 			conn, _ := serve(t, inmem.Default(), opentracing.NoopTracer{})
-			stream, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
+			stream, err := conn.NewStream(t.Context(),
+				&grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
 				"/grpc.reflection."+version+".ServerReflection/ServerReflectionInfo")
 			if err != nil {
 				t.Fatal(err)
 			}
-			list := ask(t, stream, &reflectionv1.ServerReflectionRequest{
-				MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}})
 			var names []string
-			for _, s := range list.GetListServicesResponse().GetService() {
+			list := reflect(t, stream, listServices()).GetListServicesResponse()
+			for _, s := range list.GetService() {
 				names = append(names, s.GetName())
-				file := ask(t, stream, &reflectionv1.ServerReflectionRequest{
-					MessageRequest: &reflectionv1.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: s.GetName()}})
-				if len(file.GetFileDescriptorResponse().GetFileDescriptorProto()) == 0 {
-					t.Errorf("%s: have %v, want its descriptor", s.GetName(), file.GetErrorResponse())
+				have := reflect(t, stream, describe(s.GetName()))
+				if len(have.GetFileDescriptorResponse().GetFileDescriptorProto()) == 0 {
+					t.Errorf("%s: have %v, want a descriptor", s.GetName(), have.GetErrorResponse())
 				}
 			}
 			slices.Sort(names)
@@ -39,31 +39,46 @@ func TestReflection(t *testing.T) {
 			if !slices.Equal(names, want) {
 				t.Errorf("services: have %v, want %v", names, want)
 			}
-			end(t, stream)
+			closeStream(t, stream)
 		})
 	}
 }
 
-func ask(t *testing.T, stream grpc.ClientStream,
-	r *reflectionv1.ServerReflectionRequest) *reflectionv1.ServerReflectionResponse {
+func listServices() *grpc_reflection_v1.ServerReflectionRequest {
+	return &grpc_reflection_v1.ServerReflectionRequest{
+		MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{},
+	}
+}
+
+func describe(symbol string) *grpc_reflection_v1.ServerReflectionRequest {
+	return &grpc_reflection_v1.ServerReflectionRequest{
+		MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_FileContainingSymbol{
+			FileContainingSymbol: symbol,
+		},
+	}
+}
+
+// reflect sends a request and returns the response.
+func reflect(t *testing.T, stream grpc.ClientStream,
+	r *grpc_reflection_v1.ServerReflectionRequest) *grpc_reflection_v1.ServerReflectionResponse {
 	t.Helper()
 	if err := stream.SendMsg(r); err != nil {
 		t.Fatal(err)
 	}
-	var answer reflectionv1.ServerReflectionResponse
-	if err := stream.RecvMsg(&answer); err != nil {
+	var response grpc_reflection_v1.ServerReflectionResponse
+	if err := stream.RecvMsg(&response); err != nil {
 		t.Fatal(err)
 	}
-	return &answer
+	return &response
 }
 
-// end ends a stream and waits for the server to have ended it too.
-func end(t *testing.T, stream grpc.ClientStream) {
+// closeStream closes a stream and waits until the server has closed it too.
+func closeStream(t *testing.T, stream grpc.ClientStream) {
 	t.Helper()
 	if err := stream.CloseSend(); err != nil {
 		t.Error(err)
 	}
-	if err := stream.RecvMsg(&reflectionv1.ServerReflectionResponse{}); err == nil {
-		t.Error("have another answer, want the stream's end")
+	if err := stream.RecvMsg(&grpc_reflection_v1.ServerReflectionResponse{}); err != io.EOF {
+		t.Errorf("have %v, want the end of the stream", err)
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"log/slog"
 
-	"bookservice/api/book"
-	"bookservice/service/bookendpoint"
-
 	"github.com/go-kit/kit/transport"
 	grpctransport "github.com/go-kit/kit/transport/grpc"
 	"github.com/opentracing/opentracing-go"
+
+	"bookservice/api/book"
+	"bookservice/service/bookendpoint"
+	"bookservice/service/internal/kitlog"
 )
 
 type server struct {
@@ -18,23 +19,32 @@ type server struct {
 	info, list grpctransport.Handler
 }
 
-// NewServer returns the gRPC service that answers by set, to be registered with [Register]. Each call has a SERVER span
-// of tracer, which is in the context of set's endpoints and is finished when they are done. An error that is the server's
-// fault is logged with that context, once, and the client is told no more of it than its code: see [Status]. Other errors
-// are the client's to see, and not logged. The options come after the service's own.
+// NewServer returns a gRPC service that calls the endpoints of set; see [Register].
+//
+// Each call has a SERVER span of tracer. The span is in the context of the endpoints and finishes
+// after them. An error that is the server's fault is logged once, at error level and with this
+// context; the client receives only what [Status] returns. Other errors are not logged. A nil
+// logger discards all records.
+//
+// opts are applied after the options of NewServer itself.
 func NewServer(set bookendpoint.Set, tracer opentracing.Tracer, logger *slog.Logger,
 	opts ...grpctransport.ServerOption) book.BookServiceServer {
 	options := func(method string) []grpctransport.ServerOption {
-		own := append(traceServer(tracer, method, logger), grpctransport.ServerErrorHandler(logFaults(logger, method)))
+		own := append(traceServer(tracer, method, logger),
+			grpctransport.ServerErrorHandler(logServerFaults(logger, method)))
 		return append(own, opts...)
 	}
 	return &server{
-		info: grpctransport.NewServer(set.Info, decodeInfoRequest, encodeInfoResponse, options(methodInfo)...),
-		list: grpctransport.NewServer(set.List, decodeListRequest, encodeListResponse, options(methodList)...),
+		info: grpctransport.NewServer(set.Info, decodeInfoRequest, encodeInfoResponse,
+			options(methodInfo)...),
+		list: grpctransport.NewServer(set.List, decodeListRequest, encodeListResponse,
+			options(methodList)...),
 	}
 }
 
-func (s *server) GetBookInfo(ctx context.Context, params *book.BookInfoParams) (*book.BookInfo, error) {
+// GetBookInfo implements [book.BookServiceServer].
+func (s *server) GetBookInfo(ctx context.Context,
+	params *book.BookInfoParams) (*book.BookInfo, error) {
 	_, response, err := s.info.ServeGRPC(ctx, params)
 	if err != nil {
 		return nil, Status(err).Err()
@@ -42,7 +52,9 @@ func (s *server) GetBookInfo(ctx context.Context, params *book.BookInfoParams) (
 	return response.(*book.BookInfo), nil
 }
 
-func (s *server) GetBookList(ctx context.Context, params *book.BookListParams) (*book.BookList, error) {
+// GetBookList implements [book.BookServiceServer].
+func (s *server) GetBookList(ctx context.Context,
+	params *book.BookListParams) (*book.BookList, error) {
 	_, response, err := s.list.ServeGRPC(ctx, params)
 	if err != nil {
 		return nil, Status(err).Err()
@@ -50,15 +62,19 @@ func (s *server) GetBookList(ctx context.Context, params *book.BookListParams) (
 	return response.(*book.BookList), nil
 }
 
-func logFaults(logger *slog.Logger, method string) transport.ErrorHandler {
+// logServerFaults returns an error handler that logs the errors that are the server's fault.
+func logServerFaults(logger *slog.Logger, method string) transport.ErrorHandler {
+	logger = kitlog.OrDiscard(logger)
 	return transport.ErrorHandlerFunc(func(ctx context.Context, err error) {
-		if code := Status(err).Code(); serverFault(code) && !expected(err) {
-			logger.ErrorContext(ctx, "call failed", "method", method, "code", code.String(), "error", err)
+		if code := Status(err).Code(); isServerFault(code) && !isReported(err) {
+			logger.ErrorContext(ctx, "call failed",
+				"method", method, "code", code.String(), "error", err)
 		}
 	})
 }
 
-// expected errors are logged where they were made, or are what the configuration asks for.
-func expected(err error) bool {
+// isReported reports whether err must not be logged: its origin has logged it, or the rate limit
+// has caused it.
+func isReported(err error) bool {
 	return errors.Is(err, bookendpoint.ErrInternal) || errors.Is(err, bookendpoint.ErrTooLate)
 }

@@ -4,31 +4,32 @@ import (
 	"context"
 	"errors"
 
-	"bookservice/service"
-	"bookservice/service/bookendpoint"
-
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"bookservice/service"
+	"bookservice/service/bookendpoint"
 )
 
-// Status returns what a client is told about err, nil for no error:
+// Status returns the gRPC status that a client receives for err. It returns nil for nil.
 //
-//	service.ErrNotFound         NotFound           err's own message
-//	service.ErrInvalidArgument  InvalidArgument    err's own message
-//	bookendpoint.ErrLimited     ResourceExhausted
-//	bookendpoint.ErrTooLate     DeadlineExceeded
-//	context.DeadlineExceeded    DeadlineExceeded
-//	context.Canceled            Canceled
-//	all else                    Internal           "internal error"
+//	error                       code               message
+//	service.ErrNotFound         NotFound           of err
+//	service.ErrInvalidArgument  InvalidArgument    of err
+//	bookendpoint.ErrLimited     ResourceExhausted  of ErrLimited
+//	bookendpoint.ErrTooLate     DeadlineExceeded   of ErrTooLate
+//	context.DeadlineExceeded    DeadlineExceeded   of DeadlineExceeded
+//	context.Canceled            Canceled           of Canceled
+//	any other error             Internal           of bookendpoint.ErrInternal
 //
-// An error that carries a status of its own keeps it. What is in the other errors' messages may be no client's business
-// (addresses, queries), so it stays here.
+// If err has a status of its own (a method GRPCStatus), Status returns that one. Messages of other
+// errors can contain addresses or queries, so the client does not receive them.
 func Status(err error) *status.Status {
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, new(statusError)):
-		return carried(err)
+		return ownStatus(err)
 	case errors.Is(err, service.ErrNotFound):
 		return status.New(codes.NotFound, err.Error())
 	case errors.Is(err, service.ErrInvalidArgument):
@@ -45,20 +46,23 @@ func Status(err error) *status.Status {
 	return status.New(codes.Internal, bookendpoint.ErrInternal.Error())
 }
 
+// statusError is an error with a gRPC status of its own.
 type statusError interface{ GRPCStatus() *status.Status }
 
-func carried(err error) *status.Status {
+// ownStatus returns the status of an error that contains a statusError.
+func ownStatus(err error) *status.Status {
 	var e statusError
 	errors.As(err, &e)
 	if st := e.GRPCStatus(); st.Code() != codes.OK {
 		return st
 	}
-	// An error is no success, whatever it says of itself.
+	// An error must not become a success, so its status cannot be OK.
 	return status.New(codes.Internal, bookendpoint.ErrInternal.Error())
 }
 
-// cause is Status the other way: the error that a caller may ask for with errors.Is, nil when there is none.
-func cause(code codes.Code) error {
+// sentinel is the inverse of [Status]: it returns the error that code stands for, or nil if there
+// is none.
+func sentinel(code codes.Code) error {
 	switch code {
 	case codes.NotFound:
 		return service.ErrNotFound
@@ -76,29 +80,32 @@ func cause(code codes.Code) error {
 	return nil
 }
 
-// serverFault reports whether a server's span with this code is an error: OpenTelemetry's semantic conventions for gRPC.
-func serverFault(code codes.Code) bool {
+// isServerFault reports whether a server's span with this status code is an error. The list is
+// OpenTelemetry's (semantic conventions for gRPC).
+func isServerFault(code codes.Code) bool {
 	switch code {
-	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
+	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal,
+		codes.Unavailable, codes.DataLoss:
 		return true
 	}
 	return false
 }
 
-// An Error is an error with a gRPC status, as clients get it. It unwraps to the error that the code stands for, such as
-// [service.ErrNotFound], so that errors.Is gives the same answer on both sides of the wire.
+// An Error is an error with a gRPC status. Clients return it. It wraps the error that the status
+// code stands for, such as [service.ErrNotFound], so [errors.Is] returns the same on the client as
+// on the server.
 type Error struct {
 	st    *status.Status
-	cause error
+	cause error // may be nil
 }
 
-// WithStatus returns err with a gRPC status of this code and err's message. It is an [*Error] that unwraps to err.
+// WithStatus returns an [*Error] that wraps err. Its status has this code and the message of err.
 func WithStatus(code codes.Code, err error) error {
 	return &Error{st: status.New(code, err.Error()), cause: err}
 }
 
-// FromStatus returns the error that a gRPC call returned as an [*Error], whose message is the status's own. It returns nil
-// for nil.
+// FromStatus converts an error of a gRPC call to an [*Error], whose message is that of the status.
+// It returns nil for nil.
 func FromStatus(err error) error {
 	if err == nil {
 		return nil
@@ -107,10 +114,11 @@ func FromStatus(err error) error {
 	if !ok {
 		st = status.FromContextError(err)
 	}
-	return &Error{st: st, cause: cause(st.Code())}
+	return &Error{st: st, cause: sentinel(st.Code())}
 }
 
-// Error returns the status's message, or the name of its code when it has none.
+// Error returns the message of the status. If the message is empty, it returns the name of the
+// code.
 func (e *Error) Error() string {
 	if message := e.st.Message(); message != "" {
 		return message
@@ -118,8 +126,8 @@ func (e *Error) Error() string {
 	return e.st.Code().String()
 }
 
-// GRPCStatus returns the status. [status.Code] and [status.FromError] use it.
+// GRPCStatus returns the status. [status.Code] and [status.FromError] call it.
 func (e *Error) GRPCStatus() *status.Status { return e.st }
 
-// Unwrap returns what the error stands for, or nil.
+// Unwrap returns the error that e wraps, or nil.
 func (e *Error) Unwrap() error { return e.cause }

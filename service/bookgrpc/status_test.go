@@ -4,57 +4,67 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/mocktracer"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"bookservice/api/book"
 	"bookservice/service"
 	"bookservice/service/bookendpoint"
 	"bookservice/service/bookgrpc"
-
-	"github.com/opentracing/opentracing-go"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// carrier claims a status as its own.
-type carrier struct{ st *status.Status }
+// statusCarrier is an error with a status of its own.
+type statusCarrier struct{ st *status.Status }
 
-func (c carrier) Error() string              { return "carrier" }
-func (c carrier) GRPCStatus() *status.Status { return c.st }
+func (c statusCarrier) Error() string              { return "carrier" }
+func (c statusCarrier) GRPCStatus() *status.Status { return c.st }
 
 var statusTests = []struct {
 	name    string
 	err     error
 	code    codes.Code
 	message string
-	is      error // at our client
-	logged  string
+	is      error  // wrapped by the client's error; nil for none
+	logged  string // text of the server's log record; empty for no record
 }{
-	{"not found", service.NotFound(99), codes.NotFound, "book 99: not found", service.ErrNotFound, ""},
-	{"not found, wrapped", fmt.Errorf("shelf 7: %w", service.NotFound(99)), codes.NotFound, "shelf 7: book 99: not found",
+	{"not found", service.NotFound(99), codes.NotFound, "book 99: not found",
 		service.ErrNotFound, ""},
-	{"invalid argument", service.CheckID(-3), codes.InvalidArgument, "book_id -3: must be 1 or more",
-		service.ErrInvalidArgument, ""},
-	{"rate limit", bookendpoint.ErrLimited, codes.ResourceExhausted, "rate limit exceeded", bookendpoint.ErrLimited, ""},
+	{"not found, wrapped", fmt.Errorf("shelf 7: %w", service.NotFound(99)), codes.NotFound,
+		"shelf 7: book 99: not found", service.ErrNotFound, ""},
+	{"invalid argument", service.CheckID(-3), codes.InvalidArgument,
+		"book_id -3: must be 1 or more", service.ErrInvalidArgument, ""},
+	{"rate limit", bookendpoint.ErrLimited, codes.ResourceExhausted,
+		bookendpoint.ErrLimited.Error(), bookendpoint.ErrLimited, ""},
 	{"too late", bookendpoint.ErrTooLate, codes.DeadlineExceeded,
-		"rate limit: its turn comes too late: context deadline exceeded", context.DeadlineExceeded, ""},
-	{"deadline", fmt.Errorf("query 10.1.2.3: %w", context.DeadlineExceeded), codes.DeadlineExceeded,
-		"context deadline exceeded", context.DeadlineExceeded, "query 10.1.2.3"},
-	{"cancelled", fmt.Errorf("query 10.1.2.3: %w", context.Canceled), codes.Canceled, "context canceled",
-		context.Canceled, ""},
-	{"unknown", errors.New("10.1.2.3: password swordfish refused"), codes.Internal, "internal error",
-		bookendpoint.ErrInternal, "swordfish"},
-	{"logged before", bookendpoint.ErrInternal, codes.Internal, "internal error", bookendpoint.ErrInternal, ""},
-	{"has a status", fmt.Errorf("secret: %w", status.Error(codes.Unavailable, "store away")), codes.Unavailable,
-		"store away", nil, "secret"},
-	{"has a status of no fault", status.Error(codes.PermissionDenied, "no"), codes.PermissionDenied, "no", nil, ""},
-	{"claims to be OK", carrier{status.New(codes.OK, "fine")}, codes.Internal, "internal error", bookendpoint.ErrInternal,
-		"carrier"},
-	{"claims to have a status", carrier{nil}, codes.Internal, "internal error", bookendpoint.ErrInternal, "carrier"},
+		"rate limit: delay exceeds the deadline: " + context.DeadlineExceeded.Error(),
+		context.DeadlineExceeded, ""},
+	{"deadline", fmt.Errorf("query 10.1.2.3: %w", context.DeadlineExceeded),
+		codes.DeadlineExceeded, context.DeadlineExceeded.Error(), context.DeadlineExceeded,
+		"query 10.1.2.3"},
+	{"cancelled", fmt.Errorf("query 10.1.2.3: %w", context.Canceled), codes.Canceled,
+		context.Canceled.Error(), context.Canceled, ""},
+	{"other", errors.New("10.1.2.3: password swordfish refused"), codes.Internal,
+		"internal error", bookendpoint.ErrInternal, "swordfish"},
+	{"internal", bookendpoint.ErrInternal, codes.Internal, "internal error",
+		bookendpoint.ErrInternal, ""},
+	{"own status", fmt.Errorf("secret: %w", status.Error(codes.Unavailable, "store away")),
+		codes.Unavailable, "store away", nil, "secret"},
+	{"own status, client's fault", status.Error(codes.PermissionDenied, "no"),
+		codes.PermissionDenied, "no", nil, ""},
+	{"own status OK", statusCarrier{status.New(codes.OK, "fine")}, codes.Internal,
+		"internal error", bookendpoint.ErrInternal, "carrier"},
+	{"own status nil", statusCarrier{nil}, codes.Internal, "internal error",
+		bookendpoint.ErrInternal, "carrier"},
 }
 
-// What a client sees that shares no code with the server but the .proto file.
+// The foreign client shares only the .proto file with the server.
 func TestCodesAsAForeignClientSeesThem(t *testing.T) {
 	for _, tt := range statusTests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,8 +73,10 @@ func TestCodesAsAForeignClientSeesThem(t *testing.T) {
 			_, infoErr := foreign.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1})
 			_, listErr := foreign.GetBookList(t.Context(), &book.BookListParams{})
 			for _, err := range []error{infoErr, listErr} {
-				if have := status.Convert(err); have.Code() != tt.code || have.Message() != tt.message {
-					t.Errorf("have %v %q, want %v %q", have.Code(), have.Message(), tt.code, tt.message)
+				have := status.Convert(err)
+				if have.Code() != tt.code || have.Message() != tt.message {
+					t.Errorf("have %v %q, want %v %q",
+						have.Code(), have.Message(), tt.code, tt.message)
 				}
 			}
 			checkLog(t, log.String(), tt.logged)
@@ -72,7 +84,8 @@ func TestCodesAsAForeignClientSeesThem(t *testing.T) {
 	}
 }
 
-// checkLog wants one line for each of the two methods that has the text, or none at all.
+// checkLog checks that the log has one error record with the text for each of the two methods. If
+// the text is empty, it checks that the log is empty.
 func checkLog(t *testing.T, log, text string) {
 	t.Helper()
 	want := 2
@@ -81,7 +94,7 @@ func checkLog(t *testing.T, log, text string) {
 	}
 	have := strings.Count(log, "level=ERROR")
 	if have != want || have != strings.Count(log, "\n") || !strings.Contains(log, text) {
-		t.Errorf("have %d errors in the log, want %d with %q:\n%s", have, want, text, log)
+		t.Errorf("log: have %d errors, want %d with %q:\n%s", have, want, text, log)
 	}
 }
 
@@ -94,7 +107,8 @@ func TestErrorsAreTheSameOnBothSides(t *testing.T) {
 			_, listErr := client.BookList(t.Context(), 1, 1)
 			for _, err := range []error{infoErr, listErr} {
 				if err == nil || err.Error() != tt.message || status.Code(err) != tt.code {
-					t.Errorf("have %v with code %v, want %q with %v", err, status.Code(err), tt.message, tt.code)
+					t.Errorf("have %v with code %v, want %q with %v",
+						err, status.Code(err), tt.message, tt.code)
 				}
 				if tt.is != nil && !errors.Is(err, tt.is) {
 					t.Errorf("errors.Is(%v, %v): have false", err, tt.is)
@@ -104,11 +118,59 @@ func TestErrorsAreTheSameOnBothSides(t *testing.T) {
 	}
 }
 
+// Business errors are part of the response of the client's endpoints. Other errors are not.
+func TestClientLiftsBusinessErrors(t *testing.T) {
+	for _, tt := range statusTests {
+		t.Run(tt.name, func(t *testing.T) {
+			conn, _ := serve(t, failing(tt.err), opentracing.NoopTracer{})
+			client := bookgrpc.NewClient(conn, opentracing.NoopTracer{})
+			info, infoErr := client.Info(t.Context(), bookendpoint.InfoRequest{ID: 1})
+			list, listErr := client.List(t.Context(), bookendpoint.ListRequest{})
+			if bookendpoint.IsBusiness(tt.err) {
+				infoResponse, infoOK := info.(bookendpoint.InfoResponse)
+				listResponse, listOK := list.(bookendpoint.ListResponse)
+				if infoErr != nil || listErr != nil || !infoOK || !listOK ||
+					!errors.Is(infoResponse.Err, tt.is) || !errors.Is(listResponse.Err, tt.is) {
+					t.Errorf("have %v, %v and %v, %v, want failed responses",
+						info, infoErr, list, listErr)
+				}
+			} else if info != nil || list != nil || infoErr == nil || listErr == nil {
+				t.Errorf("have %v, %v and %v, %v, want only errors", info, infoErr, list, listErr)
+			}
+		})
+	}
+}
+
+// The server logs an error and marks its span for the status codes that OpenTelemetry's semantic
+// conventions for gRPC list, and only for these.
+func TestServerFaults(t *testing.T) {
+	faults := []codes.Code{codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented,
+		codes.Internal, codes.Unavailable, codes.DataLoss}
+	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
+		t.Run(code.String(), func(t *testing.T) {
+			var log testkit.Buffer
+			tracer := mocktracer.New()
+			set := bookendpoint.New(failing(status.Error(code, "no")))
+			srv := bookgrpc.NewServer(set, tracer, newLogger(&log))
+			_, err := srv.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1})
+			if status.Code(err) != code {
+				t.Errorf("have %v, want %v", err, code)
+			}
+			want := slices.Contains(faults, code)
+			checkError(t, finishedSpans(t, tracer, 1)["server"], want)
+			if have := strings.Contains(log.String(), "code="+code.String()); have != want {
+				t.Errorf("log: have %q, want a record: %t", log.String(), want)
+			}
+		})
+	}
+}
+
 func TestWithStatus(t *testing.T) {
-	sentinel := errors.New("nobody there")
+	sentinel := errors.New("no instance")
 	err := bookgrpc.WithStatus(codes.Unavailable, fmt.Errorf("call: %w", sentinel))
-	if status.Code(err) != codes.Unavailable || !errors.Is(err, sentinel) || err.Error() != "call: nobody there" {
-		t.Errorf("have %v with code %v", err, status.Code(err))
+	want := "call: no instance"
+	if status.Code(err) != codes.Unavailable || !errors.Is(err, sentinel) || err.Error() != want {
+		t.Errorf("have %v with code %v, want %s with Unavailable", err, status.Code(err), want)
 	}
 }
 
@@ -120,19 +182,23 @@ func TestFromStatus(t *testing.T) {
 		text string
 	}{
 		{"no message", status.Error(codes.Aborted, ""), codes.Aborted, "Aborted"},
-		{"context", context.Canceled, codes.Canceled, "context canceled"},
-		{"plain", errors.New("plain"), codes.Unknown, "plain"},
+		{"context", context.Canceled, codes.Canceled, context.Canceled.Error()},
+		{"no status", errors.New("plain"), codes.Unknown, "plain"},
 	}
 	for _, tt := range tests {
 		err := bookgrpc.FromStatus(tt.err)
+		if _, ok := err.(*bookgrpc.Error); !ok {
+			t.Errorf("%s: have %T, want *bookgrpc.Error", tt.name, err)
+		}
 		if status.Code(err) != tt.code || err.Error() != tt.text {
-			t.Errorf("%s: have %v with code %v, want %q with %v", tt.name, err, status.Code(err), tt.text, tt.code)
+			t.Errorf("%s: have %v with code %v, want %q with %v",
+				tt.name, err, status.Code(err), tt.text, tt.code)
 		}
 	}
 	if err := bookgrpc.FromStatus(nil); err != nil {
-		t.Errorf("nil: have %v", err)
+		t.Errorf("FromStatus(nil): have %v, want nil", err)
 	}
 	if st := bookgrpc.Status(nil); st != nil {
-		t.Errorf("Status(nil): have %v", st)
+		t.Errorf("Status(nil): have %v, want nil", st)
 	}
 }

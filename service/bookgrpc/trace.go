@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 
-	"bookservice/service/bookendpoint"
-
 	"github.com/go-kit/kit/endpoint"
 	kitot "github.com/go-kit/kit/tracing/opentracing"
 	grpctransport "github.com/go-kit/kit/transport/grpc"
@@ -14,9 +12,11 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+
+	"bookservice/service/internal/kitlog"
 )
 
-// The spans' tags: OpenTelemetry's names for RPC, OpenTracing's for the peer.
+// Tags of the spans. The names of rpc tags are OpenTelemetry's, those of peer tags OpenTracing's.
 const (
 	tagSystem      = "rpc.system"
 	tagService     = "rpc.service"
@@ -28,31 +28,33 @@ const (
 	systemGRPC = "grpc"
 )
 
-func operation(method string) string { return serviceName + "/" + method }
+func operationName(method string) string { return serviceName + "/" + method }
 
-// traceServer returns what starts and finishes a call's SERVER span. Starting and finishing are both the transport's:
-// the endpoint must not be wrapped in kitot.TraceServer as well, which would start a child and leave its parent, the span
-// that the client knows, unfinished.
-func traceServer(tracer opentracing.Tracer, method string, logger *slog.Logger) []grpctransport.ServerOption {
-	if untraced(tracer) {
+// traceServer returns the options that start and finish a call's SERVER span. The endpoint must not
+// also be wrapped in [kitot.TraceServer]: it starts a child of the span in the context, and the
+// parent, which the client refers to, would never finish.
+func traceServer(tracer opentracing.Tracer, method string,
+	logger *slog.Logger) []grpctransport.ServerOption {
+	if isNoop(tracer) {
 		return nil
 	}
-	kit := bookendpoint.KitLogger(logger, slog.LevelDebug, "trace headers not understood")
+	kit := kitlog.New(logger, slog.LevelDebug, "cannot read trace headers")
+	startSpan := kitot.GRPCToContext(tracer, operationName(method), kit)
 	return []grpctransport.ServerOption{
-		grpctransport.ServerBefore(kitot.GRPCToContext(tracer, operation(method), kit), tagServerSpan(method)),
+		grpctransport.ServerBefore(startSpan, tagServerSpan(method)),
 		grpctransport.ServerFinalizer(finishServerSpan),
 	}
 }
 
 func tagServerSpan(method string) grpctransport.ServerRequestFunc {
-	boxed := any(method) // once, and not in every call
+	methodValue := any(method) // converted once, because the conversion allocates
 	return func(ctx context.Context, _ metadata.MD) context.Context {
 		span := opentracing.SpanFromContext(ctx)
 		span.SetTag(tagSystem, systemGRPC)
 		span.SetTag(tagService, serviceName)
-		span.SetTag(tagMethod, boxed)
+		span.SetTag(tagMethod, methodValue)
 		if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-			span.SetTag(tagPeerAddress, p.Addr) // as it is: only a tracer that records it need format it
+			span.SetTag(tagPeerAddress, p.Addr) // formatted by the tracer if it records the span
 		}
 		return ctx
 	}
@@ -62,17 +64,18 @@ func finishServerSpan(ctx context.Context, err error) {
 	span := opentracing.SpanFromContext(ctx)
 	code := Status(err).Code()
 	span.SetTag(tagStatusCode, int(code))
-	if serverFault(code) {
+	if isServerFault(code) {
 		ext.LogError(span, err)
 	}
 	span.Finish()
 }
 
-// traceClient returns a middleware that gives each call a CLIENT span, and what puts its id into the call's metadata.
-func traceClient(tracer opentracing.Tracer, method string, o clientOptions) (endpoint.Middleware,
-	[]grpctransport.ClientOption) {
-	if untraced(tracer) {
-		return endpoint.Chain(answer), nil
+// traceClient returns a middleware that starts and finishes a call's CLIENT span, and the options
+// that propagate the span in the call's metadata.
+func traceClient(tracer opentracing.Tracer, method string,
+	o clientOptions) (endpoint.Middleware, []grpctransport.ClientOption) {
+	if isNoop(tracer) {
+		return liftBusinessErrors, nil
 	}
 	tags := opentracing.Tags{
 		tagSystem:      systemGRPC,
@@ -81,16 +84,16 @@ func traceClient(tracer opentracing.Tracer, method string, o clientOptions) (end
 		tagPeerService: o.peerService,
 		tagPeerAddress: o.peerAddress,
 	}
-	// What is an answer is a response by now, and no error of the span.
-	span := kitot.TraceClient(tracer, operation(method), kitot.WithTags(tags), kitot.WithIgnoreBusinessError(true))
-	kit := bookendpoint.KitLogger(o.logger, slog.LevelDebug, "trace headers not sent")
-	return endpoint.Chain(span, answer, tagStatus), []grpctransport.ClientOption{
-		grpctransport.ClientBefore(kitot.ContextToGRPC(tracer, kit)),
-	}
+	// liftBusinessErrors moves business errors into the response. They are no errors of the span.
+	withSpan := kitot.TraceClient(tracer, operationName(method),
+		kitot.WithTags(tags), kitot.WithIgnoreBusinessError(true))
+	kit := kitlog.New(o.logger, slog.LevelDebug, "cannot write trace headers")
+	return endpoint.Chain(withSpan, liftBusinessErrors, tagClientStatus),
+		[]grpctransport.ClientOption{grpctransport.ClientBefore(kitot.ContextToGRPC(tracer, kit))}
 }
 
-// tagStatus puts the call's code on the span that traceClient has put into the context.
-func tagStatus(next endpoint.Endpoint) endpoint.Endpoint {
+// tagClientStatus adds the call's status code to the CLIENT span in the context.
+func tagClientStatus(next endpoint.Endpoint) endpoint.Endpoint {
 	return func(ctx context.Context, request any) (any, error) {
 		response, err := next(ctx, request)
 		opentracing.SpanFromContext(ctx).SetTag(tagStatusCode, int(status.Code(err)))

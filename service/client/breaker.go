@@ -6,69 +6,72 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
-// An outcome is what a call's end says about the service.
+// An outcome is the result of a call as the breaker counts it.
 type outcome int
 
 const (
-	unknown outcome = iota // nothing: the caller went away, or there was nobody to ask
-	succeeded
-	failed
+	ignored   outcome = iota // not counted: the result says nothing about the service
+	succeeded                // the service works
+	failed                   // the service does not work
 )
 
-// A breaker is failsafe's circuit breaker with a threshold of its own. Failsafe rounds the share of failures to whole
-// percents, so that a breaker for 1 % would open at 0.5 %; and to failsafe every call succeeds or fails, so that a
-// caller's cancellation would close a breaker that is trying the service.
+// A breaker is failsafe's circuit breaker with a different threshold and a third outcome. Failsafe
+// rounds the failure rate to whole percents, so a breaker for 1 % would open at 0.5 %. Failsafe
+// also requires every call to succeed or fail, so a call that its caller cancels would close a
+// half-open breaker.
 type breaker struct {
-	cb      circuitbreaker.CircuitBreaker[any]
-	percent float64
-	min     uint
+	cb       circuitbreaker.CircuitBreaker[any]
+	percent  float64
+	minCalls uint
 }
 
 func newBreaker(cfg Config) *breaker {
 	return &breaker{
 		cb: circuitbreaker.NewBuilder[any]().
-			WithFailureThresholdPeriod(math.MaxUint, cfg.BreakerWindow). // counts, and never opens by itself
+			WithFailureThresholdPeriod(math.MaxUint, cfg.BreakerWindow). // counts and never opens
 			WithSuccessThreshold(1).
 			WithDelay(cfg.BreakerOpen).
 			Build(),
-		percent: cfg.BreakerErrorPercent,
-		min:     uint(cfg.BreakerMinRequests),
+		percent:  cfg.BreakerErrorPercent,
+		minCalls: uint(cfg.BreakerMinRequests),
 	}
 }
 
-// allow reports whether a call may be made. If so, done must be called at its end. After the breaker was open for its
-// time it allows one call at a time, until one succeeds, which closes it, or fails, which opens it for as long again.
+// allow reports whether a call is permitted. If it is, the caller must pass its outcome to record.
+// A breaker that has been open for Config.BreakerOpen is half-open: it permits one call at a time.
+// A success closes it, and a failure opens it again.
 func (b *breaker) allow() bool { return b.cb.TryAcquirePermit() }
 
-// done takes note of how a call ended.
-func (b *breaker) done(o outcome) {
+// record counts the outcome of a permitted call, and opens the breaker at the threshold.
+func (b *breaker) record(o outcome) {
 	switch o {
 	case succeeded:
 		b.cb.RecordSuccess()
 	case failed:
 		b.cb.RecordFailure()
 	default:
-		b.release()
+		b.releasePermit()
 		return
 	}
-	if b.exceeded() {
+	if b.thresholdReached() {
 		b.cb.Open()
 	}
 }
 
-func (b *breaker) exceeded() bool {
+// thresholdReached reports whether a closed breaker has to open.
+func (b *breaker) thresholdReached() bool {
 	counts := b.cb.Metrics()
 	failures := counts.Failures()
 	if failures == 0 || !b.cb.IsClosed() {
 		return false
 	}
 	calls := counts.Executions()
-	return calls >= b.min && 100*float64(failures) >= b.percent*float64(calls)
+	return calls >= b.minCalls && 100*float64(failures) >= b.percent*float64(calls)
 }
 
-// release gives the one call that a half-open breaker allows to the next caller. There is no other way to give a permit
-// back without a verdict than to enter the state again.
-func (b *breaker) release() {
+// releasePermit lets a half-open breaker permit another call. Failsafe releases a permit only with
+// a success or a failure; entering the state again is the only other way.
+func (b *breaker) releasePermit() {
 	if b.cb.IsHalfOpen() {
 		b.cb.Open()
 		b.cb.HalfOpen()

@@ -6,48 +6,52 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// In these the clock is the bubble's: waiting takes no time.
+// Tests in a synctest bubble use the clock of the bubble: waiting takes no time.
 
-func newTestBreaker(percent float64, min int) *breaker {
+func newTestBreaker(percent float64, minCalls int) *breaker {
 	cfg := DefaultConfig()
-	cfg.BreakerErrorPercent, cfg.BreakerMinRequests = percent, min
+	cfg.BreakerErrorPercent, cfg.BreakerMinRequests = percent, minCalls
 	return newBreaker(cfg)
 }
 
+// report makes n calls with the same outcome, if the breaker permits them.
 func report(b *breaker, o outcome, n int) {
 	for range n {
 		if b.allow() {
-			b.done(o)
+			b.record(o)
 		}
 	}
 }
 
 func TestBreakerThreshold(t *testing.T) {
 	tests := []struct {
-		name      string
-		percent   float64
-		min       int
-		good, bad int
-		open      bool
+		name              string
+		percent           float64
+		minCalls          int
+		succeeded, failed int
+		open              bool
 	}{
-		{name: "1 of 100 at 1 %", percent: 1, min: 5, good: 99, bad: 1, open: true},
-		{name: "1 of 101 at 1 %", percent: 1, min: 5, good: 100, bad: 1},
-		{name: "1 of 200 at 1 %, which is not to be rounded up", percent: 1, min: 5, good: 199, bad: 1},
-		{name: "1 of 1000 at 0.1 %", percent: 0.1, min: 5, good: 999, bad: 1, open: true},
-		{name: "4 of 4 are too few", percent: 1, min: 5, bad: 4},
-		{name: "5 of 5", percent: 1, min: 5, bad: 5, open: true},
-		{name: "all but one at 100 %", percent: 100, min: 5, good: 1, bad: 99},
-		{name: "all at 100 %", percent: 100, min: 5, bad: 100, open: true},
-		{name: "none", percent: 1, min: 1, good: 1000},
+		{name: "1 of 100 at 1 %", percent: 1, minCalls: 5, succeeded: 99, failed: 1, open: true},
+		{name: "1 of 101 at 1 %", percent: 1, minCalls: 5, succeeded: 100, failed: 1},
+		{name: "1 of 200 at 1 %", percent: 1, minCalls: 5, succeeded: 199, failed: 1},
+		{name: "1 of 1000 at 0.1 %", percent: 0.1, minCalls: 5, succeeded: 999, failed: 1,
+			open: true},
+		{name: "4 of 4, too few", percent: 1, minCalls: 5, failed: 4},
+		{name: "5 of 5", percent: 1, minCalls: 5, failed: 5, open: true},
+		{name: "99 of 100 at 100 %", percent: 100, minCalls: 5, succeeded: 1, failed: 99},
+		{name: "100 of 100 at 100 %", percent: 100, minCalls: 5, failed: 100, open: true},
+		{name: "none of 1000", percent: 1, minCalls: 1, succeeded: 1000},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newTestBreaker(tt.percent, tt.min)
-				report(b, succeeded, tt.good)
-				report(b, failed, tt.bad)
+				b := newTestBreaker(tt.percent, tt.minCalls)
+				report(b, succeeded, tt.succeeded)
+				report(b, failed, tt.failed)
 				if have := !b.allow(); have != tt.open {
 					t.Errorf("open: have %t, want %t", have, tt.open)
 				}
@@ -56,18 +60,18 @@ func TestBreakerThreshold(t *testing.T) {
 	}
 }
 
-// The call that makes the number of calls full may itself be a good one.
+// A success can be the call that reaches the minimum number of calls.
 func TestBreakerOpensWithTheFifthCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTestBreaker(1, 5)
 		report(b, failed, 1)
 		report(b, succeeded, 3)
 		if !b.allow() {
-			t.Fatal("open after 4 calls, want it closed")
+			t.Fatal("the breaker is open after 4 calls, want it closed")
 		}
-		b.done(succeeded)
+		b.record(succeeded)
 		if b.allow() {
-			t.Error("closed with 1 failure in 5 calls, want it open")
+			t.Error("the breaker is closed with 1 failure in 5 calls, want it open")
 		}
 	})
 }
@@ -79,7 +83,20 @@ func TestBreakerForgetsAfterTheWindow(t *testing.T) {
 		<-time.After(DefaultConfig().BreakerWindow + time.Second)
 		report(b, succeeded, 5)
 		if !b.allow() {
-			t.Error("open by failures of long ago")
+			t.Error("the breaker is open because of failures before the window")
+		}
+	})
+}
+
+// The breaker counts over the whole window.
+func TestBreakerRemembersWithinTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTestBreaker(1, 5)
+		report(b, failed, 4)
+		<-time.After(DefaultConfig().BreakerWindow * 8 / 10)
+		report(b, succeeded, 1)
+		if b.allow() {
+			t.Error("the breaker is closed with 4 failures within the window")
 		}
 	})
 }
@@ -90,29 +107,29 @@ func TestBreakerClosesAgain(t *testing.T) {
 		report(b, failed, 5)
 		<-time.After(10*time.Second - time.Nanosecond)
 		if b.allow() {
-			t.Fatal("lets a call through before its time")
+			t.Fatal("the breaker permits a call before BreakerOpen has passed")
 		}
 		<-time.After(time.Nanosecond)
 		if !b.allow() || b.allow() {
-			t.Fatal("want one call let through, and one only")
+			t.Fatal("the half-open breaker does not permit exactly one call")
 		}
-		b.done(failed)
+		b.record(failed)
 		if b.allow() {
-			t.Fatal("closed by a failure")
+			t.Fatal("the breaker is closed after a failed trial")
 		}
 		<-time.After(10 * time.Second)
 		if !b.allow() {
-			t.Fatal("no second trial")
+			t.Fatal("the breaker does not permit a second trial")
 		}
-		b.done(succeeded)
+		b.record(succeeded)
 		report(b, succeeded, 20)
 		if !b.allow() {
-			t.Error("not closed by a success")
+			t.Error("the breaker is not closed after a successful trial")
 		}
 	})
 }
 
-// A trial call whose caller goes away says nothing: it neither closes the breaker nor keeps the trial for ever.
+// A trial call that its caller cancels neither closes the breaker nor keeps the permit.
 func TestBreakerTriesAgainWhenTheCallerLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTestBreaker(1, 5)
@@ -120,9 +137,9 @@ func TestBreakerTriesAgainWhenTheCallerLeft(t *testing.T) {
 		<-time.After(10 * time.Second)
 		for range 3 {
 			if !b.allow() || b.allow() {
-				t.Fatal("want one call let through, and one only")
+				t.Fatal("the half-open breaker does not permit exactly one call")
 			}
-			b.done(unknown)
+			b.record(ignored)
 		}
 	})
 }
@@ -130,19 +147,19 @@ func TestBreakerTriesAgainWhenTheCallerLeft(t *testing.T) {
 func TestBreakerDoesNotCountCallersThatLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTestBreaker(50, 5)
-		report(b, unknown, 100)
+		report(b, ignored, 100)
 		report(b, failed, 4)
 		if !b.allow() {
-			t.Fatal("open after 4 calls that count")
+			t.Fatal("the breaker is open after 4 counted calls")
 		}
-		b.done(failed)
+		b.record(failed)
 		if b.allow() {
-			t.Error("closed, want the callers that left not to count as successes")
+			t.Error("the breaker is closed: it counts ignored calls as successes")
 		}
 	})
 }
 
-// Whatever happens at once, the breaker ends up closed when the service works.
+// After concurrent calls with random outcomes, successes close the breaker.
 func TestBreakerConcurrently(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.BreakerOpen = time.Microsecond
@@ -152,16 +169,14 @@ func TestBreakerConcurrently(t *testing.T) {
 		wg.Go(func() {
 			for range 2000 {
 				if b.allow() {
-					b.done(outcome(rand.IntN(3)))
+					b.record(outcome(rand.IntN(3)))
 				}
 			}
 		})
 	}
 	wg.Wait()
-	for limit := time.Now().Add(5 * time.Second); !b.cb.IsClosed(); {
+	testkit.Eventually(t, "the breaker is closed", func() bool {
 		report(b, succeeded, 1)
-		if time.Now().After(limit) {
-			t.Fatalf("the breaker is %v for ever", b.cb.State())
-		}
-	}
+		return b.cb.IsClosed()
+	})
 }

@@ -5,38 +5,44 @@ import (
 	"errors"
 	"slices"
 
-	"bookservice/service/bookendpoint"
-	"bookservice/service/bookgrpc"
-
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 	"github.com/go-kit/kit/endpoint"
 	"google.golang.org/grpc/status"
+
+	"bookservice/service/bookendpoint"
+	"bookservice/service/bookgrpc"
 )
 
-// A call is one call of a method, with all its attempts. It is what the instances' endpoints take as their request.
+// A call is the state of one call and its attempts. It is the request of the instances' endpoints.
 type call struct {
-	method  string
-	of      func(*bookendpoint.Set) endpoint.Endpoint
-	request any
-	observe func(Attempt) // may be nil
-	start   uint64        // its place in the round robin
-	tried   []*instance
-	room    [3]*instance // for tried, so that it need not be allocated
-	last    error        // of the latest attempt
+	method     string
+	endpointOf selector
+	request    any
+	observe    func(Attempt) // may be nil
+	offset     uint64        // index of the first instance to try, modulo the number of instances
+	tried      []*instance
+	buf        [3]*instance // initial array of tried, part of the call's allocation
+	lastErr    error        // of the latest attempt
 }
 
-// method returns the endpoint that makes calls of one method.
-func (c *Client) method(name string, of func(*bookendpoint.Set) endpoint.Endpoint) endpoint.Endpoint {
+// A selector returns the endpoint of one method.
+type selector func(*bookendpoint.Set) endpoint.Endpoint
+
+// newEndpoint returns an endpoint that makes the calls of one method.
+func (c *Client) newEndpoint(method string, endpointOf selector) endpoint.Endpoint {
 	return func(ctx context.Context, request any) (any, error) {
-		cl := &call{method: name, of: of, request: request, observe: observer(ctx), start: c.next.Add(1)}
-		cl.tried = cl.room[:0]
-		return c.guarded(ctx, cl)
+		cl := &call{
+			method: method, endpointOf: endpointOf, request: request,
+			observe: observer(ctx), offset: c.next.Add(1),
+		}
+		cl.tried = cl.buf[:0]
+		return c.do(ctx, cl)
 	}
 }
 
-// guarded makes a call within the limits of the client.
-func (c *Client) guarded(caller context.Context, cl *call) (any, error) {
+// do makes a call within the client's limits: concurrency, circuit breaker, time.
+func (c *Client) do(caller context.Context, cl *call) (any, error) {
 	switch {
 	case c.closed.Load():
 		return nil, ErrClosed
@@ -49,34 +55,34 @@ func (c *Client) guarded(caller context.Context, cl *call) (any, error) {
 	if !c.breaker.allow() {
 		return nil, ErrOpen
 	}
-	verdict := unknown // should an observer panic
-	defer func() { c.breaker.done(verdict) }()
+	result := ignored // if an observer panics
+	defer func() { c.breaker.record(result) }()
 
 	timeout, _ := c.cfg.timeout()
 	ctx, cancel := context.WithTimeout(caller, timeout)
 	defer cancel()
-	response, err := c.attempts(ctx, cl)
+	response, err := c.tryAll(ctx, cl)
 	if err != nil {
-		err = c.explain(caller, ctx, cl.last, err)
+		err = c.explain(caller, ctx, cl.lastErr, err)
 	}
-	verdict = judge(caller, err)
+	result = classify(caller, err)
 	return response, err
 }
 
-// attempts makes the first attempt and, only if that is to be retried, sets up failsafe's machinery for the others: most
-// calls need none of it.
-func (c *Client) attempts(ctx context.Context, cl *call) (any, error) {
-	response, err := c.attempt(ctx, cl)
-	if !retryable(err) || gone(ctx) {
+// tryAll makes the attempts of a call. Most calls need only one, so the first attempt is made
+// without failsafe's executor.
+func (c *Client) tryAll(ctx context.Context, cl *call) (any, error) {
+	response, err := c.tryNext(ctx, cl)
+	if !retryable(err) || isDone(ctx) {
 		return response, err
 	}
-	made := true
+	first := true
 	return c.retry.WithContext(ctx).Get(func() (any, error) {
-		if made {
-			made = false
+		if first {
+			first = false
 			return response, err
 		}
-		return c.attempt(ctx, cl)
+		return c.tryNext(ctx, cl)
 	})
 }
 
@@ -90,13 +96,15 @@ func newRetry(cfg Config) failsafe.Executor[any] {
 		Build())
 }
 
-// attempt asks the next instance in turn that this call has not tried yet. When it has tried all there are, it may try
-// them again.
-func (c *Client) attempt(ctx context.Context, cl *call) (any, error) {
+// tryNext makes an attempt at the next instance that this call has not tried. If the call has tried
+// all instances, they count as not tried again.
+func (c *Client) tryNext(ctx context.Context, cl *call) (any, error) {
 	for {
-		endpoints, _ := c.endpointer.Endpoints() // has an error only if asked to forget instances, which ours is not
-		for i := range uint64(len(endpoints)) {
-			response, err := endpoints[(cl.start+i)%uint64(len(endpoints))](ctx, cl)
+		// Endpoints returns an error only with the option InvalidateOnError.
+		endpoints, _ := c.endpointer.Endpoints()
+		n := uint64(len(endpoints))
+		for i := range n {
+			response, err := endpoints[(cl.offset+i)%n](ctx, cl)
 			if !errors.Is(err, errDeclined) {
 				return response, err
 			}
@@ -111,8 +119,8 @@ func (c *Client) attempt(ctx context.Context, cl *call) (any, error) {
 	}
 }
 
-// attempt makes one of a call's attempts at this instance, unless the call has been here or the instance is on its way
-// out. It is the instance's endpoint.
+// attempt is the endpoint of an instance. It makes one attempt of a call. It returns errDeclined if
+// the call has tried the instance before or if the instance is retired.
 func (in *instance) attempt(ctx context.Context, request any) (any, error) {
 	cl := request.(*call)
 	if slices.Contains(cl.tried, in) || !in.acquire() {
@@ -120,12 +128,12 @@ func (in *instance) attempt(ctx context.Context, request any) (any, error) {
 	}
 	defer in.release()
 	cl.tried = append(cl.tried, in)
-	done := cl.begin(in.addr)
-	response, err := cl.of(&in.set)(ctx, cl.request)
+	finish := cl.begin(in.addr)
+	response, err := cl.endpointOf(&in.set)(ctx, cl.request)
 	if err == nil {
 		err = response.(endpoint.Failer).Failed()
 	}
-	done(err)
-	cl.last = atInstance(in.addr, err)
-	return response, cl.last
+	finish(err)
+	cl.lastErr = withInstance(in.addr, err)
+	return response, cl.lastErr
 }

@@ -1,24 +1,26 @@
-// Package client is the book service as its callers see it: a [service.Service] that finds the service's instances through
-// discovery and hides their faults. From the outside inwards a call goes through
+// Package client is the client of the book service: a [service.Service] that gets the addresses of
+// the servers from discovery and handles their failures. From the outside inwards, a call passes
 //
-//   - a limit on calls at once, [ErrBusy] beyond it;
-//   - a circuit breaker over all calls of the client, [ErrOpen] while it is open, and the time limit of a call;
-//   - retries with exponential backoff, each at an instance that this call has not tried yet, if there is one;
-//   - round robin over the instances that discovery knows;
-//   - one gRPC connection an instance, shared by all calls, which is closed when the instance is gone from discovery and
-//     the calls that are on it have ended.
+//   - a limit on concurrent calls; a call over the limit fails with [ErrBusy];
+//   - a circuit breaker for all calls of the client; while it is open, calls fail with [ErrOpen];
+//   - a timeout for the call with all its attempts;
+//   - retries with exponential backoff, each at an instance that the call has not tried, if any;
+//   - round robin over the instances;
+//   - one gRPC connection for each instance, shared by all calls. It is closed after discovery has
+//     removed the instance and the calls on it have ended.
 //
-// What counts as a fault:
+// Errors, whether the client retries them, and how the circuit breaker counts them:
 //
-//	NotFound, InvalidArgument                   an answer: neither retried nor counted by the breaker
-//	the caller's own cancellation or deadline   neither retried nor counted
-//	no instance known                           neither retried nor counted
-//	Unimplemented, PermissionDenied,            not retried, for it would be the same again, but counted
+//	error                                     retried  counted as
+//	NotFound, InvalidArgument                 no       success
+//	cancellation or deadline of the caller    no       not counted
+//	no instance known                         no       not counted
+//	Unimplemented, PermissionDenied,          no       failure
 //	Unauthenticated, FailedPrecondition,
 //	OutOfRange, AlreadyExists
-//	all else                                    retried; counted when the retries did not help
+//	any other error                           yes      failure, if the last attempt fails
 //
-// Each attempt is one CLIENT span of the tracer, a child of the span in the call's context.
+// Each attempt has a CLIENT span of the tracer, a child of the span in the call's context.
 package client
 
 import (
@@ -27,36 +29,36 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"bookservice/service"
-	"bookservice/service/bookendpoint"
-	"bookservice/service/bookgrpc"
-
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/go-kit/kit/endpoint"
 	"github.com/go-kit/kit/sd"
 	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
+
+	"bookservice/service"
+	"bookservice/service/bookendpoint"
+	"bookservice/service/bookgrpc"
 )
 
-// A Client calls the book service. All methods may be called concurrently. Every error of a call carries a gRPC status,
-// which [google.golang.org/grpc/status.Code] reads.
+// A Client calls the book service. Its methods may be called concurrently. Every error of a call
+// has a gRPC status, which [google.golang.org/grpc/status.Code] returns.
 type Client struct {
 	cfg        Config
 	set        bookendpoint.Set
 	pool       *pool
 	endpointer *sd.DefaultEndpointer
-	next       atomic.Uint64 // round robin
+	next       atomic.Uint64 // counter of the round robin
 	retry      failsafe.Executor[any]
 	breaker    *breaker
 	bulkhead   bulkhead.Bulkhead[any]
-	closing    sync.Once
+	closeOnce  sync.Once
 	closed     atomic.Bool
 }
 
 var _ service.Service = (*Client)(nil)
 
-// An Option changes what [New] makes.
+// An Option configures [New].
 type Option func(*options)
 
 type options struct {
@@ -65,43 +67,52 @@ type options struct {
 	client []bookgrpc.ClientOption
 }
 
-// WithLogger sets where faults of discovery are logged, at warn level. The default is nowhere. A call's error is returned
-// and not logged.
+// WithLogger sets the logger. Errors of discovery are logged at warn level, errors of the tracer at
+// debug level. Errors of calls are returned and not logged. The default is [slog.Default] at the
+// time of the call to [New]. A nil logger discards all records.
 func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger = logger } }
 
-// WithDialOptions adds options to those of [bookgrpc.Dial], with which each connection is made.
+// WithDialOptions adds options for the connections. They are applied after
+// [bookgrpc.DialOptions].
 func WithDialOptions(opts ...grpc.DialOption) Option {
 	return func(o *options) { o.dial = append(o.dial, opts...) }
 }
 
-// WithPeerService sets the server's name on the spans (the tag peer.service). The default is "bookserver".
+// WithPeerService sets the tag peer.service of the spans: the server's name. The default is
+// "bookserver".
 func WithPeerService(name string) Option {
 	return func(o *options) { o.client = append(o.client, bookgrpc.WithPeerService(name)) }
 }
 
-// New returns a client of the instances that instancer tells of, host:port each, now and later. Those known at once are
-// known to the client when New returns. The error is cfg's: see [Config.Validate]. The caller must Close the client, and
-// after that stop the instancer, which stays the caller's.
-func New(instancer sd.Instancer, tracer opentracing.Tracer, cfg Config, opts ...Option) (*Client, error) {
+// New returns a client of the instances that instancer provides, each a host:port. The client
+// follows changes; instances that instancer provides immediately are known when New returns.
+//
+// The error is that of [Config.Validate]. The caller must close the client. New does not take
+// ownership of instancer; the caller stops it after closing the client.
+func New(instancer sd.Instancer, tracer opentracing.Tracer, cfg Config,
+	opts ...Option) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	o := options{logger: slog.New(slog.DiscardHandler)}
+	o := options{logger: slog.Default()}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	c := &Client{
 		cfg:      cfg,
-		pool:     newPool(connector(tracer, o)),
+		pool:     newPool(newConnector(tracer, o)),
 		retry:    newRetry(cfg),
 		breaker:  newBreaker(cfg),
 		bulkhead: bulkhead.New[any](uint(cfg.MaxConcurrent)),
 	}
+	infoOf := func(s *bookendpoint.Set) endpoint.Endpoint { return s.Info }
+	listOf := func(s *bookendpoint.Set) endpoint.Endpoint { return s.List }
 	c.set = bookendpoint.Set{
-		Info: c.method("GetBookInfo", func(s *bookendpoint.Set) endpoint.Endpoint { return s.Info }),
-		List: c.method("GetBookList", func(s *bookendpoint.Set) endpoint.Endpoint { return s.List }),
+		Info: c.newEndpoint("GetBookInfo", infoOf),
+		List: c.newEndpoint("GetBookList", listOf),
 	}
-	c.endpointer = sd.NewEndpointer(settled{instancer}, c.pool.factory, endpointerLogger(o.logger))
+	c.endpointer = sd.NewEndpointer(syncInstancer{instancer}, c.pool.factory,
+		endpointerLogger(o.logger))
 	return c, nil
 }
 
@@ -115,7 +126,8 @@ func (c *Client) BookList(ctx context.Context, page, limit int32) ([]service.Boo
 	return c.set.BookList(ctx, page, limit)
 }
 
-// Wait returns when the client knows, or has known, an instance, or with the context's error.
+// Wait waits until discovery has provided the first instance, and returns nil. Later calls use the
+// instance. If ctx is done before, Wait returns the context's error.
 func (c *Client) Wait(ctx context.Context) error {
 	select {
 	case <-c.pool.first:
@@ -125,11 +137,12 @@ func (c *Client) Wait(ctx context.Context) error {
 	}
 }
 
-// Close ends the client. Attempts that are on their way are left to end, which takes at most as long as a call may take,
-// and then their connections are closed; no further ones are made, and calls end with [ErrClosed]. Close returns when
-// nothing is left running, always nil. It may be called more than once.
+// Close closes the client. New calls, and further attempts of active calls, fail with [ErrClosed].
+// Close waits for active attempts, at most the timeout of a call, and then closes the connections.
+// When it returns, the client has no goroutines. It always returns nil. It may be called several
+// times.
 func (c *Client) Close() error {
-	c.closing.Do(func() {
+	c.closeOnce.Do(func() {
 		c.closed.Store(true)
 		c.endpointer.Close()
 		c.pool.retireAll()

@@ -2,29 +2,32 @@ package client
 
 import (
 	"flag"
-	"fmt"
 	"time"
+
+	"bookservice/service/internal/settings"
 )
 
-// maxBackoff is the longest pause between two attempts, before jitter.
+// maxBackoff is the longest delay between two attempts, before jitter.
 const maxBackoff = time.Second
 
-// Config says how the client deals with faults.
+// Config is the configuration of a [Client].
 type Config struct {
-	RetryAttempts int           // attempts a call has at most, the first included; 1 or more
-	RetryTimeout  time.Duration // for all attempts of a call together; above 0
-	RetryBackoff  time.Duration // before the second attempt, doubled before each further one up to 1 s; ± 50 % jitter
+	RetryAttempts int           // maximum attempts of a call, including the first; 1 or more
+	RetryTimeout  time.Duration // timeout for all attempts of a call together; more than 0
+	// RetryBackoff is the delay before the second attempt: 0 to 1 s. It doubles for each further
+	// attempt, up to 1 s. A jitter of ±50 % is added.
+	RetryBackoff time.Duration
 
-	BreakerTimeout      time.Duration // for a call with all its attempts; above 0
-	BreakerErrorPercent float64       // the share of failed calls at which the breaker opens; above 0, to 100
-	BreakerMinRequests  int           // calls in the window below which it does not open; 1 or more
-	BreakerWindow       time.Duration // the time over which calls are counted; 10 ms or more
-	BreakerOpen         time.Duration // how long it stays open, until one call is let through to try; above 0
+	BreakerTimeout      time.Duration // timeout for a call with all its attempts; more than 0
+	BreakerErrorPercent float64       // failure rate that opens the breaker; 0 < rate ≤ 100
+	BreakerMinRequests  int           // minimum calls within the window to open it; 1 or more
+	BreakerWindow       time.Duration // time over which calls are counted; 10 ms or more
+	BreakerOpen         time.Duration // time until it permits a trial call; more than 0
 
-	MaxConcurrent int // calls at once; 1 or more
+	MaxConcurrent int // maximum concurrent calls; 1 or more
 }
 
-// DefaultConfig returns the defaults of the flags.
+// DefaultConfig returns the default configuration.
 func DefaultConfig() Config {
 	return Config{
 		RetryAttempts:       3,
@@ -39,23 +42,30 @@ func DefaultConfig() Config {
 	}
 }
 
-// RegisterFlags defines a flag for each setting in fs; what c holds now are their defaults.
+// RegisterFlags defines a flag in fs for each setting. The values in c are the defaults.
 func (c *Config) RegisterFlags(fs *flag.FlagSet) {
-	fs.IntVar(&c.RetryAttempts, "retry-attempts", c.RetryAttempts, "attempts a call has at most, the first included")
-	fs.DurationVar(&c.RetryTimeout, "retry-timeout", c.RetryTimeout, "time for all attempts of a call together")
+	fs.IntVar(&c.RetryAttempts, "retry-attempts", c.RetryAttempts,
+		"maximum attempts of a call, including the first")
+	fs.DurationVar(&c.RetryTimeout, "retry-timeout", c.RetryTimeout,
+		"timeout for all attempts of a call together")
 	fs.DurationVar(&c.RetryBackoff, "retry-backoff", c.RetryBackoff,
-		"pause before the second attempt, doubled before each further one up to 1s; with jitter")
-	fs.DurationVar(&c.BreakerTimeout, "breaker-timeout", c.BreakerTimeout, "time for a call with all its attempts")
+		"delay before the second attempt; doubles for each further one up to 1s; with jitter")
+	fs.DurationVar(&c.BreakerTimeout, "breaker-timeout", c.BreakerTimeout,
+		"timeout for a call with all its attempts")
 	fs.Float64Var(&c.BreakerErrorPercent, "breaker-error-percent", c.BreakerErrorPercent,
-		"percentage of failed calls at which the breaker opens")
+		"percentage of failed calls that opens the circuit breaker")
 	fs.IntVar(&c.BreakerMinRequests, "breaker-min-requests", c.BreakerMinRequests,
-		"calls in the window below which the breaker does not open")
-	fs.DurationVar(&c.BreakerWindow, "breaker-window", c.BreakerWindow, "time over which the breaker counts calls")
-	fs.DurationVar(&c.BreakerOpen, "breaker-open", c.BreakerOpen, "time after which an open breaker tries one call")
-	fs.IntVar(&c.MaxConcurrent, "max-concurrent", c.MaxConcurrent, "calls at once")
+		"minimum calls within -breaker-window to open the circuit breaker")
+	fs.DurationVar(&c.BreakerWindow, "breaker-window", c.BreakerWindow,
+		"time over which the circuit breaker counts calls")
+	fs.DurationVar(&c.BreakerOpen, "breaker-open", c.BreakerOpen,
+		"time until an open circuit breaker permits a trial call")
+	fs.IntVar(&c.MaxConcurrent, "max-concurrent", c.MaxConcurrent, "maximum concurrent calls")
 }
 
-// Validate returns an error that names the first flag that makes no sense, its value and what is allowed.
+// Validate returns an error for the first setting that is not valid. The error contains the flag,
+// its value and the values that are allowed. Its method Setting() string returns the flag's name
+// without the dash.
 func (c *Config) Validate() error {
 	checks := []struct {
 		ok      bool
@@ -64,26 +74,28 @@ func (c *Config) Validate() error {
 		allowed string
 	}{
 		{c.RetryAttempts >= 1, "retry-attempts", c.RetryAttempts, "1 or more"},
-		{c.RetryTimeout > 0, "retry-timeout", c.RetryTimeout, "above 0"},
-		{c.RetryBackoff >= 0 && c.RetryBackoff <= maxBackoff, "retry-backoff", c.RetryBackoff, "0 to 1s"},
-		{c.BreakerTimeout > 0, "breaker-timeout", c.BreakerTimeout, "above 0"},
-		{c.BreakerErrorPercent > 0 && c.BreakerErrorPercent <= 100, "breaker-error-percent", c.BreakerErrorPercent,
-			"above 0, to 100"},
+		{c.RetryTimeout > 0, "retry-timeout", c.RetryTimeout, "more than 0"},
+		{c.RetryBackoff >= 0 && c.RetryBackoff <= maxBackoff, "retry-backoff", c.RetryBackoff,
+			"from 0 to 1s"},
+		{c.BreakerTimeout > 0, "breaker-timeout", c.BreakerTimeout, "more than 0"},
+		{c.BreakerErrorPercent > 0 && c.BreakerErrorPercent <= 100, "breaker-error-percent",
+			c.BreakerErrorPercent, "more than 0 and at most 100"},
 		{c.BreakerMinRequests >= 1, "breaker-min-requests", c.BreakerMinRequests, "1 or more"},
 		{c.BreakerWindow >= 10*time.Millisecond, "breaker-window", c.BreakerWindow, "10ms or more"},
-		{c.BreakerOpen > 0, "breaker-open", c.BreakerOpen, "above 0"},
+		{c.BreakerOpen > 0, "breaker-open", c.BreakerOpen, "more than 0"},
 		{c.MaxConcurrent >= 1, "max-concurrent", c.MaxConcurrent, "1 or more"},
 	}
 	for _, check := range checks {
 		if !check.ok {
-			return fmt.Errorf("-%s %v: must be %s", check.flag, check.value, check.allowed)
+			return settings.NewError(check.flag, check.value, check.allowed)
 		}
 	}
 	return nil
 }
 
-// timeout returns how long a call may take, and the flag that says so. Both limits begin with the call.
-func (c *Config) timeout() (time.Duration, string) {
+// timeout returns the time limit of a call and the flag that sets it. Both timeouts begin with the
+// call, so the shorter one applies.
+func (c *Config) timeout() (limit time.Duration, flag string) {
 	if c.RetryTimeout < c.BreakerTimeout {
 		return c.RetryTimeout, "-retry-timeout"
 	}

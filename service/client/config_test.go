@@ -1,18 +1,25 @@
 package client_test
 
 import (
+	"errors"
 	"flag"
 	"strings"
 	"testing"
+	"time"
 
 	"bookservice/service/client"
 )
 
 func TestDefaults(t *testing.T) {
+	want := client.Config{
+		RetryAttempts: 3, RetryTimeout: 100 * time.Second, RetryBackoff: 10 * time.Millisecond,
+		BreakerTimeout: 30 * time.Second, BreakerErrorPercent: 1, BreakerMinRequests: 5,
+		BreakerWindow: 10 * time.Second, BreakerOpen: 10 * time.Second, MaxConcurrent: 1000,
+	}
 	have := client.DefaultConfig()
 	have.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError))
-	if have != client.DefaultConfig() {
-		t.Errorf("the flags' defaults: have %+v, want %+v", have, client.DefaultConfig())
+	if have != want {
+		t.Errorf("defaults: have %+v, want %+v", have, want)
 	}
 	if err := have.Validate(); err != nil {
 		t.Error(err)
@@ -21,18 +28,25 @@ func TestDefaults(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	tests := []struct{ args, want string }{
-		{"-retry-attempts=1 -retry-backoff=0 -breaker-error-percent=100 -breaker-window=10ms -max-concurrent=1", ""},
+		{"-retry-attempts=1 -retry-backoff=0 -breaker-error-percent=100 -breaker-window=10ms", ""},
+		{"-max-concurrent=1 -breaker-min-requests=1 -breaker-open=1ns -retry-backoff=1s", ""},
+		{"-retry-timeout=1ns -breaker-timeout=1ns -breaker-error-percent=0.001", ""},
 		{"-retry-attempts=0", "-retry-attempts 0: must be 1 or more"},
-		{"-retry-timeout=0", "-retry-timeout 0s: must be above 0"},
-		{"-retry-backoff=-1ms", "-retry-backoff -1ms: must be 0 to 1s"},
-		{"-retry-backoff=2s", "-retry-backoff 2s: must be 0 to 1s"},
-		{"-breaker-timeout=-1s", "-breaker-timeout -1s: must be above 0"},
-		{"-breaker-error-percent=0", "-breaker-error-percent 0: must be above 0, to 100"},
-		{"-breaker-error-percent=100.5", "-breaker-error-percent 100.5: must be above 0, to 100"},
-		{"-breaker-error-percent=NaN", "-breaker-error-percent NaN: must be above 0, to 100"},
+		{"-retry-timeout=0", "-retry-timeout 0s: must be more than 0"},
+		{"-retry-backoff=-1ms", "-retry-backoff -1ms: must be from 0 to 1s"},
+		{"-retry-backoff=2s", "-retry-backoff 2s: must be from 0 to 1s"},
+		{"-breaker-timeout=-1s", "-breaker-timeout -1s: must be more than 0"},
+		{"-breaker-timeout=0", "-breaker-timeout 0s: must be more than 0"},
+		{"-breaker-error-percent=0",
+			"-breaker-error-percent 0: must be more than 0 and at most 100"},
+		{"-breaker-error-percent=100.5",
+			"-breaker-error-percent 100.5: must be more than 0 and at most 100"},
+		{"-breaker-error-percent=NaN",
+			"-breaker-error-percent NaN: must be more than 0 and at most 100"},
 		{"-breaker-min-requests=0", "-breaker-min-requests 0: must be 1 or more"},
-		{"-breaker-window=1ms", "-breaker-window 1ms: must be 10ms or more"},
-		{"-breaker-open=0", "-breaker-open 0s: must be above 0"},
+		{"-breaker-window=9ms", "-breaker-window 9ms: must be 10ms or more"},
+		{"-breaker-open=0", "-breaker-open 0s: must be more than 0"},
+		{"-max-concurrent=0", "-max-concurrent 0: must be 1 or more"},
 		{"-max-concurrent=-1", "-max-concurrent -1: must be 1 or more"},
 	}
 	for _, tt := range tests {
@@ -43,8 +57,22 @@ func TestValidate(t *testing.T) {
 			if err := fs.Parse(strings.Fields(tt.args)); err != nil {
 				t.Fatal(err)
 			}
-			if err := c.Validate(); (err == nil) != (tt.want == "") || err != nil && err.Error() != tt.want {
-				t.Errorf("have %v, want %s", err, tt.want)
+			err := c.Validate()
+			if tt.want == "" {
+				if err != nil {
+					t.Errorf("have %v, want no error", err)
+				}
+				return
+			}
+			setting, ok := errors.AsType[interface {
+				error
+				Setting() string
+			}](err)
+			if !ok || err.Error() != tt.want {
+				t.Fatalf("have %v, want %s with a method Setting", err, tt.want)
+			}
+			if have := setting.Setting(); !strings.HasPrefix(tt.args, "-"+have+"=") {
+				t.Errorf("Setting: have %q, want the flag of %s", have, tt.args)
 			}
 		})
 	}

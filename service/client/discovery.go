@@ -4,34 +4,37 @@ import (
 	"errors"
 	"log/slog"
 
-	"bookservice/service/bookendpoint"
-
 	"github.com/go-kit/kit/sd"
 	"github.com/go-kit/log"
+
+	"bookservice/service/internal/kitlog"
 )
 
-// errSettled is an event without a meaning of its own.
-var errSettled = errors.New("settled")
+// errSync is the error of the events that a syncInstancer adds.
+var errSync = errors.New("sync")
 
-// settled is an instancer whose events are in force when Register and Deregister return. go-kit's endpointer has only
-// taken an event off the channel by then; when it takes another, it is done with the one before.
-type settled struct{ sd.Instancer }
+// A syncInstancer is an instancer whose Register and Deregister return after go-kit's endpointer
+// has processed the events before them. The channel is unbuffered, and the endpointer receives an
+// event only after it has processed the previous one. An event with an error changes nothing in the
+// endpointer, so it can follow as a barrier.
+type syncInstancer struct{ sd.Instancer }
 
-func (s settled) Register(ch chan<- sd.Event) {
+func (s syncInstancer) Register(ch chan<- sd.Event) {
 	s.Instancer.Register(ch)
-	ch <- sd.Event{Err: errSettled} // to an endpointer an error changes nothing
+	ch <- sd.Event{Err: errSync}
 }
 
-func (s settled) Deregister(ch chan<- sd.Event) {
+func (s syncInstancer) Deregister(ch chan<- sd.Event) {
 	s.Instancer.Deregister(ch)
-	ch <- sd.Event{Err: errSettled}
+	ch <- sd.Event{Err: errSync}
 }
 
-// endpointerLogger logs what go-kit's endpointer has to say: faults of discovery, and of connecting to an instance.
+// endpointerLogger returns the logger of go-kit's endpointer: errors of discovery, and errors of
+// the pool's factory.
 func endpointerLogger(logger *slog.Logger) log.Logger {
-	next := bookendpoint.KitLogger(logger, slog.LevelWarn, "discovery")
+	next := kitlog.New(logger, slog.LevelWarn, "discovery")
 	return log.LoggerFunc(func(keyvals ...any) error {
-		if keyvals[len(keyvals)-1] == errSettled {
+		if keyvals[len(keyvals)-1] == errSync {
 			return nil
 		}
 		return next.Log(keyvals...)

@@ -7,89 +7,101 @@ import (
 	"fmt"
 	"time"
 
-	"bookservice/service/bookendpoint"
-	"bookservice/service/bookgrpc"
-
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"bookservice/service/bookendpoint"
+	"bookservice/service/bookgrpc"
 )
 
-// What a call ends with without having reached an instance.
+// Errors that the client itself returns. Each has a gRPC status.
 var (
-	// ErrNoInstance: discovery knows no instance. Its code is Unavailable.
-	ErrNoInstance = bookgrpc.WithStatus(codes.Unavailable, errors.New("no instance of the book service"))
+	// ErrNoInstance means that discovery provides no instance. Its code is Unavailable.
+	ErrNoInstance = bookgrpc.WithStatus(codes.Unavailable,
+		errors.New("no instance of the book service"))
 
-	// ErrOpen: the breaker is open, for too many calls have failed lately. Its code is Unavailable.
-	ErrOpen = bookgrpc.WithStatus(codes.Unavailable, errors.New("breaker open: too many calls failed lately"))
+	// ErrOpen means that the circuit breaker is open, because too many recent calls have failed.
+	// Its code is Unavailable.
+	ErrOpen = bookgrpc.WithStatus(codes.Unavailable,
+		errors.New("circuit breaker is open: too many recent calls failed"))
 
-	// ErrBusy: as many calls as are allowed are on their way. Its code is ResourceExhausted.
-	ErrBusy = bookgrpc.WithStatus(codes.ResourceExhausted, errors.New("too many calls at once"))
+	// ErrBusy means that Config.MaxConcurrent calls are active. Its code is ResourceExhausted.
+	ErrBusy = bookgrpc.WithStatus(codes.ResourceExhausted, errors.New("too many concurrent calls"))
 
-	// ErrClosed: the client is closed. Its code is Canceled.
+	// ErrClosed means that the client is closed. Its code is Canceled.
 	ErrClosed = bookgrpc.WithStatus(codes.Canceled, errors.New("client is closed"))
 )
 
-// errDeclined is how an instance says that another one should be asked. It never leaves the package.
-var errDeclined = errors.New("instance declines")
+// errDeclined means that an instance has not made the attempt, so the next instance must be tried.
+// Calls do not return it.
+var errDeclined = errors.New("instance declined the attempt")
 
-// retryable reports whether another attempt, which may be at another instance, can end better than err.
+// retryable reports whether another attempt, possibly at another instance, can succeed after err.
 func retryable(err error) bool {
 	if err == nil || err == ErrNoInstance || err == ErrClosed || bookendpoint.IsBusiness(err) {
 		return false
 	}
 	switch status.Code(err) {
-	case codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated, codes.FailedPrecondition, codes.OutOfRange,
-		codes.AlreadyExists:
+	case codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated,
+		codes.FailedPrecondition, codes.OutOfRange, codes.AlreadyExists:
 		return false
 	}
 	return true
 }
 
-// judge returns what the end of a call tells the breaker. caller is the context that the call was made with.
-func judge(caller context.Context, err error) outcome {
+// classify returns the outcome of a call for the breaker. caller is the context of the call without
+// the client's timeout.
+func classify(caller context.Context, err error) outcome {
 	switch {
 	case err == nil || bookendpoint.IsBusiness(err):
 		return succeeded
-	case err == ErrNoInstance || err == ErrClosed || ended(err) && gone(caller):
-		return unknown
+	case err == ErrNoInstance || err == ErrClosed || callerGone(caller, err):
+		return ignored
 	}
 	return failed
 }
 
-// ended reports whether err is that of a context that is done, here or at the server.
-func ended(err error) bool {
+// callerGone reports whether err is the caller's own cancellation or deadline.
+func callerGone(caller context.Context, err error) bool {
+	return isContextError(err) && isDone(caller)
+}
+
+// isContextError reports whether err is the error of a context, of the client or of the server.
+func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// gone reports whether nobody waits for a call with this context any longer. gRPC goes by the clock, which may be ahead of
-// the context's timer.
-func gone(ctx context.Context) bool {
+// isDone reports whether ctx is done or its deadline has passed. gRPC compares the deadline with
+// the clock, so it can report the deadline before ctx.Err does.
+func isDone(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
 }
 
-// atInstance says where an attempt failed. An answer stays as it is: it does not matter who gave it.
-func atInstance(addr string, err error) error {
+// withInstance adds the address to the error of an attempt. Business errors stay as they are: every
+// instance would return the same.
+func withInstance(addr string, err error) error {
 	if err == nil || bookendpoint.IsBusiness(err) {
 		return err
 	}
 	return bookgrpc.WithStatus(status.Code(err), fmt.Errorf("%s: %w", addr, err))
 }
 
-// explain gives a status to the error of a call that ran out of time or was cancelled, and says how its latest attempt
-// went: that is the reason for it more often than not.
-func (c *Client) explain(caller, limited context.Context, last, err error) error {
-	if !ended(err) || !gone(limited) {
+// explain returns the error of a call whose last error is err. limited is the caller's context with
+// the client's timeout. If limited has ended the call, explain adds the latest attempt's error,
+// which is often the cause. It also adds the timeout, unless the caller's context is done too.
+func (c *Client) explain(caller, limited context.Context, lastErr, err error) error {
+	if !isContextError(err) || !isDone(limited) {
 		return err
 	}
-	why := cmp.Or(limited.Err(), context.DeadlineExceeded)
-	code := status.FromContextError(why).Code()
-	if !gone(caller) {
+	reason := cmp.Or(limited.Err(), context.DeadlineExceeded)
+	code := status.FromContextError(reason).Code()
+	if !isDone(caller) {
 		timeout, flag := c.cfg.timeout()
-		why = fmt.Errorf("no answer within %v (%s): %w", timeout, flag, why)
+		reason = fmt.Errorf("no response within %v (%s): %w", timeout, flag, reason)
 	}
-	if last != nil {
-		why = fmt.Errorf("%w; latest attempt: %v", why, last)
+	if lastErr != nil {
+		reason = fmt.Errorf("%w; latest attempt: %v", reason, lastErr)
 	}
-	return bookgrpc.WithStatus(code, why)
+	return bookgrpc.WithStatus(code, reason)
 }

@@ -11,20 +11,20 @@ import (
 	"testing"
 	"time"
 
-	"bookservice/service"
-	"bookservice/service/bookendpoint"
-	"bookservice/service/bookgrpc"
-	"bookservice/service/client"
-
 	"github.com/go-kit/kit/sd"
 	"github.com/opentracing/opentracing-go"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+
+	"bookservice/service"
+	"bookservice/service/bookendpoint"
+	"bookservice/service/bookgrpc"
+	"bookservice/service/client"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A directory is a discovery that says what the test wants.
+// A directory is an instancer that the test controls.
 type directory struct {
 	mu          sync.Mutex
 	instances   []string
@@ -41,12 +41,14 @@ func (d *directory) Register(ch chan<- sd.Event) {
 func (d *directory) Deregister(ch chan<- sd.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.subscribers = slices.DeleteFunc(d.subscribers, func(c chan<- sd.Event) bool { return c == ch })
+	same := func(c chan<- sd.Event) bool { return c == ch }
+	d.subscribers = slices.DeleteFunc(d.subscribers, same)
 }
 
 func (d *directory) Stop() {}
 
-// set tells the subscribers, and returns when they have taken note: they take the event that follows only then.
+// set publishes a list of instances. It returns after the subscribers have processed it: they
+// receive the second event only then.
 func (d *directory) set(instances ...string) {
 	d.send(sd.Event{Instances: instances})
 	d.send(sd.Event{Err: errors.New("nothing new")})
@@ -63,17 +65,17 @@ func (d *directory) send(e sd.Event) {
 	}
 }
 
-// A server is a real one on loopback that counts.
+// A server is a gRPC server that counts its calls and connections.
 type server struct {
 	addr     string
 	calls    atomic.Int64 // that reached the service
-	accepted atomic.Int64 // connections
-	open     atomic.Int64 // connections
+	accepted atomic.Int64 // connections in total
+	open     atomic.Int64 // connections at present
 	grpc     *grpc.Server
 	done     chan struct{}
 }
 
-// start serves svc on a free port until the test ends.
+// start serves svc on a free port of 127.0.0.1 until the test ends.
 func start(t testing.TB, svc service.Service, tracer opentracing.Tracer) *server {
 	t.Helper()
 	return startAt(t, "127.0.0.1:0", svc, tracer)
@@ -85,15 +87,21 @@ func startAt(t testing.TB, addr string, svc service.Service, tracer opentracing.
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startOn(t, listener, svc, tracer)
+}
+
+func startOn(t testing.TB, listener net.Listener, svc service.Service,
+	tracer opentracing.Tracer) *server {
+	t.Helper()
 	s := &server{
-		addr: listener.Addr().String(), done: make(chan struct{}), grpc: grpc.NewServer(bookgrpc.ServerOptions()...),
+		addr: listener.Addr().String(), done: make(chan struct{}),
+		grpc: grpc.NewServer(bookgrpc.ServerOptions()...),
 	}
-	logger := slog.New(slog.DiscardHandler)
-	set := bookendpoint.New(counting{svc, &s.calls}, bookendpoint.Recover(logger))
-	bookgrpc.Register(s.grpc, bookgrpc.NewServer(set, tracer, logger))
+	set := bookendpoint.New(countingService{svc, &s.calls}, bookendpoint.Recover(nil))
+	bookgrpc.Register(s.grpc, bookgrpc.NewServer(set, tracer, nil))
 	go func() {
 		defer close(s.done)
-		if err := s.grpc.Serve(&counter{listener, s}); err != nil {
+		if err := s.grpc.Serve(&countingListener{listener, s}); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -101,76 +109,68 @@ func startAt(t testing.TB, addr string, svc service.Service, tracer opentracing.
 	return s
 }
 
-// stop ends the server at once.
+// stop stops the server without waiting for calls.
 func (s *server) stop() {
 	s.grpc.Stop()
 	<-s.done
 }
 
-// dead returns an address on which nobody listens.
-func dead(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
-	return listener.Addr().String()
-}
-
-type counter struct {
+type countingListener struct {
 	net.Listener
 	server *server
 }
 
-func (c *counter) Accept() (net.Conn, error) {
+func (c *countingListener) Accept() (net.Conn, error) {
 	conn, err := c.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
 	c.server.accepted.Add(1)
 	c.server.open.Add(1)
-	return &countedConn{Conn: conn, open: &c.server.open}, nil
+	return &countingConn{Conn: conn, open: &c.server.open}, nil
 }
 
-type countedConn struct {
+type countingConn struct {
 	net.Conn
 	open *atomic.Int64
 	once sync.Once
 }
 
-func (c *countedConn) Close() error {
+func (c *countingConn) Close() error {
 	c.once.Do(func() { c.open.Add(-1) })
 	return c.Conn.Close()
 }
 
-type counting struct {
+type countingService struct {
 	next  service.Service
 	calls *atomic.Int64
 }
 
-func (c counting) BookInfo(ctx context.Context, id int32) (service.Book, error) {
+func (c countingService) BookInfo(ctx context.Context, id int32) (service.Book, error) {
 	c.calls.Add(1)
 	return c.next.BookInfo(ctx, id)
 }
 
-func (c counting) BookList(ctx context.Context, page, limit int32) ([]service.Book, error) {
+func (c countingService) BookList(ctx context.Context, page, limit int32) ([]service.Book, error) {
 	c.calls.Add(1)
 	return c.next.BookList(ctx, page, limit)
 }
 
-// answer is a service that does the same whatever it is asked for.
+// answer is a service whose methods both call the function and return its error.
 type answer func(ctx context.Context) error
 
 func (a answer) BookInfo(ctx context.Context, id int32) (service.Book, error) {
 	return service.Book{ID: id, Name: "a"}, a(ctx)
 }
 
-func (a answer) BookList(ctx context.Context, _, _ int32) ([]service.Book, error) { return nil, a(ctx) }
+func (a answer) BookList(ctx context.Context, _, _ int32) ([]service.Book, error) {
+	return nil, a(ctx)
+}
 
+// fails returns a service whose calls return err.
 func fails(err error) service.Service { return answer(func(context.Context) error { return err }) }
 
-// hang is a service that answers nobody.
+// hang returns a service whose calls end only with their context.
 func hang() service.Service {
 	return answer(func(ctx context.Context) error {
 		<-ctx.Done()
@@ -178,7 +178,7 @@ func hang() service.Service {
 	})
 }
 
-// quick is the default configuration with pauses that a test can wait for.
+// quick returns the default configuration without delays between attempts, and with a change.
 func quick(change func(*client.Config)) client.Config {
 	cfg := client.DefaultConfig()
 	cfg.RetryBackoff = 0
@@ -188,35 +188,41 @@ func quick(change func(*client.Config)) client.Config {
 	return cfg
 }
 
-// dial returns a client of these instances, which is closed when the test ends.
+// dial returns a client of these instances. It is closed when the test ends.
 func dial(t testing.TB, cfg client.Config, instances ...string) *client.Client {
 	t.Helper()
 	return dialWith(t, &directory{instances: instances}, nil, cfg)
 }
 
+// dialWith returns a client. It is closed when the test ends, within 30 s. Unless opts have a
+// logger, it logs nothing.
 func dialWith(t testing.TB, d sd.Instancer, tracer opentracing.Tracer, cfg client.Config,
 	opts ...client.Option) *client.Client {
 	t.Helper()
-	c, err := client.New(d, tracer, cfg, opts...)
+	quiet := client.WithLogger(slog.New(slog.DiscardHandler))
+	c, err := client.New(d, tracer, cfg, append([]client.Option{quiet}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close() }()
+		if err := receive(t, closed, "Close returns"); err != nil {
 			t.Error(err)
 		}
 	})
 	return c
 }
 
-// eventually waits until ok, for 5 seconds at most.
-func eventually(t *testing.T, what string, ok func() bool) {
+// receive returns the next value of ch. After 30 s it fails the test with a message that contains
+// what.
+func receive[T any](t testing.TB, ch <-chan T, what string) T {
 	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for limit := time.Now().Add(5 * time.Second); !ok(); <-tick.C {
-		if time.Now().After(limit) {
-			t.Fatalf("not within 5 s: %s", what)
-		}
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(30 * time.Second):
+		t.Fatalf("not within 30s: %s", what)
+		panic("not reached")
 	}
 }

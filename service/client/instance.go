@@ -4,41 +4,45 @@ import (
 	"io"
 	"sync"
 
-	"bookservice/service/bookendpoint"
-	"bookservice/service/bookgrpc"
-
 	"github.com/go-kit/kit/endpoint"
 	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
+
+	"bookservice/service/bookendpoint"
+	"bookservice/service/bookgrpc"
 )
 
-// An instance is one server with its connection, which lives until the instance is retired and its last call has ended:
-// closing a gRPC connection breaks the calls that are on it.
+// An instance is one server and its connection. Closing a gRPC connection fails its active calls.
+// The connection is therefore closed only when the instance is retired and its last call has ended.
 type instance struct {
-	addr string
-	conn *grpc.ClientConn
-	set  bookendpoint.Set
-	gone func() // called once, when the connection is closed
+	addr    string
+	conn    *grpc.ClientConn
+	set     bookendpoint.Set
+	onClose func() // called once, after the connection is closed
 
 	mu      sync.Mutex
-	calls   int
+	calls   int // active
 	retired bool
 }
 
-// connector returns what makes the connection to an instance.
-func connector(tracer opentracing.Tracer, o options) func(addr string) (*instance, error) {
+// newConnector returns a function that makes an instance for an address.
+func newConnector(tracer opentracing.Tracer, o options) func(addr string) (*instance, error) {
 	return func(addr string) (*instance, error) {
 		conn, err := bookgrpc.Dial(addr, o.dial...)
 		if err != nil {
 			return nil, err
 		}
-		opts := []bookgrpc.ClientOption{bookgrpc.WithPeerAddress(addr), bookgrpc.WithClientLogger(o.logger)}
+		opts := []bookgrpc.ClientOption{
+			bookgrpc.WithPeerAddress(addr), bookgrpc.WithClientLogger(o.logger),
+		}
 		opts = append(opts, o.client...)
-		return &instance{addr: addr, conn: conn, set: bookgrpc.NewClient(conn, tracer, opts...)}, nil
+		set := bookgrpc.NewClient(conn, tracer, opts...)
+		return &instance{addr: addr, conn: conn, set: set}, nil
 	}
 }
 
-// acquire reports whether a call may be made. If so, release must be called at its end.
+// acquire reports whether a call may use the connection. If so, release must be called at the
+// call's end.
 func (in *instance) acquire() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -59,7 +63,7 @@ func (in *instance) release() {
 	}
 }
 
-// retire refuses further calls, and closes the connection when there are none left.
+// retire declines further calls, and closes the connection if no call is active.
 func (in *instance) retire() {
 	in.mu.Lock()
 	last := !in.retired && in.calls == 0
@@ -71,18 +75,18 @@ func (in *instance) retire() {
 }
 
 func (in *instance) close() {
-	in.conn.Close() // its only error is that it was closed before
-	in.gone()
+	in.conn.Close() // fails only if the connection is closed already
+	in.onClose()
 }
 
-// A pool has the instances that discovery knows.
+// A pool holds the instances that discovery provides.
 type pool struct {
 	connect func(addr string) (*instance, error)
-	first   chan struct{} // closed with the first instance
+	first   chan struct{} // closed when the pool gets its first instance
 	open    sync.WaitGroup
 
 	mu     sync.Mutex
-	live   map[string]*instance
+	live   map[string]*instance // by address
 	closed bool
 }
 
@@ -90,7 +94,7 @@ func newPool(connect func(addr string) (*instance, error)) *pool {
 	return &pool{connect: connect, first: make(chan struct{}), live: map[string]*instance{}}
 }
 
-// factory implements [sd.Factory]. An address that discovery names twice is still one instance.
+// factory implements [sd.Factory]. An address that discovery provides twice is one instance.
 func (p *pool) factory(addr string) (endpoint.Endpoint, io.Closer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,15 +107,16 @@ func (p *pool) factory(addr string) (endpoint.Endpoint, io.Closer, error) {
 		if in, err = p.connect(addr); err != nil {
 			return nil, nil, err
 		}
-		in.gone = p.open.Done
+		in.onClose = p.open.Done
 		p.open.Add(1)
 		p.live[addr] = in
-		p.announce()
+		p.signalFirst()
 	}
-	return in.attempt, closer(func() { p.retire(in) }), nil
+	return in.attempt, closerFunc(func() { p.retire(in) }), nil
 }
 
-func (p *pool) announce() {
+// signalFirst closes p.first unless it is closed.
+func (p *pool) signalFirst() {
 	select {
 	case <-p.first:
 	default:
@@ -128,7 +133,8 @@ func (p *pool) retire(in *instance) {
 	in.retire()
 }
 
-// retireAll retires all instances, and sees to it that there will be no other. go-kit's endpointer leaves them open.
+// retireAll retires all instances, which go-kit's endpointer leaves open. The pool accepts no new
+// ones afterwards.
 func (p *pool) retireAll() {
 	p.mu.Lock()
 	p.closed = true
@@ -140,12 +146,13 @@ func (p *pool) retireAll() {
 	}
 }
 
-// wait returns when the last connection is closed.
+// wait waits until all connections are closed.
 func (p *pool) wait() { p.open.Wait() }
 
-type closer func()
+// closerFunc is an [io.Closer] made of a function.
+type closerFunc func()
 
-func (c closer) Close() error {
+func (c closerFunc) Close() error {
 	c()
 	return nil
 }

@@ -5,36 +5,40 @@ import (
 	"time"
 )
 
-// An Attempt is one of the attempts that a call consists of: usually there is one.
+// An Attempt describes one attempt of a call. Most calls need one attempt.
 type Attempt struct {
 	Method   string        // GetBookInfo or GetBookList
 	Instance string        // host:port
-	Err      error         // nil when the attempt succeeded
-	Duration time.Duration // until the answer or the error
+	Err      error         // nil if the attempt succeeded
+	Duration time.Duration // from its start to its result
 }
 
 type observerKey struct{}
 
-// WithObserver returns a context whose calls tell observe of each of their attempts when it has ended, in order, before
-// the call returns, and on the caller's goroutine. It takes the place of an observer that ctx has already.
+// WithObserver returns a context for calls of a [Client]. The call passes each attempt to observe
+// when the attempt ends: in order, in the caller's goroutine and before the call returns. observe
+// replaces an observer that ctx has already. If observe is nil, attempts are not observed.
 func WithObserver(ctx context.Context, observe func(Attempt)) context.Context {
 	return context.WithValue(ctx, observerKey{}, observe)
 }
 
+// observer returns the observer in ctx, or nil.
 func observer(ctx context.Context) func(Attempt) {
 	observe, _ := ctx.Value(observerKey{}).(func(Attempt))
 	return observe
 }
 
-func unobserved(error) {}
+func noObserver(error) {}
 
-// begin notes that an attempt begins, and returns what is to be called at its end.
-func (cl *call) begin(instance string) (done func(error)) {
+// begin records the start of an attempt. The caller must call finish with the attempt's error.
+func (cl *call) begin(instance string) (finish func(error)) {
 	if cl.observe == nil {
-		return unobserved
+		return noObserver
 	}
 	start := time.Now()
 	return func(err error) {
-		cl.observe(Attempt{Method: cl.method, Instance: instance, Err: err, Duration: time.Since(start)})
+		cl.observe(Attempt{
+			Method: cl.method, Instance: instance, Err: err, Duration: time.Since(start),
+		})
 	}
 }

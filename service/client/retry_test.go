@@ -9,12 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"bookservice/service"
 	"bookservice/service/client"
 	"bookservice/service/inmem"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 func TestCallsAlternate(t *testing.T) {
@@ -31,30 +32,27 @@ func TestCallsAlternate(t *testing.T) {
 }
 
 func TestAttempts(t *testing.T) {
-	tests := []struct {
+	type test struct {
 		name     string
 		err      error
 		code     codes.Code
 		attempts int64
-	}{
+	}
+	tests := []test{
 		{"success", nil, codes.OK, 1},
 		{"not found", service.NotFound(1), codes.NotFound, 1},
 		{"invalid argument", service.CheckID(0), codes.InvalidArgument, 1},
 		{"internal", errors.New("disk on fire"), codes.Internal, 3},
 		{"cancelled by the server", context.Canceled, codes.Canceled, 3},
-		{"too late at the server", context.DeadlineExceeded, codes.DeadlineExceeded, 3},
+		{"deadline of the server", context.DeadlineExceeded, codes.DeadlineExceeded, 3},
 	}
-	for _, code := range []codes.Code{codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated,
-		codes.FailedPrecondition, codes.OutOfRange, codes.AlreadyExists} {
-		tests = append(tests, tests[0])
-		last := &tests[len(tests)-1]
-		last.name, last.err, last.code = code.String(), status.Error(code, "no"), code
+	for _, code := range []codes.Code{codes.Unimplemented, codes.PermissionDenied,
+		codes.Unauthenticated, codes.FailedPrecondition, codes.OutOfRange, codes.AlreadyExists} {
+		tests = append(tests, test{code.String(), status.Error(code, "no"), code, 1})
 	}
-	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Aborted, codes.DataLoss,
-		codes.ResourceExhausted} {
-		tests = append(tests, tests[0])
-		last := &tests[len(tests)-1]
-		last.name, last.err, last.code, last.attempts = code.String(), status.Error(code, "no"), code, 3
+	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Aborted,
+		codes.DataLoss, codes.ResourceExhausted} {
+		tests = append(tests, test{code.String(), status.Error(code, "no"), code, 3})
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -62,13 +60,14 @@ func TestAttempts(t *testing.T) {
 			c := dial(t, quick(nil), s.addr)
 			_, err := c.BookInfo(t.Context(), 1)
 			if status.Code(err) != tt.code || s.calls.Load() != tt.attempts {
-				t.Errorf("have %v after %d attempts, want %v after %d", err, s.calls.Load(), tt.code, tt.attempts)
+				t.Errorf("have %v after %d attempts, want %v after %d",
+					err, s.calls.Load(), tt.code, tt.attempts)
 			}
 			if _, ok := err.(interface{ GRPCStatus() *status.Status }); err != nil && !ok {
-				t.Errorf("%v carries no status", err)
+				t.Errorf("%v has no gRPC status", err)
 			}
-			if tt.attempts == 3 && !strings.HasPrefix(err.Error(), s.addr) {
-				t.Errorf("%v does not say where it comes from", err)
+			if tt.attempts == 3 && !strings.HasPrefix(err.Error(), s.addr+": ") {
+				t.Errorf("have %v, want an error that begins with the address", err)
 			}
 		})
 	}
@@ -78,8 +77,9 @@ func TestAttemptsAreConfigured(t *testing.T) {
 	for _, want := range []int64{1, 2, 7} {
 		s := start(t, fails(errors.New("disk on fire")), nil)
 		c := dial(t, quick(func(cfg *client.Config) { cfg.RetryAttempts = int(want) }), s.addr)
-		if _, err := c.BookInfo(t.Context(), 1); status.Code(err) != codes.Internal || s.calls.Load() != want {
-			t.Errorf("have %v after %d attempts, want %d", err, s.calls.Load(), want)
+		_, err := c.BookInfo(t.Context(), 1)
+		if status.Code(err) != codes.Internal || s.calls.Load() != want {
+			t.Errorf("have %v after %d attempts, want Internal after %d", err, s.calls.Load(), want)
 		}
 	}
 }
@@ -87,17 +87,19 @@ func TestAttemptsAreConfigured(t *testing.T) {
 func TestErrorsAreTheServices(t *testing.T) {
 	s := start(t, inmem.Default(), nil)
 	c := dial(t, quick(nil), s.addr)
-	if _, err := c.BookInfo(t.Context(), 99); !errors.Is(err, service.ErrNotFound) || err.Error() != "book 99: not found" {
-		t.Errorf("have %v", err)
+	_, err := c.BookInfo(t.Context(), 99)
+	if !errors.Is(err, service.ErrNotFound) || err.Error() != "book 99: not found" {
+		t.Errorf("BookInfo: have %v, want book 99: not found", err)
 	}
-	_, err := c.BookList(t.Context(), 1, 5000)
-	if !errors.Is(err, service.ErrInvalidArgument) || err.Error() != "limit 5000: must be 0 to 1000, where 0 means 100" {
-		t.Errorf("have %v", err)
+	_, err = c.BookList(t.Context(), 1, 5000)
+	want := "limit 5000: must be 0 to 1000, where 0 means 100"
+	if !errors.Is(err, service.ErrInvalidArgument) || err.Error() != want {
+		t.Errorf("BookList: have %v, want %s", err, want)
 	}
 }
 
-// One of two servers is dead: no call fails, however the calls fall together. Round robin alone would lead some calls to
-// the dead one with every attempt.
+// No call fails while some instances are dead, although concurrent calls advance the round robin.
+// Without the list of tried instances, a call can try the dead one with each attempt.
 func TestDeadServerIsHidden(t *testing.T) {
 	tests := []struct {
 		name        string
@@ -111,12 +113,13 @@ func TestDeadServerIsHidden(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var instances []string
 			for range tt.dead {
-				instances = append(instances, dead(t))
+				instances = append(instances, testkit.ClosedAddr(t))
 			}
 			for range tt.alive {
 				instances = append(instances, start(t, inmem.Default(), nil).addr)
 			}
-			c := dial(t, quick(func(cfg *client.Config) { cfg.RetryAttempts = tt.attempts }), instances...)
+			c := dial(t, quick(func(cfg *client.Config) { cfg.RetryAttempts = tt.attempts }),
+				instances...)
 			var wg sync.WaitGroup
 			var retried atomic.Int64
 			for range 16 {
@@ -135,13 +138,34 @@ func TestDeadServerIsHidden(t *testing.T) {
 			}
 			wg.Wait()
 			if retried.Load() == 0 {
-				t.Error("no call met the dead server: this tested nothing")
+				t.Error("no attempt at a dead instance was made, so the test checked nothing")
 			}
 		})
 	}
 }
 
-// A server that is killed while calls are on their way is hidden too.
+// A call tries each instance once before it tries one again.
+func TestAttemptsVisitAllInstances(t *testing.T) {
+	fault := fails(errors.New("disk on fire"))
+	servers := []*server{start(t, fault, nil), start(t, fault, nil), start(t, fault, nil)}
+	addrs := make([]string, len(servers))
+	for i, s := range servers {
+		addrs[i] = s.addr
+	}
+	for _, attempts := range []int{3, 6} {
+		c := dial(t, quick(func(cfg *client.Config) { cfg.RetryAttempts = attempts }), addrs...)
+		if _, err := c.BookInfo(t.Context(), 1); status.Code(err) != codes.Internal {
+			t.Errorf("have %v, want Internal", err)
+		}
+		for _, s := range servers {
+			if have, want := s.calls.Swap(0), int64(attempts/3); have != want {
+				t.Errorf("%d attempts: have %d at %s, want %d", attempts, have, s.addr, want)
+			}
+		}
+	}
+}
+
+// No call fails when a server is killed during calls.
 func TestKilledServerIsHidden(t *testing.T) {
 	a, b := start(t, inmem.Default(), nil), start(t, inmem.Default(), nil)
 	c := dial(t, quick(nil), a.addr, b.addr)
@@ -164,37 +188,42 @@ func TestKilledServerIsHidden(t *testing.T) {
 
 func TestRestartedServerIsFoundAgain(t *testing.T) {
 	first := start(t, inmem.Default(), nil)
-	c := dial(t, quick(func(cfg *client.Config) { cfg.BreakerMinRequests = 1e6 }), first.addr)
+	neverOpen := quick(func(cfg *client.Config) { cfg.BreakerMinRequests = 1e6 })
+	c := dial(t, neverOpen, first.addr)
 	if _, err := c.BookInfo(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 	first.stop()
 	if _, err := c.BookInfo(t.Context(), 1); status.Code(err) != codes.Unavailable {
-		t.Errorf("have %v, want Unavailable", err)
+		t.Errorf("after the stop: have %v, want Unavailable", err)
 	}
 	startAt(t, first.addr, inmem.Default(), nil)
-	eventually(t, "a call succeeds", func() bool {
+	testkit.Eventually(t, "a call succeeds after the restart", func() bool {
 		_, err := c.BookInfo(t.Context(), 1)
 		return err == nil
 	})
 }
 
 func TestTimeout(t *testing.T) {
+	deadline := context.DeadlineExceeded.Error() + "; latest attempt: 127.0.0.1:"
 	tests := []struct {
 		name   string
 		change func(*client.Config)
 		want   string
 	}{
-		{"of the call", func(cfg *client.Config) { cfg.BreakerTimeout = 50 * time.Millisecond },
-			"no answer within 50ms (-breaker-timeout): context deadline exceeded; latest attempt: 127.0.0.1:"},
-		{"of all attempts", func(cfg *client.Config) { cfg.RetryTimeout = 60 * time.Millisecond },
-			"no answer within 60ms (-retry-timeout): context deadline exceeded; latest attempt: 127.0.0.1:"},
+		{"breaker", func(cfg *client.Config) { cfg.BreakerTimeout = 50 * time.Millisecond },
+			"no response within 50ms (-breaker-timeout): " + deadline},
+		{"retry", func(cfg *client.Config) { cfg.RetryTimeout = 60 * time.Millisecond },
+			"no response within 60ms (-retry-timeout): " + deadline},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := dial(t, quick(tt.change), start(t, hang(), nil).addr)
-			_, err := c.BookInfo(t.Context(), 1)
-			if status.Code(err) != codes.DeadlineExceeded || !errors.Is(err, context.DeadlineExceeded) ||
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			_, err := c.BookInfo(ctx, 1)
+			if status.Code(err) != codes.DeadlineExceeded ||
+				!errors.Is(err, context.DeadlineExceeded) ||
 				!strings.HasPrefix(err.Error(), tt.want) {
 				t.Errorf("have %v with code %v, want %s", err, status.Code(err), tt.want)
 			}
@@ -202,7 +231,7 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// The pause between attempts ends with the time for all of them, and the error tells what the attempts met.
+// The timeout ends a delay between attempts, and the error contains the error of the attempt.
 func TestBackoffObeysTheTimeout(t *testing.T) {
 	s := start(t, fails(errors.New("disk on fire")), nil)
 	c := dial(t, quick(func(cfg *client.Config) {
@@ -210,8 +239,9 @@ func TestBackoffObeysTheTimeout(t *testing.T) {
 	}), s.addr)
 	begin := time.Now()
 	_, err := c.BookInfo(t.Context(), 1)
-	if status.Code(err) != codes.DeadlineExceeded || !strings.Contains(err.Error(), s.addr+": internal error") {
-		t.Errorf("have %v", err)
+	if status.Code(err) != codes.DeadlineExceeded ||
+		!strings.Contains(err.Error(), s.addr+": internal error") {
+		t.Errorf("have %v, want DeadlineExceeded and the internal error of %s", err, s.addr)
 	}
 	if took := time.Since(begin); took > 450*time.Millisecond || s.calls.Load() != 1 {
 		t.Errorf("%d attempts took %v, want 1 in 50ms", s.calls.Load(), took)
@@ -223,12 +253,14 @@ func TestCallersOwnEnd(t *testing.T) {
 	c := dial(t, quick(nil), s.addr)
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := c.BookInfo(short, 1); status.Code(err) != codes.DeadlineExceeded || strings.Contains(err.Error(), "within") {
-		t.Errorf("have %v, want the caller's own deadline", err)
+	_, err := c.BookInfo(short, 1)
+	if status.Code(err) != codes.DeadlineExceeded || strings.Contains(err.Error(), "within") {
+		t.Errorf("have %v, want the caller's deadline and not the client's timeout", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(20*time.Millisecond, cancel)
-	if _, err := c.BookInfo(ctx, 1); status.Code(err) != codes.Canceled || !errors.Is(err, context.Canceled) {
+	_, err = c.BookInfo(ctx, 1)
+	if status.Code(err) != codes.Canceled || !errors.Is(err, context.Canceled) {
 		t.Errorf("have %v, want Canceled", err)
 	}
 	calls := s.calls.Load()
@@ -236,6 +268,9 @@ func TestCallersOwnEnd(t *testing.T) {
 		t.Errorf("with a context that is done: have %v, want Canceled", err)
 	}
 	if calls != 2 || s.calls.Load() != 2 {
-		t.Errorf("have %d calls at the server, want 2: the caller's own end is not retried", s.calls.Load())
+		t.Errorf("have %d calls at the server, want 2 without retries", s.calls.Load())
+	}
+	if _, err := dial(t, quick(nil)).BookInfo(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("with a context that is done and no instance: have %v, want Canceled", err)
 	}
 }

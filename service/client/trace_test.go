@@ -3,19 +3,21 @@ package client_test
 import (
 	"testing"
 
-	"bookservice/service/client"
-	"bookservice/service/inmem"
-
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/mocktracer"
+
+	"bookservice/service/client"
+	"bookservice/service/inmem"
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// One CLIENT span per attempt, named after its instance, all children of the caller's span; one SERVER span below the one
-// that was answered.
+// Each attempt has one CLIENT span with the address of its instance, a child of the caller's span.
+// Each attempt that reaches a server has one SERVER span, a child of the CLIENT span.
 func TestOneSpanPerAttempt(t *testing.T) {
 	tracer := mocktracer.New()
-	s, gone := start(t, inmem.Default(), tracer), dead(t)
-	c := dialWith(t, &directory{instances: []string{s.addr, gone}}, tracer, quick(nil), client.WithPeerService("library"))
+	s, dead := start(t, inmem.Default(), tracer), testkit.ClosedAddr(t)
+	c := dialWith(t, &directory{instances: []string{s.addr, dead}}, tracer, quick(nil),
+		client.WithPeerService("library"))
 	root := tracer.StartSpan("bookCaller").(*mocktracer.MockSpan)
 	ctx := opentracing.ContextWithSpan(t.Context(), root)
 	for range 2 {
@@ -23,29 +25,33 @@ func TestOneSpanPerAttempt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "five spans are finished", func() bool { return len(tracer.FinishedSpans()) == 5 })
+	testkit.Eventually(t, "five spans are finished", func() bool {
+		return len(tracer.FinishedSpans()) == 5
+	})
 	failed, clients := 0, map[int]bool{}
 	for _, span := range tracer.FinishedSpans() {
 		if span.ParentID != root.SpanContext.SpanID {
 			continue
 		}
 		clients[span.SpanContext.SpanID] = true
-		if span.Tag("peer.service") != "library" {
-			t.Errorf("have peer.service %v", span.Tag("peer.service"))
+		if have := span.Tag("peer.service"); have != "library" {
+			t.Errorf("peer.service: have %v, want library", have)
 		}
+		want := s.addr
 		if span.Tag("error") != nil {
 			failed++
-			if span.Tag("peer.address") != gone {
-				t.Errorf("the attempt at %v failed, want that at %s", span.Tag("peer.address"), gone)
-			}
+			want = dead
+		}
+		if have := span.Tag("peer.address"); have != want {
+			t.Errorf("peer.address: have %v, want %s", have, want)
 		}
 	}
 	if len(clients) != 3 || failed != 1 {
-		t.Errorf("have %d attempts' spans, %d of them failed, want 3 and 1", len(clients), failed)
+		t.Errorf("have %d spans of attempts, %d of them failed, want 3 and 1", len(clients), failed)
 	}
 	for _, span := range tracer.FinishedSpans() {
 		if !clients[span.SpanContext.SpanID] && !clients[span.ParentID] {
-			t.Errorf("%v is no child of an attempt's span", span)
+			t.Errorf("%v is not a child of an attempt's span", span)
 		}
 	}
 }

@@ -1,7 +1,9 @@
-// Package inmem keeps the catalogue in memory. It is read once, checked, and never changes.
+// Package inmem is a store of books in memory. A catalogue is read and checked once, and does not
+// change afterwards.
 package inmem
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,34 +13,37 @@ import (
 	"bookservice/service"
 )
 
-// A Catalogue is a [service.Service] over books in memory. It is immutable and may be used concurrently.
+// A Catalogue is a [service.Service] whose books are in memory. It is immutable; its methods may be
+// called concurrently.
 type Catalogue struct {
-	books []service.Book // by id
-	index map[int32]int  // id → position in books
+	books []service.Book // sorted by id
+	index map[int32]int  // position in books by id
 }
 
-// New returns a catalogue of books, which it copies. The error names the first book that cannot be in a catalogue by its
-// number, counted from 1: an id below 1 or already taken, a name that is empty or no valid UTF-8.
+// New returns a catalogue of books. It copies the slice. The error contains the number of the first
+// book that is not valid, counted from 1. A book is not valid if its id is below 1 or a duplicate,
+// or if its name is empty, blank or not valid UTF-8.
 func New(books ...service.Book) (*Catalogue, error) {
 	entries := make(map[int32]int, len(books))
 	for i, book := range books {
-		if err := check(book); err != nil {
+		if err := validate(book); err != nil {
 			return nil, fmt.Errorf("entry %d: %w", i+1, err)
 		}
-		if first, taken := entries[book.ID]; taken {
-			return nil, fmt.Errorf("entry %d: id %d is already taken by entry %d", i+1, book.ID, first)
+		if first, duplicate := entries[book.ID]; duplicate {
+			return nil, fmt.Errorf("entry %d: duplicate id %d, first in entry %d",
+				i+1, book.ID, first)
 		}
 		entries[book.ID] = i + 1
 	}
-	return build(slices.Clone(books)), nil
+	return newCatalogue(slices.Clone(books)), nil
 }
 
-// Default returns the catalogue that is served when no other is given: two books.
+// Default returns the built-in catalogue of two books.
 func Default() *Catalogue {
-	return build([]service.Book{{ID: 1, Name: "21天精通php"}, {ID: 2, Name: "21天精通java"}})
+	return newCatalogue([]service.Book{{ID: 1, Name: "21天精通php"}, {ID: 2, Name: "21天精通java"}})
 }
 
-func check(book service.Book) error {
+func validate(book service.Book) error {
 	switch {
 	case book.ID < 1:
 		return fmt.Errorf("id %d: must be 1 or more", book.ID)
@@ -50,8 +55,9 @@ func check(book service.Book) error {
 	return nil
 }
 
-func build(books []service.Book) *Catalogue {
-	slices.SortFunc(books, func(a, b service.Book) int { return int(a.ID) - int(b.ID) })
+// newCatalogue returns a catalogue of valid books. It sorts the slice and keeps it.
+func newCatalogue(books []service.Book) *Catalogue {
+	slices.SortFunc(books, func(a, b service.Book) int { return cmp.Compare(a.ID, b.ID) })
 	index := make(map[int32]int, len(books))
 	for i, book := range books {
 		index[book.ID] = i

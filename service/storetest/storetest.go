@@ -1,4 +1,5 @@
-// Package storetest is the suite that every store of books passes. A store's test is one line more than how it is opened:
+// Package storetest is a test suite for stores of books: implementations of [service.Service] with
+// a given list of books. A store runs the suite in one test of its own:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T, books []service.Book) service.Service { … })
@@ -6,6 +7,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,24 +19,37 @@ import (
 	"bookservice/service"
 )
 
-// Run tests a store. open returns a store that holds these books and no others, in whatever order they come, and arranges
-// with t.Cleanup for its end. Run calls it several times, and the stores it opened may be in use at the same time.
+// Run tests a store. It calls open once for each of its subtests. open returns a store that has
+// exactly these books, which are in no particular order. open registers the clean-up of the store
+// with t.Cleanup. Several stores may be open at the same time.
 func Run(t *testing.T, open func(t *testing.T, books []service.Book) service.Service) {
-	t.Run("info", func(t *testing.T) { testInfo(t, open(t, unsorted())) })
-	t.Run("list", func(t *testing.T) { testList(t, open(t, numbered(1200))) })
-	t.Run("list sorted by id", func(t *testing.T) { testSorted(t, open(t, unsorted())) })
-	t.Run("list is the caller's", func(t *testing.T) { testOwned(t, open(t, unsorted())) })
-	t.Run("empty", func(t *testing.T) { testEmpty(t, open(t, nil)) })
-	t.Run("cancelled", func(t *testing.T) { testCancelled(t, open(t, unsorted())) })
-	t.Run("concurrent", func(t *testing.T) { testConcurrent(t, open(t, unsorted())) })
+	tests := []struct {
+		name  string
+		books []service.Book
+		test  func(*testing.T, service.Service)
+	}{
+		{"info", unsorted(), testInfo},
+		{"list", numbered(1200), testList},
+		{"list sorted by id", unsorted(), testSorted},
+		{"list is the caller's", unsorted(), testOwned},
+		{"empty", nil, testEmpty},
+		{"cancelled", unsorted(), testCancelled},
+		{"concurrent", unsorted(), testConcurrent},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { tt.test(t, open(t, tt.books)) })
+	}
 }
 
-// unsorted has the smallest and the greatest id, a gap, and names that are not ASCII.
+// unsorted returns books with the smallest and the largest id, a gap, and names that are not ASCII.
 func unsorted() []service.Book {
-	return []service.Book{{ID: math.MaxInt32, Name: "last"}, {ID: 2, Name: "21天精通java"}, {ID: 7, Name: "Søren 📚 'x' \"y\""},
-		{ID: 1, Name: "21天精通php"}}
+	return []service.Book{
+		{ID: math.MaxInt32, Name: "last"}, {ID: 2, Name: "21天精通java"},
+		{ID: 7, Name: "Søren 📚 'x' \"y\""}, {ID: 1, Name: "21天精通php"},
+	}
 }
 
+// numbered returns n books with the ids 1 to n.
 func numbered(n int) []service.Book {
 	books := make([]service.Book, n)
 	for i := range books {
@@ -65,7 +80,7 @@ func testInfo(t *testing.T, s service.Service) {
 			t.Errorf("BookInfo(%d): have error %v, want %q", tt.id, err, tt.text)
 		}
 		if have != (service.Book{}) {
-			t.Errorf("BookInfo(%d): have %+v beside an error", tt.id, have)
+			t.Errorf("BookInfo(%d): have %+v with an error, want no book", tt.id, have)
 		}
 	}
 }
@@ -73,7 +88,7 @@ func testInfo(t *testing.T, s service.Service) {
 func testList(t *testing.T, s service.Service) {
 	tests := []struct {
 		page, limit int32
-		first, last int32 // 0: an empty page
+		first, last int32 // ids; 0 for an empty page
 	}{
 		{0, 0, 1, 100},
 		{1, 0, 1, 100},
@@ -87,16 +102,16 @@ func testList(t *testing.T, s service.Service) {
 		{2, 1000, 1001, 1200},
 		{3, 500, 1001, 1200},
 		{3, 1000, 0, 0},
-		{math.MaxInt32, 1000, 0, 0}, // beyond what an int32 counts
-		{4294968, 1000, 0, 0},       // would be within the first 1200 again if it wrapped around
+		{math.MaxInt32, 1000, 0, 0}, // the offset does not fit in an int32
+		{4294968, 1000, 0, 0},       // the offset modulo 2³² is less than 1200
 	}
 	for _, tt := range tests {
 		have, err := s.BookList(t.Context(), tt.page, tt.limit)
 		if err != nil {
 			t.Errorf("BookList(%d, %d): %v", tt.page, tt.limit, err)
 		} else if want := between(tt.first, tt.last); !slices.Equal(have, want) {
-			t.Errorf("BookList(%d, %d): have %d books %v, want %d to %d", tt.page, tt.limit, len(have), have, tt.first,
-				tt.last)
+			t.Errorf("BookList(%d, %d): have %d books %v, want ids %d to %d",
+				tt.page, tt.limit, len(have), have, tt.first, tt.last)
 		}
 	}
 	testListErrors(t, s)
@@ -116,11 +131,13 @@ func testListErrors(t *testing.T, s service.Service) {
 	for _, tt := range tests {
 		have, err := s.BookList(t.Context(), tt.page, tt.limit)
 		if !errors.Is(err, service.ErrInvalidArgument) || err.Error() != tt.want || have != nil {
-			t.Errorf("BookList(%d, %d): have %v, error %v, want error %q", tt.page, tt.limit, have, err, tt.want)
+			t.Errorf("BookList(%d, %d): have %v, error %v, want error %q",
+				tt.page, tt.limit, have, err, tt.want)
 		}
 	}
 }
 
+// between returns the books of numbered with the ids first to last.
 func between(first, last int32) []service.Book {
 	if first == 0 {
 		return nil
@@ -130,22 +147,22 @@ func between(first, last int32) []service.Book {
 
 func testSorted(t *testing.T, s service.Service) {
 	want := unsorted()
-	slices.SortFunc(want, func(a, b service.Book) int { return int(a.ID) - int(b.ID) })
+	slices.SortFunc(want, func(a, b service.Book) int { return cmp.Compare(a.ID, b.ID) })
 	if have, err := s.BookList(t.Context(), 1, 0); err != nil || !slices.Equal(have, want) {
-		t.Errorf("have %v, %v, want %v", have, err, want)
+		t.Errorf("BookList: have %v, %v, want %v", have, err, want)
 	}
 }
 
 func testOwned(t *testing.T, s service.Service) {
 	first, err := s.BookList(t.Context(), 1, 2)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(first) != 2 {
+		t.Fatalf("BookList: have %v, %v, want 2 books", first, err)
 	}
 	_ = append(first, service.Book{ID: 99, Name: "appended"})
 	first[0].Name = "changed"
 	all, err := s.BookList(t.Context(), 1, 0)
 	if err != nil || len(all) != 4 || all[0].Name != "21天精通php" || all[2].ID != 7 {
-		t.Errorf("after the caller changed its page: have %v, %v", all, err)
+		t.Errorf("BookList after a change of an earlier page: have %v, %v", all, err)
 	}
 }
 
@@ -175,10 +192,10 @@ func testConcurrent(t *testing.T, s service.Service) {
 		wg.Go(func() {
 			for range 50 {
 				if have, err := s.BookInfo(t.Context(), 7); err != nil || have.ID != 7 {
-					t.Errorf("BookInfo: have %v, %v", have, err)
+					t.Errorf("BookInfo: have %v, %v, want book 7", have, err)
 				}
 				if have, err := s.BookList(t.Context(), 1, 3); err != nil || len(have) != 3 {
-					t.Errorf("BookList: have %v, %v", have, err)
+					t.Errorf("BookList: have %v, %v, want 3 books", have, err)
 				}
 			}
 		})
