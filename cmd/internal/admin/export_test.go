@@ -1,0 +1,4 @@
+package admin
+
+// Serve serves a handler of the test's.
+var Serve = serve
