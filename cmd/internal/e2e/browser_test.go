@@ -7,9 +7,12 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// pageWith opens the address in a real browser and returns the page's text once it holds all of these.
+// pageWith opens the address in a browser and returns the text of the page when it contains all of
+// want.
 func pageWith(t *testing.T, address string, want ...string) string {
 	t.Helper()
 	var path string
@@ -20,13 +23,14 @@ func pageWith(t *testing.T, address string, want ...string) string {
 		}
 	}
 	if path == "" {
-		t.Skip("no chromium on this machine: bash .ci/run installs it and runs this")
+		t.Skip("needs chromium: bash .ci/run installs it")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
 	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))...)
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true))...)
 	defer cancel()
 	ctx, cancel = chromedp.NewContext(ctx)
 	defer cancel()
@@ -34,9 +38,10 @@ func pageWith(t *testing.T, address string, want ...string) string {
 		t.Fatal(err)
 	}
 	var text string
-	eventually(t, address+" shows "+strings.Join(want, ", "), func() bool {
+	testkit.Eventually(t, address+" shows "+strings.Join(want, ", "), func() bool {
 		var err error
-		if text, err = chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`)); err != nil {
+		text, err = chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+		if err != nil {
 			t.Fatal(err)
 		}
 		for _, w := range want {
