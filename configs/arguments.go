@@ -37,7 +37,8 @@ func readArguments(fs *flag.FlagSet, args []string) ([]assignment, error) {
 			}
 			return nil, errHelp
 		case f == nil:
-			return nil, fmt.Errorf("-%s: unknown flag%s", redact("", name), hint(fs, name, func(known string) string { return "-" + known }))
+			dash := func(known string) string { return "-" + known }
+			return nil, fmt.Errorf("-%s: unknown flag%s", redact("", name), hint(fs, name, dash))
 		case !hasValue && isBool(f):
 			value = "true"
 		case !hasValue && i+1 == len(args):
@@ -73,7 +74,8 @@ func unexpectedArgument(fs *flag.FlagSet, before []assignment, args []string, i 
 		last := before[len(before)-1]
 		switch {
 		case isBool(fs.Lookup(last.name)):
-			allowed = fmt.Sprintf("must be a flag (a value of -%s follows =, as in -%[1]s=false)", last.name)
+			allowed = fmt.Sprintf("must be a flag (a value of -%s follows =, as in -%[1]s=false)",
+				last.name)
 		case redact(last.name, last.value) != last.value:
 			shown, allowed = "", fmt.Sprintf("must be a flag (quote the value of -%s)", last.name)
 		}

@@ -86,6 +86,14 @@ func (c *command) group(title string, register func(*flag.FlagSet) error) {
 	}
 }
 
+// noError returns a register function for group of one that cannot fail.
+func noError(register func(*flag.FlagSet)) func(*flag.FlagSet) error {
+	return func(fs *flag.FlagSet) error {
+		register(fs)
+		return nil
+	}
+}
+
 // parse sets the flags from the arguments, the environment and the file, in this order of
 // precedence, and then validates. Help, version and configuration are printed to stdout. The
 // errors are one line without secrets.

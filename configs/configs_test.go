@@ -139,13 +139,15 @@ var needs = map[string][]string{
 // other returns an allowed value of a setting that is not its default, as -print-config shows it.
 func other(key, defaults string) string {
 	special := map[string]string{
-		"grpc-addr": "127.0.0.1:1", "advertise": "books:1", "admin-addr": "localhost:0", "lang": "en",
+		"grpc-addr": "127.0.0.1:1", "advertise": "books:1", "admin-addr": "localhost:0",
+		"lang":      "en",
 		"rate-mode": "off", "discovery": "static", "etcd": "a:1,b:2", "instances": "a:1,b:2",
 		"prefix": "/a/", "tracer": "log,memory", "sampler": "never", "sample": "0.5",
 		"sample-operations": "a=never", "trace-id-bits": "64", "senders": "9",
 		"breaker-error-percent": "0.5", "retry-backoff": "20ms", "propagation": "b3,w3c",
 		"baggage-max-bytes": "9",
-		"baggage-allow":     "a,b", "baggage-tags": "a,b", "zipkin-url": "http://z/", "zipkin-format": "json",
+		"baggage-allow":     "a,b", "baggage-tags": "a,b",
+		"zipkin-url": "http://z/", "zipkin-format": "json",
 		"zipkin-transport": "kafka", "kafka-brokers": "a:1,b:2", "kafka-sasl": "plain",
 		"rabbitmq-url": "amqp://r/", "otlp-endpoint": "http://o", "otlp-protocol": "grpc",
 		"zipkin-headers": "a=b", "otlp-headers": "a=b",
@@ -190,17 +192,19 @@ func TestShippedFilesListEveryKeyWithItsDefault(t *testing.T) {
 
 // The files have the groups of -h all, and each group its keys, in the same order.
 func TestShippedFilesAreGroupedAsHelpIs(t *testing.T) {
+	inFile := regexp.MustCompile(`(?m)^# ([A-Z].*)\n\n|^([a-z0-9-]+): `)
+	inHelp := regexp.MustCompile(`(?m)^([A-Z][^\n]*):$|^  -([a-z0-9-]+)`)
 	for _, name := range []string{"bookserver", "bookclient"} {
 		text, err := os.ReadFile(name + ".yaml")
 		if err != nil {
 			t.Fatal(err)
 		}
 		var have []string
-		for _, m := range regexp.MustCompile(`(?m)^# ([A-Z].*)\n\n|^([a-z0-9-]+): `).FindAllStringSubmatch(string(text), -1) {
+		for _, m := range inFile.FindAllStringSubmatch(string(text), -1) {
 			have = append(have, m[1]+m[2])
 		}
 		var want []string
-		for _, m := range regexp.MustCompile(`(?m)^([A-Z][^\n]*):$|^  -([a-z0-9-]+)`).FindAllStringSubmatch(helpOf(t, commands[name], "all"), -1) {
+		for _, m := range inHelp.FindAllStringSubmatch(helpOf(t, commands[name], "all"), -1) {
 			want = append(want, m[1]+m[2])
 		}
 		want = want[4:] // without the group of -config, -print-config and -version
@@ -230,8 +234,11 @@ func TestPrintedConfigurationMasksPasswordsAndLoads(t *testing.T) {
 func TestPrintedConfigurationIsInForce(t *testing.T) {
 	t.Setenv("BOOKSERVER_TTL", "4s")
 	t.Setenv("OTEL_SERVICE_NAME", "books")
-	out := printed(t, server, "-rate-mode", "off", "-config", fileWith(t, "etcd: [a:1, b:2]\nttl: 9s\n"))
-	for _, want := range []string{`ttl: "4s"`, `rate-mode: "off"`, `etcd: "a:1,b:2"`, `service-name: "books"`} {
+	file := fileWith(t, "etcd: [a:1, b:2]\nttl: 9s\n")
+	out := printed(t, server, "-rate-mode", "off", "-config", file)
+	for _, want := range []string{
+		`ttl: "4s"`, `rate-mode: "off"`, `etcd: "a:1,b:2"`, `service-name: "books"`,
+	} {
 		if !strings.Contains(out, "\n"+want+"\n") {
 			t.Errorf("have no %s in\n%s", want, out)
 		}
@@ -248,7 +255,8 @@ func TestVersion(t *testing.T) {
 	t.Setenv("OTEL_TRACES_SAMPLER", "sometimes")
 	var out bytes.Buffer
 	err := server([]string{"-version", "-grpc-addr", "x"}, &out)
-	if !errors.Is(err, configs.ErrDone) || !regexp.MustCompile(`^bookserver \S+\n$`).MatchString(out.String()) {
+	version := regexp.MustCompile(`^bookserver \S+\n$`)
+	if !errors.Is(err, configs.ErrDone) || !version.MatchString(out.String()) {
 		t.Errorf("have %v and %q", err, out.String())
 	}
 }
@@ -258,12 +266,16 @@ func TestVariablesOfOpenTelemetry(t *testing.T) {
 	t.Setenv("OTEL_SERVICE_NAME", "books")
 	s, errServer := configs.ParseServer(nil, io.Discard)
 	c, errClient := configs.ParseClient([]string{"-service-name", "asks"}, io.Discard)
-	if errServer != nil || errClient != nil || s.Tracer.ServiceName != "books" || c.Tracer.ServiceName != "asks" {
-		t.Errorf("have %q and %q, %v, %v", s.Tracer.ServiceName, c.Tracer.ServiceName, errServer, errClient)
+	if err := errors.Join(errServer, errClient); err != nil {
+		t.Fatal(err)
+	}
+	if s.Tracer.ServiceName != "books" || c.Tracer.ServiceName != "asks" {
+		t.Errorf("have services %q and %q", s.Tracer.ServiceName, c.Tracer.ServiceName)
 	}
 	t.Setenv("OTEL_TRACES_SAMPLER", "sometimes")
 	for name, parse := range map[string]parser{"bookserver": server, "bookclient": client} {
-		if err := parse(nil, io.Discard); err == nil || !strings.Contains(err.Error(), "OTEL_TRACES_SAMPLER") {
+		err := parse(nil, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "OTEL_TRACES_SAMPLER") {
 			t.Errorf("%s: have %v, want an error about OTEL_TRACES_SAMPLER", name, err)
 		}
 	}

@@ -36,7 +36,7 @@ func readEnvironment(fs *flag.FlagSet, prefix string, environ []string) ([]assig
 		name, known := flags[key]
 		switch {
 		case name == "h" || isAction(name) && name != "config":
-			return nil, fmt.Errorf("%s: must be the flag -%s (a variable holds a setting)", key, name)
+			return nil, fmt.Errorf("%s: must be the flag -%s (variables are settings)", key, name)
 		case known && value != "":
 			all = append(all, assignment{name, value, key})
 		case !known && !platformVariable.MatchString(rest):

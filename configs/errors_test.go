@@ -11,33 +11,40 @@ import (
 
 // An error about the command line is one line that says what must be there.
 func TestArgumentErrors(t *testing.T) {
-	for line, want := range map[string]string{
-		"-zipkin-urll|x":                  "-zipkin-urll: unknown flag (did you mean -zipkin-url?)",
-		"--tracr=zipkin":                  "-tracr: unknown flag (did you mean -tracer?)",
-		"-nope":                           "-nope: unknown flag (-h all lists every flag)",
-		"-nope=s3cret":                    "-nope: unknown flag (-h all lists every flag)",
-		"-spool-s|1":                      "-spool-s: unknown flag (did you mean -spool?)",
-		"-latency|1s":                     "-latency: unknown flag (-h all lists every flag)",
-		"-kafka-xxer|x":                   "-kafka-xxer: unknown flag (did you mean -kafka-user?)",
-		"-http://u:s3cret@h":              "-http://xxxxx@h: unknown flag (-h all lists every flag)",
-		"-ttl":                            "-ttl: must have a value",
-		"-tracer|noop|-etcd":              "-etcd: must have a value",
-		"-ttl=":                           `-ttl "": must be a duration, such as 500ms or 10s`,
-		"extra":                           `unexpected argument "extra": must be a flag (-h lists them)`,
-		"-tracer|noop|extra":              `unexpected argument "extra": must be a flag (-h lists them)`,
-		"-":                               `unexpected argument "-": must be a flag (-h lists them)`,
-		"":                                `unexpected argument "": must be a flag (-h lists them)`,
-		"---ttl|5s":                       `unexpected argument "---ttl": must be a flag (-h lists them)`,
-		"-=5s":                            `unexpected argument "-=5s": must be a flag (-h lists them)`,
-		"--=5s":                           `unexpected argument "--=5s": must be a flag (-h lists them)`,
-		"-ttl|5s|--|-tracer|zipkn":        `unexpected argument "-tracer": must be a flag (-h lists them)`,
-		"http://u:s3cret@h":               `unexpected argument "http://xxxxx@h": must be a flag (-h lists them)`,
-		"-zipkin-gzip|false":              `unexpected argument "false": must be a flag (a value of -zipkin-gzip follows =, as in -zipkin-gzip=false)`,
-		"-zipkin-password|my|s3cret":      "unexpected argument: must be a flag (quote the value of -zipkin-password)",
-		"-zipkin-url|http://u:a|s3cret@h": "unexpected argument: must be a flag (quote the value of -zipkin-url)",
-		"-version=perhaps":                `-version "perhaps": must be true or false`,
-		"-print-config=2":                 `-print-config "2": must be true or false`,
+	for _, test := range []struct{ line, want string }{
+		{"-zipkin-urll|x", "-zipkin-urll: unknown flag (did you mean -zipkin-url?)"},
+		{"--tracr=zipkin", "-tracr: unknown flag (did you mean -tracer?)"},
+		{"-nope", "-nope: unknown flag (-h all lists every flag)"},
+		{"-nope=s3cret", "-nope: unknown flag (-h all lists every flag)"},
+		{"-spool-s|1", "-spool-s: unknown flag (did you mean -spool?)"},
+		{"-latency|1s", "-latency: unknown flag (-h all lists every flag)"},
+		{"-kafka-xxer|x", "-kafka-xxer: unknown flag (did you mean -kafka-user?)"},
+		{"-http://u:s3cret@h", "-http://xxxxx@h: unknown flag (-h all lists every flag)"},
+		{"-ttl", "-ttl: must have a value"},
+		{"-tracer|noop|-etcd", "-etcd: must have a value"},
+		{"-ttl=", `-ttl "": must be a duration, such as 500ms or 10s`},
+		{"extra", `unexpected argument "extra": must be a flag (-h lists them)`},
+		{"-tracer|noop|extra", `unexpected argument "extra": must be a flag (-h lists them)`},
+		{"-", `unexpected argument "-": must be a flag (-h lists them)`},
+		{"", `unexpected argument "": must be a flag (-h lists them)`},
+		{"---ttl|5s", `unexpected argument "---ttl": must be a flag (-h lists them)`},
+		{"-=5s", `unexpected argument "-=5s": must be a flag (-h lists them)`},
+		{"--=5s", `unexpected argument "--=5s": must be a flag (-h lists them)`},
+		{"-ttl|5s|--|-tracer|zipkn",
+			`unexpected argument "-tracer": must be a flag (-h lists them)`},
+		{"http://u:s3cret@h",
+			`unexpected argument "http://xxxxx@h": must be a flag (-h lists them)`},
+		{"-zipkin-gzip|false",
+			`unexpected argument "false": must be a flag ` +
+				`(a value of -zipkin-gzip follows =, as in -zipkin-gzip=false)`},
+		{"-zipkin-password|my|s3cret",
+			"unexpected argument: must be a flag (quote the value of -zipkin-password)"},
+		{"-zipkin-url|http://u:a|s3cret@h",
+			"unexpected argument: must be a flag (quote the value of -zipkin-url)"},
+		{"-version=perhaps", `-version "perhaps": must be true or false`},
+		{"-print-config=2", `-print-config "2": must be true or false`},
 	} {
+		line, want := test.line, test.want
 		err := server(strings.Split(line, "|"), io.Discard)
 		if err == nil || err.Error() != want {
 			t.Errorf("%s:\nhave %v\nwant %s", line, err, want)
@@ -54,7 +61,8 @@ func TestOneFormForEveryOrigin(t *testing.T) {
 		{"wait", "soon", `-wait "soon": must be a duration, such as 500ms or 10s`},
 		{"wait", "5", `-wait "5": must be a duration, such as 500ms or 10s`},
 		{"n", "1.5", `-n "1.5": must be a whole number of at most 64 bits`},
-		{"n", "9223372036854775808", `-n "9223372036854775808": must be a whole number of at most 64 bits`},
+		{"n", "9223372036854775808",
+			`-n "9223372036854775808": must be a whole number of at most 64 bits`},
 		{"spool-bytes", "1e9", `-spool-bytes "1e9": must be a whole number of at most 64 bits`},
 		{"sample", "half", `-sample "half": must be a number`},
 		{"json", "perhaps", `-json "perhaps": must be true or false`},
@@ -71,7 +79,8 @@ func TestOneFormForEveryOrigin(t *testing.T) {
 			if test.name != "json" { // a boolean flag has its value behind "=" only
 				wantError(t, client([]string{"-" + test.name, test.value}, io.Discard), test.want)
 			}
-			wantError(t, client([]string{"-" + test.name + "=" + test.value}, io.Discard), test.want)
+			argument := "-" + test.name + "=" + test.value
+			wantError(t, client([]string{argument}, io.Discard), test.want)
 			file := fileWith(t, "# c\n"+test.name+": "+test.value+"\n")
 			err := client([]string{"-config", file}, io.Discard)
 			wantError(t, err, file+":2: "+test.want)
@@ -84,7 +93,7 @@ func TestOneFormForEveryOrigin(t *testing.T) {
 			wantError(t, client(nil, io.Discard), variable+": "+test.want)
 			// The variable overrides the file, and the flag the variable.
 			wantError(t, client([]string{"-config", file}, io.Discard), variable+": "+test.want)
-			wantError(t, client([]string{"-config", file, "-" + test.name + "=" + test.value}, io.Discard), test.want)
+			wantError(t, client([]string{"-config", file, argument}, io.Discard), test.want)
 		})
 	}
 }
@@ -104,57 +113,65 @@ func TestDemoErrors(t *testing.T) {
 	wantError(t, demo([]string{"-lang", "fr"}, io.Discard), `-lang "fr": must be zh, en or empty`)
 	t.Setenv("BOOKDEMO_EXIT", "perhaps")
 	wantError(t, demo(nil, io.Discard), `BOOKDEMO_EXIT: -exit "perhaps": must be true or false`)
-	wantError(t, demo([]string{"-exit", "-tracer", "noop"}, io.Discard), "-tracer: unknown flag (-h all lists every flag)")
+	wantError(t, demo([]string{"-exit", "-tracer", "noop"}, io.Discard),
+		"-tracer: unknown flag (-h all lists every flag)")
 }
 
 func TestServerValidate(t *testing.T) {
-	const port0, port1 = "must be host:port with a port of 0 to 65535", "must be host:port with a port of 1 to 65535"
-	for line, want := range map[string]string{
-		"-grpc-addr :50051":                         `-grpc-addr ":50051": must have a host unless -advertise host:port is set`,
-		"-grpc-addr 0.0.0.0:50051":                  `-grpc-addr "0.0.0.0:50051": must have a host unless -advertise host:port is set`,
-		"-grpc-addr [::]:50051":                     `-grpc-addr "[::]:50051": must have a host unless -advertise host:port is set`,
-		"-grpc-addr :50051 -advertise books:1":      "",
-		"-grpc-addr [::]:0 -advertise [2001::1]:1":  "",
-		"-grpc-addr 127.0.0.1:0":                    "",
-		"-grpc-addr 127.0.0.1:65535":                "",
-		"-grpc-addr localhost:1":                    "",
-		"-grpc-addr 127.0.0.1:65536":                `-grpc-addr "127.0.0.1:65536": ` + port0,
-		"-grpc-addr 127.0.0.1:-1":                   `-grpc-addr "127.0.0.1:-1": ` + port0,
-		"-grpc-addr 127.0.0.1:+1":                   `-grpc-addr "127.0.0.1:+1": ` + port0,
-		"-grpc-addr 127.0.0.1:http":                 `-grpc-addr "127.0.0.1:http": ` + port0,
-		"-grpc-addr 127.0.0.1:":                     `-grpc-addr "127.0.0.1:": ` + port0,
-		"-grpc-addr 127.0.0.1":                      `-grpc-addr "127.0.0.1": ` + port0,
-		"-grpc-addr=":                               `-grpc-addr "": ` + port0,
-		"-grpc-addr http://127.0.0.1:1":             `-grpc-addr "http://127.0.0.1:1": ` + port0,
-		"-grpc-addr s3cret@h:1":                     `-grpc-addr "xxxxx@h:1": ` + port0,
-		"-grpc-addr h/path:1":                       `-grpc-addr "h/path:1": ` + port0,
-		"-grpc-addr a:1,b:2":                        `-grpc-addr "a:1,b:2": ` + port0,
-		"-advertise books:0":                        `-advertise "books:0": ` + port1,
-		"-advertise books":                          `-advertise "books": ` + port1,
-		"-advertise http://books:1":                 `-advertise "http://books:1": ` + port1,
-		"-advertise a,b:1":                          `-advertise "a,b:1": ` + port1,
-		"-advertise :1":                             `-advertise ":1": must have a host that clients can reach`,
-		"-advertise 0.0.0.0:1":                      `-advertise "0.0.0.0:1": must have a host that clients can reach`,
-		"-admin-addr 127.0.0.1:0":                   "",
-		"-admin-addr 127.8.8.8:0":                   "",
-		"-admin-addr localhost:9090":                "",
-		"-admin-addr [::1]:9090":                    "",
-		"-admin-addr 0.0.0.0:9090":                  `-admin-addr "0.0.0.0:9090": must be a loopback address, such as 127.0.0.1:9090`,
-		"-admin-addr :9090":                         `-admin-addr ":9090": must be a loopback address, such as 127.0.0.1:9090`,
-		"-admin-addr 10.0.0.1:9090":                 `-admin-addr "10.0.0.1:9090": must be a loopback address, such as 127.0.0.1:9090`,
-		"-admin-addr example.org:9090":              `-admin-addr "example.org:9090": must be a loopback address, such as 127.0.0.1:9090`,
-		"-admin-addr 127.0.0.1":                     `-admin-addr "127.0.0.1": ` + port0,
-		"-books https://u:s3cret@h/b.json?t=s3cret": `-books "https://xxxxx@h/b.json?xxxxx": must be the path of a file, not a URL`,
-		"-books /a@b/c?d.json":                      "",
-		"-latency-list 0s -latency-info 0s":         "",
-		"-latency-list -1ns":                        "-latency-list -1ns: must be 0s or more",
-		"-latency-info -1ns":                        "-latency-info -1ns: must be 0s or more",
-		"-drain-delay 0s":                           "",
-		"-drain-delay -1ns":                         "-drain-delay -1ns: must be 0s or more",
-		"-drain-timeout 1ns":                        "",
-		"-drain-timeout 0s":                         "-drain-timeout 0s: must be more than 0s",
-		"-drain-timeout -1s":                        "-drain-timeout -1s: must be more than 0s",
+	const (
+		port0    = "must be host:port with a port of 0 to 65535"
+		port1    = "must be host:port with a port of 1 to 65535"
+		loopback = "must be a loopback address, such as 127.0.0.1:9090"
+		noHost   = "must have a host unless -advertise host:port is set"
+	)
+	for _, test := range []struct{ line, want string }{
+		{"-grpc-addr :50051", `-grpc-addr ":50051": ` + noHost},
+		{"-grpc-addr 0.0.0.0:50051", `-grpc-addr "0.0.0.0:50051": ` + noHost},
+		{"-grpc-addr [::]:50051", `-grpc-addr "[::]:50051": ` + noHost},
+		{"-grpc-addr :50051 -advertise books:1", ""},
+		{"-grpc-addr [::]:0 -advertise [2001::1]:1", ""},
+		{"-grpc-addr 127.0.0.1:0", ""},
+		{"-grpc-addr 127.0.0.1:65535", ""},
+		{"-grpc-addr localhost:1", ""},
+		{"-grpc-addr 127.0.0.1:65536", `-grpc-addr "127.0.0.1:65536": ` + port0},
+		{"-grpc-addr 127.0.0.1:-1", `-grpc-addr "127.0.0.1:-1": ` + port0},
+		{"-grpc-addr 127.0.0.1:+1", `-grpc-addr "127.0.0.1:+1": ` + port0},
+		{"-grpc-addr 127.0.0.1:http", `-grpc-addr "127.0.0.1:http": ` + port0},
+		{"-grpc-addr 127.0.0.1:", `-grpc-addr "127.0.0.1:": ` + port0},
+		{"-grpc-addr 127.0.0.1", `-grpc-addr "127.0.0.1": ` + port0},
+		{"-grpc-addr=", `-grpc-addr "": ` + port0},
+		{"-grpc-addr http://127.0.0.1:1", `-grpc-addr "http://127.0.0.1:1": ` + port0},
+		{"-grpc-addr s3cret@h:1", `-grpc-addr "xxxxx@h:1": ` + port0},
+		{"-grpc-addr h/path:1", `-grpc-addr "h/path:1": ` + port0},
+		{"-grpc-addr a:1,b:2", `-grpc-addr "a:1,b:2": ` + port0},
+		{"-advertise books:0", `-advertise "books:0": ` + port1},
+		{"-advertise books", `-advertise "books": ` + port1},
+		{"-advertise http://books:1", `-advertise "http://books:1": ` + port1},
+		{"-advertise a,b:1", `-advertise "a,b:1": ` + port1},
+		{"-advertise :1", `-advertise ":1": must have a host that clients can reach`},
+		{"-advertise 0.0.0.0:1", `-advertise "0.0.0.0:1": must have a host that clients can reach`},
+		{"-admin-addr 127.0.0.1:0", ""},
+		{"-admin-addr 127.8.8.8:0", ""},
+		{"-admin-addr localhost:9090", ""},
+		{"-admin-addr [::1]:9090", ""},
+		{"-admin-addr 0.0.0.0:9090", `-admin-addr "0.0.0.0:9090": ` + loopback},
+		{"-admin-addr :9090", `-admin-addr ":9090": ` + loopback},
+		{"-admin-addr 10.0.0.1:9090", `-admin-addr "10.0.0.1:9090": ` + loopback},
+		{"-admin-addr example.org:9090", `-admin-addr "example.org:9090": ` + loopback},
+		{"-admin-addr 127.0.0.1", `-admin-addr "127.0.0.1": ` + port0},
+		{"-books https://u:s3cret@h/b.json?t=s3cret",
+			`-books "https://xxxxx@h/b.json?xxxxx": must be the path of a file, not a URL`},
+		{"-books /a@b/c?d.json", ""},
+		{"-latency-list 0s -latency-info 0s", ""},
+		{"-latency-list -1ns", "-latency-list -1ns: must be 0s or more"},
+		{"-latency-info -1ns", "-latency-info -1ns: must be 0s or more"},
+		{"-drain-delay 0s", ""},
+		{"-drain-delay -1ns", "-drain-delay -1ns: must be 0s or more"},
+		{"-drain-timeout 1ns", ""},
+		{"-drain-timeout 0s", "-drain-timeout 0s: must be more than 0s"},
+		{"-drain-timeout -1s", "-drain-timeout -1s: must be more than 0s"},
 	} {
+		line, want := test.line, test.want
 		switch err := server(strings.Fields(line), io.Discard); {
 		case want == "" && err != nil:
 			t.Errorf("%s: have %v, want no error", line, err)
@@ -167,7 +184,10 @@ func TestServerValidate(t *testing.T) {
 }
 
 func TestClientValidate(t *testing.T) {
-	for _, line := range []string{"-id 2147483647", "-id -2147483648", "-id -1", "-n 1", "-lang zh", "-lang en", "-lang=", "-wait 1ns"} {
+	for _, line := range []string{
+		"-id 2147483647", "-id -2147483648", "-id -1", "-n 1",
+		"-lang zh", "-lang en", "-lang=", "-wait 1ns",
+	} {
 		if err := client(strings.Fields(line), io.Discard); err != nil {
 			t.Errorf("%s: have %v, want no error", line, err)
 		}
@@ -176,17 +196,19 @@ func TestClientValidate(t *testing.T) {
 
 // Each part validates its own settings.
 func TestEveryPartIsValidated(t *testing.T) {
-	for name, parse := range map[string]parser{"bookserver": server, "bookclient": client} {
-		for _, setting := range []struct{ name, value string }{
-			{"sample", "2"}, {"ttl", "1s"}, {"rate-burst", "0"}, {"retry-attempts", "0"},
-		} {
-			if name == "bookclient" == (setting.name == "rate-burst") || name == "bookserver" && setting.name == "retry-attempts" {
-				continue
-			}
-			err := parse([]string{"-" + setting.name, setting.value}, io.Discard)
-			if err == nil || !strings.Contains(err.Error(), setting.name+" "+setting.value+": ") {
-				t.Errorf("%s: -%s %s: have %v, want an error about it", name, setting.name, setting.value, err)
-			}
+	for _, test := range []struct {
+		command     string
+		name, value string
+	}{
+		{"bookserver", "sample", "2"}, {"bookserver", "ttl", "1s"},
+		{"bookserver", "rate-burst", "0"}, {"bookserver", "drain-timeout", "0s"},
+		{"bookclient", "sample", "2"}, {"bookclient", "ttl", "1s"},
+		{"bookclient", "retry-attempts", "0"}, {"bookclient", "wait", "0s"},
+	} {
+		err := commands[test.command]([]string{"-" + test.name, test.value}, io.Discard)
+		want := test.name + " " + test.value + ": "
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: have %v, want an error with %s", test.command, err, want)
 		}
 	}
 }

@@ -134,7 +134,8 @@ func (y *yamlFile) checkKey(key *yaml.Node) error {
 	case isAction(key.Value):
 		return fmt.Errorf("key %q: must be given as a flag only (a file holds settings)", key.Value)
 	case y.flags.Lookup(key.Value) == nil:
-		return fmt.Errorf("unknown key %q%s", redact("", key.Value), hint(y.flags, key.Value, spell))
+		near := hint(y.flags, key.Value, spell)
+		return fmt.Errorf("unknown key %q%s", redact("", key.Value), near)
 	}
 	return nil
 }

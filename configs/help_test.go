@@ -88,12 +88,11 @@ func TestHelpAllListsEveryFlagOnce(t *testing.T) {
 		checkColumns(t, text)
 		listed := 0
 		for _, flag := range append(keys(t, parse), "config", "print-config", "version") {
-			switch n := strings.Count(text+" ", "\n  -"+flag+"\n") + strings.Count(text, "\n  -"+flag+" "); n {
-			case 1:
-				listed++
-			default:
+			n := strings.Count(text, "\n  -"+flag+"\n") + strings.Count(text, "\n  -"+flag+" ")
+			if n != 1 {
 				t.Errorf("%s: -%s is listed %d times", name, flag, n)
 			}
+			listed += n
 		}
 		if n := strings.Count(text, "\n  -"); n != listed {
 			t.Errorf("%s: have %d flags listed, want %d", name, n, listed)
@@ -105,12 +104,18 @@ func TestHelpAllListsEveryFlagOnce(t *testing.T) {
 // The groups are the command's own flags, calls, discovery, tracer, and then each backend.
 func TestHelpAllIsGrouped(t *testing.T) {
 	type group struct{ title, first string }
-	backends := []group{{"Zipkin", "zipkin-ca"}, {"Zipkin over Kafka", "kafka-brokers"},
-		{"Zipkin over RabbitMQ", "rabbitmq-queue"}, {"OTLP", "otlp-endpoint"}, {"File", "file-keep"}}
-	common := append([]group{{"Discovery", "discovery"}, {"Tracer", "baggage-allow"}}, backends...)
+	areas := []group{
+		{"Discovery", "discovery"}, {"Tracer", "baggage-allow"},
+		{"Zipkin", "zipkin-ca"}, {"Zipkin over Kafka", "kafka-brokers"},
+		{"Zipkin over RabbitMQ", "rabbitmq-queue"},
+		{"OTLP", "otlp-endpoint"}, {"File", "file-keep"},
+	}
+	server := []group{{"Command line", "config"}, {"Server", "admin-addr"}, {"Calls", "rate-burst"}}
+	client := []group{{"Command line", "config"}, {"Client", "id"},
+		{"Calls", "breaker-error-percent"}}
 	for name, want := range map[string][]group{
-		"bookserver": append([]group{{"Command line", "config"}, {"Server", "admin-addr"}, {"Calls", "rate-burst"}}, common...),
-		"bookclient": append([]group{{"Command line", "config"}, {"Client", "id"}, {"Calls", "breaker-error-percent"}}, common...),
+		"bookserver": append(server, areas...),
+		"bookclient": append(client, areas...),
 		"bookdemo":   {{"Command line", "config"}, {"Demo", "exit"}},
 	} {
 		var have []group
@@ -131,14 +136,16 @@ func TestHelpAllShowsDefaults(t *testing.T) {
 	t.Setenv("OTEL_SERVICE_NAME", "books")
 	text := helpOf(t, server, "all")
 	for _, want := range []string{
-		"(default 127.0.0.1:50051)", "(default 10s)", "(default 0s)", "(default true)", "(default books)",
-		"(default amqp://xxxxx@127.0.0.1:5672/)",
+		"(default 127.0.0.1:50051)", "(default 10s)", "(default 0s)", "(default true)",
+		"(default books)", "(default amqp://xxxxx@127.0.0.1:5672/)",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("have no %q in\n%s", want, text)
 		}
 	}
-	for _, never := range []string{"(default )", `(default "")`, "(default false)", "guest", "\u00a0"} {
+	for _, never := range []string{
+		"(default )", `(default "")`, "(default false)", "guest", "\u00a0",
+	} {
 		if strings.Contains(text, never) {
 			t.Errorf("have %q in\n%s", never, text)
 		}
@@ -155,17 +162,20 @@ func TestHelpBeforeEverythingElse(t *testing.T) {
 	t.Setenv("BOOKSERVER_NONSENSE", "1")
 	t.Setenv("OTEL_TRACES_SAMPLER", "sometimes")
 	for line, want := range map[string]string{
-		"-h": short, "-help": short, "--h": short, "--help": short, "-ttl soon -h": short, "-h -ttl soon": short,
-		"-h other": short, "-h=false": short, "-h other all": short,
-		"-h all": all, "-help all": all, "--h all": all, "--help all": all, "-h=all": all, "-config none -help=all": all,
+		"-h": short, "-help": short, "--h": short, "--help": short, "-h=false": short,
+		"-ttl soon -h": short, "-h -ttl soon": short, "-h other": short, "-h other all": short,
+		"-h all": all, "-help all": all, "--h all": all, "--help all": all, "-h=all": all,
+		"-config none -help=all": all,
 	} {
 		var out bytes.Buffer
-		if err := server(strings.Fields(line), &out); !errors.Is(err, configs.ErrDone) || out.String() != want {
+		err := server(strings.Fields(line), &out)
+		if !errors.Is(err, configs.ErrDone) || out.String() != want {
 			t.Errorf("%s: have %v and\n%s", line, err, out.String())
 		}
 	}
 	var out bytes.Buffer
-	wantError(t, server([]string{"-nope", "-h"}, &out), "-nope: unknown flag (-h all lists every flag)")
+	err := server([]string{"-nope", "-h"}, &out)
+	wantError(t, err, "-nope: unknown flag (-h all lists every flag)")
 	if out.Len() > 0 {
 		t.Errorf("have output %q beside an error", out.String())
 	}

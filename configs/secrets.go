@@ -46,8 +46,15 @@ func (s *Secrets) hide(text, shown string) {
 	quoted := inner(strconv.Quote(text))
 	asJSON, _ := json.Marshal(text) // a string cannot fail
 	for _, form := range []string{
-		text, quoted, inner(strconv.Quote(quoted)), inner(strconv.QuoteToASCII(text)), inner(string(asJSON)),
-		url.QueryEscape(text), url.PathEscape(text), url.User(text).String(), strings.Join(strings.Fields(text), " "),
+		text,
+		strings.Join(strings.Fields(text), " "), // as maskError makes one line
+		quoted,
+		inner(strconv.Quote(quoted)), // as package slog quotes an error with a quoted text
+		inner(strconv.QuoteToASCII(text)),
+		inner(string(asJSON)),
+		url.QueryEscape(text),
+		url.PathEscape(text),
+		url.User(text).String(),
 	} {
 		if len(form) >= minSecret {
 			s.shown[form] = shown

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -79,10 +80,10 @@ func ParseServer(args []string, stdout io.Writer) (Server, error) {
 	c := DefaultServer()
 	environment := c.Tracer.ReadEnvironment(os.LookupEnv)
 	cmd := newCommand("bookserver", serverHelp)
-	cmd.group("Server", func(fs *flag.FlagSet) error { c.registerFlags(fs); return nil })
-	cmd.group("Calls", func(fs *flag.FlagSet) error { c.Guards.RegisterFlags(fs); return nil })
-	cmd.group("Discovery", func(fs *flag.FlagSet) error { c.Discovery.RegisterFlags(fs); return nil })
-	cmd.group("Tracer", func(fs *flag.FlagSet) error { c.Tracer.RegisterFlags(fs); return nil })
+	cmd.group("Server", noError(c.registerFlags))
+	cmd.group("Calls", noError(c.Guards.RegisterFlags))
+	cmd.group("Discovery", noError(c.Discovery.RegisterFlags))
+	cmd.group("Tracer", noError(c.Tracer.RegisterFlags))
 	secrets, err := cmd.parse(args, stdout, func() error {
 		return firstError(func() error { return environment }, c.Validate)
 	})
@@ -165,7 +166,11 @@ func (c *Server) checkDurations() error {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"latency-list", c.LatencyList}, {"latency-info", c.LatencyInfo}, {"drain-delay", c.DrainDelay}} {
+	}{
+		{"latency-list", c.LatencyList},
+		{"latency-info", c.LatencyInfo},
+		{"drain-delay", c.DrainDelay},
+	} {
 		if d.value < 0 {
 			return must(d.name, d.value, "be 0s or more")
 		}
@@ -191,7 +196,7 @@ func checkAddr(name, addr string, lowest uint64) (host string, err error) {
 	host, port, err := net.SplitHostPort(addr)
 	n, errPort := strconv.ParseUint(port, 10, 16)
 	if err != nil || errPort != nil || n < lowest || strings.ContainsAny(host, "/@?#,\"' \t\r\n") {
-		return "", must(name, addr, "be host:port with a port of "+strconv.FormatUint(lowest, 10)+" to 65535")
+		return "", must(name, addr, fmt.Sprintf("be host:port with a port of %d to 65535", lowest))
 	}
 	return host, nil
 }

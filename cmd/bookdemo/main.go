@@ -1,5 +1,5 @@
-// Bookdemo runs the whole system in one process: an etcd, two bookservers that register in it, and a
-// client that finds them there, makes both calls and prints the trace.
+// Bookdemo runs the whole system in one process: an etcd, two bookservers that register in it, and
+// a client that finds them there, makes both calls and prints the trace.
 package main
 
 import (
@@ -75,7 +75,8 @@ func demo(ctx context.Context, cfg configs.Demo, stdout io.Writer, log *slog.Log
 	if err := spans.WriteTree(stdout); err != nil || cfg.Exit {
 		return err
 	}
-	fmt.Fprintf(stdout, "\nStill running: bookclient -etcd %s asks again. Ctrl-C ends it.\n", etcd.Endpoints()[0])
+	fmt.Fprintf(stdout, "\nStill running: bookclient -etcd %s asks again. Ctrl-C ends it.\n",
+		etcd.Endpoints()[0])
 	<-ctx.Done()
 	return nil
 }

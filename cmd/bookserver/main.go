@@ -33,7 +33,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var s *server.Server
 	spans := &tracer.Memory{}
 	if err == nil {
-		s, err = server.Start(ctx, cfg, logging.New(stderr, slog.LevelInfo), tracer.WithMemory(spans))
+		log := logging.New(stderr, slog.LevelInfo)
+		s, err = server.Start(ctx, cfg, log, tracer.WithMemory(spans))
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bookserver:", err)

@@ -28,16 +28,16 @@ var (
 	// Added = sent + queued + spooled + dropped.
 	added = desc("sink_spans_added_total",
 		"Spans handed to the sink, including those found in its spool.", "sink")
-	sent       = desc("sink_spans_sent_total", "Spans that the destination has accepted.", "sink")
+	sent       = desc("sink_spans_sent_total", "Spans that were accepted.", "sink")
 	dropped    = desc("sink_spans_dropped_total", "Spans that were lost.", "sink", "reason")
 	queued     = desc("sink_spans_queued", "Spans in memory.", "sink")
 	spooled    = desc("sink_spans_spooled", "Spans on disk.", "sink")
 	queueBytes = desc("sink_queue_bytes", "Memory that the queued spans use.", "sink")
 	spoolBytes = desc("sink_spool_bytes", "Disk space that the spooled spans use.", "sink")
-	retried    = desc("sink_sends_retried_total", "Failed attempts to send that are retried.", "sink")
-	batches    = desc("sink_batches_sent_total", "Batches that the destination has accepted.", "sink")
+	retried    = desc("sink_sends_retried_total", "Failed attempts that are retried.", "sink")
+	batches    = desc("sink_batches_sent_total", "Batches that were accepted.", "sink")
 	bytes      = desc("sink_bytes_sent_total",
-		"Bytes that the destination has accepted, before compression.", "sink")
+		"Bytes that were accepted, before compression.", "sink")
 	latency = desc("sink_send_seconds", "Duration of the attempts to send.", "sink")
 )
 

@@ -27,10 +27,12 @@ func (f Failure) Error() string { return f.err.Error() }
 func (f Failure) Unwrap() error { return f.err }
 
 // Run makes cfg.Runs runs and writes each to stdout. The options are for the tracer.
-func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Logger, opts ...tracer.Option) error {
+func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Logger,
+	opts ...tracer.Option) error {
 	open := shutdown.New(log)
 	defer open.Close()
-	tr, flush, err := tracer.Open(ctx, cfg.Tracer, append([]tracer.Option{tracer.WithLogger(log)}, opts...)...)
+	opts = append([]tracer.Option{tracer.WithLogger(log)}, opts...)
+	tr, flush, err := tracer.Open(ctx, cfg.Tracer, opts...)
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,8 @@ func wait(ctx context.Context, cfg configs.Client, first func(context.Context) e
 }
 
 // once makes both calls below one span and prints the results.
-func once(ctx context.Context, cfg configs.Client, tr opentracing.Tracer, books service.Service, w io.Writer) (err error) {
+func once(ctx context.Context, cfg configs.Client, tr opentracing.Tracer, books service.Service,
+	w io.Writer) (err error) {
 	span := tr.StartSpan("bookCaller")
 	defer func() {
 		if err != nil {
@@ -83,7 +86,9 @@ func once(ctx context.Context, cfg configs.Client, tr opentracing.Tracer, books 
 	r := result{url: cfg.Tracer.TraceURL}
 	r.TraceID, _ = tracer.TraceID(span.Context())
 	ctx = opentracing.ContextWithSpan(ctx, span)
-	ctx = client.WithObserver(ctx, func(a client.Attempt) { r.Instances = append(r.Instances, a.Instance) })
+	ctx = client.WithObserver(ctx, func(a client.Attempt) {
+		r.Instances = append(r.Instances, a.Instance)
+	})
 	info, err := books.BookInfo(ctx, int32(cfg.ID))
 	if err != nil {
 		return callError(err, r.TraceID)

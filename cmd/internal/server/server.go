@@ -38,7 +38,8 @@ type Server struct {
 
 // Start listens, serves and registers, in this order. After an error nothing is left running, and
 // there is nothing to stop. The options are for the tracer.
-func Start(ctx context.Context, cfg configs.Server, log *slog.Logger, opts ...tracer.Option) (*Server, error) {
+func Start(ctx context.Context, cfg configs.Server, log *slog.Logger,
+	opts ...tracer.Option) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, served: make(chan error, 1), open: shutdown.New(log)}
 	if err := s.start(ctx, opts); err != nil {
 		s.Stop()
@@ -74,7 +75,8 @@ func (s *Server) start(ctx context.Context, opts []tracer.Option) error {
 		return err
 	}
 	s.open.Push("health", func() error { status.Shutdown(); return nil })
-	s.log.Info("serving", "grpc", s.listener.Addr().String(), "registered", s.Addr(), "tracer", s.cfg.Tracer.Backend)
+	s.log.Info("serving", "grpc", s.listener.Addr().String(), "registered", s.Addr(),
+		"tracer", s.cfg.Tracer.Backend)
 	return nil
 }
 
@@ -118,7 +120,8 @@ func (s *Server) startAdmin(m *tracer.Metrics) error {
 func (s *Server) openTracer(ctx context.Context, opts []tracer.Option) (opentracing.Tracer, error) {
 	c := s.cfg.Tracer
 	c.Address = s.Addr()
-	tr, closer, err := tracer.Open(ctx, c, append([]tracer.Option{tracer.WithLogger(s.log)}, opts...)...)
+	opts = append([]tracer.Option{tracer.WithLogger(s.log)}, opts...)
+	tr, closer, err := tracer.Open(ctx, c, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +135,8 @@ func (s *Server) serve(books service.Service, tr opentracing.Tracer) *health.Ser
 	server, status := grpc.NewServer(bookgrpc.ServerOptions()...), health.NewServer()
 	bookgrpc.Register(server, bookgrpc.NewServer(set, tr, s.log))
 	healthpb.RegisterHealthServer(server, status)
-	status.SetServingStatus(book.BookService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
+	name := book.BookService_ServiceDesc.ServiceName
+	status.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	bookgrpc.RegisterReflection(server)
 	go func() { s.served <- server.Serve(s.listener) }()
 	s.open.Push("gRPC", func() error { return drain(server, s.cfg.DrainTimeout) })

@@ -28,8 +28,8 @@ func TestCloseInReverseOrder(t *testing.T) {
 	if want := []string{"third", "second", "first"}; !slices.Equal(closed, want) {
 		t.Errorf("have %v closed, want %v: all, also after an error", closed, want)
 	}
-	if have := lines.String(); !strings.HasSuffix(have, ` level=WARN msg="close failed" part=second err=gone`+"\n") ||
-		strings.Count(have, "\n") != 1 {
+	have, want := lines.String(), ` level=WARN msg="close failed" part=second err=gone`+"\n"
+	if !strings.HasSuffix(have, want) || strings.Count(have, "\n") != 1 {
 		t.Errorf("have %q logged, want the error of the second part", have)
 	}
 	s.Close()
