@@ -32,6 +32,7 @@ func TestArgumentErrors(t *testing.T) {
 		{"--=5s", `unexpected argument "--=5s": must be a flag (-h lists them)`},
 		{"-ttl|5s|--|-tracer|zipkn",
 			`unexpected argument "-tracer": must be a flag (-h lists them)`},
+		{"-ttl|5s|--|x", `unexpected argument "x": must be a flag (-h lists them)`},
 		{"http://u:s3cret@h",
 			`unexpected argument "http://xxxxx@h": must be a flag (-h lists them)`},
 		{"-zipkin-gzip|false",

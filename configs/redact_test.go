@@ -23,6 +23,8 @@ func TestValuesAreRedacted(t *testing.T) {
 		"http://:s3cret@h":                   "http://xxxxx@h",
 		"amqp://u:s3cret@h:5672/vhost":       "amqp://xxxxx@h:5672/vhost",
 		"u:s3cret@h:1":                       "xxxxx@h:1",
+		"u:p@h":                              "xxxxx@h",
+		"h?p":                                "h?xxxxx",
 		"s3cret@h":                           "xxxxx@h",
 		"http://u:s3@cr@et@h/":               "http://xxxxx@h/",
 		"http://u:s3/cret@h/":                "http://xxxxx@h/",

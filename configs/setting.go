@@ -34,14 +34,10 @@ type aboutSetting interface {
 
 // must returns an error about a setting. Text is quoted and redacted, other values are not.
 func must(name string, value any, allowed string) error {
-	text, ok := value.(string)
-	switch {
-	case !ok:
-		return &settingError{name, fmt.Sprint(value), allowed}
-	case isSecret(name):
-		return &settingError{name, "", allowed}
+	if text, ok := value.(string); ok {
+		return &settingError{name, strconv.Quote(redact(name, text)), allowed}
 	}
-	return &settingError{name, strconv.Quote(redact(name, text)), allowed}
+	return &settingError{name, fmt.Sprint(value), allowed}
 }
 
 // An assignment is a value for a flag, and where it is written.

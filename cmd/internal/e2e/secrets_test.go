@@ -26,7 +26,7 @@ var secretSettings = map[string]string{
 	"zipkin-user":     "root",
 	"zipkin-password": plant + "-zipkin@/?#:%password",
 	"zipkin-headers":  "x-key=" + plant + "-zipkin-headers",
-	"zipkin-url":      "http://root:" + plant + "-zipkin-url@127.0.0.1:1/api/v2/spans?key=" + plant + "-query",
+	"zipkin-url":      "http://root:" + plant + "@127.0.0.1:1/api/v2/spans?key=" + plant + "-query",
 	"kafka-sasl":      "plain",
 	"kafka-user":      "root",
 	"kafka-password":  plant + "-kafka@/?#:%password",
@@ -43,9 +43,10 @@ func TestNoOutputShowsASecretInFailures(t *testing.T) {
 		_, _ = io.WriteString(w, "refused: "+r.Header.Get("Authorization")+r.Header.Get("X-Key"))
 	}))
 	t.Cleanup(refusing.Close) // after the parallel subtests
-	redirecting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	redirect := func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, refusing.URL+"/?key="+r.Header.Get("X-Key"), http.StatusFound)
-	}))
+	}
+	redirecting := httptest.NewServer(http.HandlerFunc(redirect))
 	t.Cleanup(redirecting.Close)
 	kafka, err := kfake.NewCluster(kfake.EnableSASL(), kfake.Superuser("PLAIN", "root", "other"))
 	if err != nil {
@@ -53,20 +54,22 @@ func TestNoOutputShowsASecretInFailures(t *testing.T) {
 	}
 	t.Cleanup(kafka.Close)
 	closed, host := testkit.ClosedAddr(t), strings.TrimPrefix(refusing.URL, "http://")
+	const key = "/?key=" + plant
 	withSecrets := func(scheme, addr string) string {
 		return scheme + "://root:" + plant + "@" + addr + "/api/v2/spans?key=" + plant
 	}
 	for name, args := range map[string][]string{
-		"noop":                  {"-tracer", "noop"},
-		"zipkin is down":        {"-tracer", "zipkin"},
-		"zipkin refuses":        {"-tracer", "zipkin", "-zipkin-url", withSecrets("http", host)},
-		"zipkin redirects":      {"-tracer", "zipkin", "-zipkin-url", redirecting.URL + "/?key=" + plant},
-		"zipkin has no TLS":     {"-tracer", "zipkin", "-zipkin-url", withSecrets("https", host)},
-		"zipkin has no address": {"-tracer", "zipkin", "-zipkin-url", withSecrets("http", "h.invalid")},
-		"otlp is down":          {"-tracer", "otlp", "-otlp-endpoint", "http://" + closed},
+		"noop":              {"-tracer", "noop"},
+		"zipkin is down":    {"-tracer", "zipkin"},
+		"zipkin refuses":    {"-tracer", "zipkin", "-zipkin-url", withSecrets("http", host)},
+		"zipkin redirects":  {"-tracer", "zipkin", "-zipkin-url", redirecting.URL + key},
+		"zipkin has no TLS": {"-tracer", "zipkin", "-zipkin-url", withSecrets("https", host)},
+		"zipkin has no address": {"-tracer", "zipkin",
+			"-zipkin-url", withSecrets("http", "h.invalid")},
+		"otlp is down": {"-tracer", "otlp", "-otlp-endpoint", "http://" + closed},
 		"otlp refuses": {"-tracer", "otlp", "-otlp-protocol", "http/protobuf",
-			"-otlp-endpoint", refusing.URL + "?key=" + plant},
-		"otlp over gRPC refuses": {"-tracer", "otlp", "-otlp-endpoint", refusing.URL + "/?key=" + plant},
+			"-otlp-endpoint", refusing.URL + key},
+		"otlp over gRPC refuses": {"-tracer", "otlp", "-otlp-endpoint", refusing.URL + key},
 		"kafka is down": {"-tracer", "zipkin", "-zipkin-transport", "kafka",
 			"-kafka-brokers", closed},
 		"kafka refuses": {"-tracer", "zipkin", "-zipkin-transport", "kafka",
@@ -112,7 +115,10 @@ func TestNoOutputShowsASecretAtTheStart(t *testing.T) {
 	}
 	t.Cleanup(func() { taken.Close() })
 	closed, file := testkit.ClosedAddr(t), secretsFile(t, t.TempDir())
-	carrier := "http://root:" + plant + "@127.0.0.1:1/?key=" + plant
+	const (
+		user    = "root:" + plant + "@"
+		carrier = "http://" + user + "127.0.0.1:1/?key=" + plant
+	)
 	for name, args := range map[string][]string{
 		"print-config":      {"-print-config"},
 		"help":              {"-h"},
@@ -120,17 +126,17 @@ func TestNoOutputShowsASecretAtTheStart(t *testing.T) {
 		"etcd is down":      {"-etcd", closed, "-etcd-timeout", "100ms"},
 		"etcd with a user":  {"-etcd", carrier},
 		"etcd, a list":      {"-etcd", closed + "," + carrier},
-		"instances":         {"-discovery", "static", "-instances", "root:" + plant + "@127.0.0.1:1"},
+		"instances":         {"-discovery", "static", "-instances", user + "127.0.0.1:1"},
 		"discovery":         {"-discovery", carrier},
 		"prefix":            {"-prefix", carrier},
 		"address in use":    {"-grpc-addr", taken.Addr().String()},
 		"admin's in use":    {"-admin-addr", taken.Addr().String()},
 		"address":           {"-grpc-addr", plant + "@127.0.0.1:0"},
-		"advertise":         {"-advertise", "root:" + plant + "@127.0.0.1:1"},
+		"advertise":         {"-advertise", user + "127.0.0.1:1"},
 		"books":             {"-books", carrier},
-		"books, no URL":     {"-books", "root:" + plant + "@h/books.json"},
-		"spool":             {"-tracer", "zipkin", "-spool", "/dev/null/http://root:" + plant + "@h"},
-		"span file":         {"-tracer", "file", "-file-path", "/dev/null/http://root:" + plant + "@h"},
+		"books, no URL":     {"-books", user + "h/books.json"},
+		"spool":             {"-tracer", "zipkin", "-spool", "/dev/null/http://" + user + "h"},
+		"span file":         {"-tracer", "file", "-file-path", "/dev/null/http://" + user + "h"},
 		"certificates":      {"-tracer", "zipkin", "-zipkin-ca", carrier},
 		"otlp with a user":  {"-tracer", "otlp", "-otlp-endpoint", carrier},
 		"headers":           {"-zipkin-headers", plant + " " + plant},
@@ -142,11 +148,10 @@ func TestNoOutputShowsASecretAtTheStart(t *testing.T) {
 			t.Run(name+"/"+command, func(t *testing.T) {
 				t.Parallel()
 				args := append([]string{"-config", file}, args...)
-				if command == "bookserver" && !slices.Contains(args, "-grpc-addr") {
-					args = append([]string{"-grpc-addr", "127.0.0.1:0", "-etcd-timeout", "1s"}, args...)
-				}
 				if command == "bookclient" {
 					args = append([]string{"-wait", "100ms"}, args...)
+				} else if !slices.Contains(args, "-grpc-addr") {
+					args = append(args, "-grpc-addr", "127.0.0.1:0", "-etcd-timeout", "1s")
 				}
 				code, out, errs := do(t, command, args)
 				checkNoSecret(t, command, out+errs)
@@ -206,7 +211,7 @@ func refusingRabbitMQ(t *testing.T) string {
 		return append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...)
 	}
 	start := slices.Concat([]byte{0, 10, 0, 10, 0, 9}, long(""), long("PLAIN"), long("en_US"))
-	closing := slices.Concat([]byte{0, 10, 0, 50, 1, 147}, short("ACCESS_REFUSED"), []byte{0, 0, 0, 0})
+	closing := slices.Concat([]byte{0, 10, 0, 50, 1, 147}, short("ACCESS_REFUSED"), make([]byte, 4))
 	go func() {
 		for {
 			conn, err := l.Accept()

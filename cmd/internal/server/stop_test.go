@@ -163,7 +163,8 @@ func TestStopCancelsCallsInFlight(t *testing.T) {
 	if err := stream.RecvMsg(&book.BookList{}); err == nil {
 		t.Error("have a response, want the call cancelled")
 	}
-	want := `msg="close failed" part=gRPC err="calls in flight cancelled after 50ms (-drain-timeout)"`
+	want := `msg="close failed" part=gRPC ` +
+		`err="calls in flight cancelled after 50ms (-drain-timeout)"`
 	if have := lines.String(); strings.Count(have, want) != 1 {
 		t.Errorf("have log\n%s\nwant %s", have, want)
 	}
