@@ -14,8 +14,8 @@ var (
 )
 
 // readArguments returns the assignments of a command line, by the rules of package flag: -name
-// value, -name=value, one dash or two, and -name alone for a boolean flag. Package flag itself
-// has no error types, and its errors show values.
+// value, -name=value, one dash or two, and -name alone for a boolean flag. Package flag itself is
+// not used: its errors have no types, and they show values.
 func readArguments(fs *flag.FlagSet, args []string) ([]assignment, error) {
 	var all []assignment
 	for i := 0; i < len(args); i++ {
@@ -23,7 +23,7 @@ func readArguments(fs *flag.FlagSet, args []string) ([]assignment, error) {
 		if err != nil {
 			return nil, unexpectedArgument(fs, all, args, i)
 		}
-		if name == "" { // "--": what follows is no flag
+		if name == "" { // "--" ends the flags
 			if i+1 < len(args) {
 				return nil, unexpectedArgument(fs, all, args, i+1)
 			}
@@ -42,7 +42,7 @@ func readArguments(fs *flag.FlagSet, args []string) ([]assignment, error) {
 		case !hasValue && isBool(f):
 			value = "true"
 		case !hasValue && i+1 == len(args):
-			return nil, &settingError{name, "", "have a value"}
+			return nil, &settingError{name, "", "must have a value"}
 		case !hasValue:
 			i++
 			value = args[i]
@@ -52,8 +52,8 @@ func readArguments(fs *flag.FlagSet, args []string) ([]assignment, error) {
 	return all, nil
 }
 
-// splitArgument splits -name and -name=value. The name is empty for "--". The error is for what is
-// no flag.
+// splitArgument splits -name and -name=value. The name is empty for "--". The error is for an
+// argument that is no flag.
 func splitArgument(arg string) (name, value string, hasValue bool, err error) {
 	name, dashed := strings.CutPrefix(arg, "-")
 	if arg == "--" {
@@ -66,8 +66,8 @@ func splitArgument(arg string) (name, value string, hasValue bool, err error) {
 	return name, value, hasValue, nil
 }
 
-// unexpectedArgument returns an error about args[i]. It does not show what follows a secret: an
-// unquoted password with a space in it is two arguments.
+// unexpectedArgument returns an error about args[i]. It does not show an argument that follows a
+// secret: an unquoted password with a space in it is two arguments.
 func unexpectedArgument(fs *flag.FlagSet, before []assignment, args []string, i int) error {
 	shown, allowed := fmt.Sprintf(" %q", redact("", args[i])), "must be a flag (-h lists them)"
 	if len(before) > 0 {

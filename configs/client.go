@@ -103,13 +103,13 @@ func (c *Client) Validate() error {
 func (c *Client) check() error {
 	switch {
 	case c.ID < math.MinInt32 || c.ID > math.MaxInt32:
-		return must("id", c.ID, "fit in 32 bits")
+		return invalid("id", c.ID, "must fit in 32 bits")
 	case c.Runs < 1:
-		return must("n", c.Runs, "be 1 or more")
+		return invalid("n", c.Runs, "must be 1 or more")
 	case c.Lang != "" && c.Lang != "zh" && c.Lang != "en":
-		return must("lang", c.Lang, "be zh, en or empty")
+		return invalid("lang", c.Lang, "must be zh, en or empty")
 	case c.Wait <= 0:
-		return must("wait", c.Wait, "be more than 0s")
+		return invalid("wait", c.Wait, "must be more than 0s")
 	}
 	return nil
 }

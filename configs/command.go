@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// ErrDone is returned by a Parse function that has printed what the arguments ask for, the help,
-// the version or the configuration. The command then exits with status 0.
+// ErrDone is returned by the Parse functions after they have printed the help, the version or the
+// configuration. The command then exits with status 0.
 var ErrDone = errors.New("done")
 
-// A command is the flags of a command and its help.
+// A command has the flags and the help of bookserver, bookclient or bookdemo.
 type command struct {
 	flags  *flag.FlagSet
 	help   help
@@ -26,7 +26,7 @@ type command struct {
 	config         string
 }
 
-// A group is the flags that -h all shows under one title.
+// A group has the flags that -h all shows under one title.
 type group struct {
 	title string
 	flags []string // names, sorted
@@ -44,7 +44,7 @@ func newCommand(name string, h help) *command {
 	return c
 }
 
-// backends are the groups of flags that only one backend, or one way to Zipkin, needs.
+// backends are the groups of the flags that only one backend needs.
 var backends = []struct{ prefix, title string }{
 	{"zipkin-", "Zipkin"},
 	{"kafka-", "Zipkin over Kafka"},
@@ -86,7 +86,7 @@ func (c *command) group(title string, register func(*flag.FlagSet) error) {
 	}
 }
 
-// noError returns a register function for group of one that cannot fail.
+// noError returns register as group needs it: with an error, which is always nil.
 func noError(register func(*flag.FlagSet)) func(*flag.FlagSet) error {
 	return func(fs *flag.FlagSet) error {
 		register(fs)
@@ -95,11 +95,11 @@ func noError(register func(*flag.FlagSet)) func(*flag.FlagSet) error {
 }
 
 // parse sets the flags from the arguments, the environment and the file, in this order of
-// precedence, and then validates. Help, version and configuration are printed to stdout. The
-// errors are one line without secrets.
+// precedence, and then validates. It prints help, version and configuration to stdout. Its errors
+// are one line without secrets.
 //
-// Package ff, which does the same, has no place for what is needed here: where each value comes
-// from, one form for all errors, and errors about unknown variables.
+// Package ff is not used: it does not report where a value comes from, its errors have forms of
+// their own, and it ignores unknown variables.
 func (c *command) parse(args []string, stdout io.Writer, validate func() error) (Secrets, error) {
 	s := &settings{flags: c.flags, origins: map[string]string{}}
 	err := c.err
@@ -166,7 +166,7 @@ func (c *command) readSources(s *settings) error {
 	return s.apply(source)
 }
 
-// prefix returns what the command's environment variables begin with.
+// prefix returns the prefix of the command's environment variables.
 func (c *command) prefix() string { return strings.ToUpper(c.flags.Name()) + "_" }
 
 // printConfig writes the settings in force as YAML, which -config reads. Secrets are masked.

@@ -27,9 +27,9 @@ func readFile(flags *flag.FlagSet, path string) ([]assignment, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		if e, ok := errors.AsType[*iofs.PathError](err); ok {
-			err = e.Err // without the path, which may be anything
+			err = e.Err // without the path, which invalid redacts
 		}
-		return nil, must("config", path, "be a file that can be read: "+err.Error())
+		return nil, invalid("config", path, "must be a file that can be read: "+err.Error())
 	}
 	top, line, err := parseYAML(text)
 	if err != nil {
@@ -41,8 +41,8 @@ func readFile(flags *flag.FlagSet, path string) ([]assignment, error) {
 	return (&yamlFile{flags, path}).assignments(top)
 }
 
-// parseYAML returns the only document of text, nil if it has no content. An error comes with its
-// line, and contains nothing of the text, which may be secret.
+// parseYAML returns the mapping of the only document in text, nil if text has no content. An error
+// comes with its line. It contains nothing of the text, which may be secret.
 func parseYAML(text []byte) (top *yaml.Node, line int, err error) {
 	documents, err := decode(text)
 	if err != nil {
@@ -80,9 +80,9 @@ func decode(text []byte) (all []*yaml.Node, err error) {
 	}
 }
 
-// brokenLine returns the line at which text stops being YAML: the first one that no longer prefix
-// of whole lines makes valid. The parser's own errors have a line only sometimes, and then the one
-// where an open quote or bracket hits the end.
+// brokenLine returns the line at which text stops being YAML: the line after the longest prefix
+// that is valid. Errors of the parser have no line, or the line at which an open quote or bracket
+// meets the end of the text.
 func brokenLine(text []byte) int {
 	lines := slices.Collect(bytes.Lines(text))
 	for end := len(text); len(lines) > 0; lines = lines[:len(lines)-1] {
@@ -115,7 +115,7 @@ func (y *yamlFile) assignments(top *yaml.Node) ([]assignment, error) {
 				y.at(key), key.Value, line)
 		}
 		lines[key.Value] = key.Line
-		value, err := text(key.Value, node)
+		value, err := valueOf(key.Value, node)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", y.at(key), err)
 		}
@@ -140,38 +140,45 @@ func (y *yamlFile) checkKey(key *yaml.Node) error {
 	return nil
 }
 
-// text returns the value of a setting as it is written, whatever type YAML sees in it. A sequence
-// is the list of its entries, for a flag that has a list.
-func text(name string, node *yaml.Node) (string, error) {
-	fail := func(format string, args ...any) (string, error) {
-		return "", &settingError{name, "", fmt.Sprintf(format, args...)}
-	}
-	if node.Kind == yaml.SequenceNode && slices.Contains(lists, name) && isPlain(node) {
-		var entries []string
-		for i, entry := range node.Content {
-			switch {
-			case entry.Kind != yaml.ScalarNode || !isPlain(entry) || isBlank(entry):
-				return fail("be a list of texts (entry %d is none)", i+1)
-			case strings.TrimSpace(entry.Value) == "":
-				return fail("have no empty entry (entry %d is empty)", i+1)
-			case strings.Contains(entry.Value, ","):
-				return fail("have one value in each entry (entry %d has a comma)", i+1)
-			}
-			entries = append(entries, entry.Value)
-		}
-		return strings.Join(entries, ","), nil
-	}
+// valueOf returns the value of a setting: the text as it is written, whatever type YAML sees in it.
+func valueOf(name string, node *yaml.Node) (string, error) {
+	allowed := ""
 	switch {
 	case !isPlain(node):
-		return fail(`be text without anchor, alias or tag (quote what begins with one of & * !)`)
+		allowed = "must be text without anchor, alias or tag (quote what begins with one of & * !)"
+	case node.Kind == yaml.SequenceNode && slices.Contains(lists, name):
+		return listOf(name, node.Content)
 	case node.Kind == yaml.SequenceNode:
-		return fail("be one value, not a list")
+		allowed = "must be one value, not a list"
 	case node.Kind == yaml.MappingNode:
-		return fail("be text, not keys and values")
+		allowed = "must be text, not keys and values"
 	case isBlank(node):
-		return fail(`have a value ("" is empty text; text that begins with # needs quotes)`)
+		allowed = `must have a value ("" is empty text; text that begins with # needs quotes)`
+	default:
+		return node.Value, nil
 	}
-	return node.Value, nil
+	return "", &settingError{name, "", allowed}
+}
+
+// listOf returns the value of a setting that is a sequence: the texts with commas between them.
+func listOf(name string, nodes []*yaml.Node) (string, error) {
+	var entries []string
+	for i, entry := range nodes {
+		allowed := ""
+		switch {
+		case entry.Kind != yaml.ScalarNode || !isPlain(entry) || isBlank(entry):
+			allowed = "must be a list of texts (entry %d is none)"
+		case strings.TrimSpace(entry.Value) == "":
+			allowed = "must have no empty entry (entry %d is empty)"
+		case strings.Contains(entry.Value, ","):
+			allowed = "must have one value in each entry (entry %d has a comma)"
+		}
+		if allowed != "" {
+			return "", &settingError{name, "", fmt.Sprintf(allowed, i+1)}
+		}
+		entries = append(entries, entry.Value)
+	}
+	return strings.Join(entries, ","), nil
 }
 
 // isPlain reports whether a node has no anchor, is no alias, and has no tag but !!str.
@@ -180,7 +187,7 @@ func isPlain(n *yaml.Node) bool {
 	return n.Kind != yaml.AliasNode && n.Anchor == "" && !tagged
 }
 
-// isBlank reports whether a key or a dash has nothing behind it.
+// isBlank reports whether nothing is written behind a key or a dash.
 func isBlank(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0
 }

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// A help is what -h prints beside the flags. Its lines have at most 80 columns.
+// A help is the text of -h. Its lines have at most 80 columns.
 type help struct {
 	about    string    // what the command does, one line
-	common   []summary // the flags that are used most
+	common   []summary // of the flags that are used most
 	examples []string
 }
 
-// A summary is the line of -h about one flag.
+// A summary is the line about one flag.
 type summary struct{ name, value, text string }
 
 const (
@@ -22,7 +22,7 @@ const (
 	indent  = 25 // of the texts in -h
 )
 
-// printHelp prints the common flags and the examples: one screen.
+// printHelp prints the common flags and the examples. They fit a screen.
 func (c *command) printHelp(w io.Writer) {
 	name := c.flags.Name()
 	all := 0
@@ -63,7 +63,7 @@ func (c *command) printHelpAll(w io.Writer) {
 	}
 }
 
-// shownDefault returns the default of a flag, as -h adds it to a text; empty if it is empty or
+// shownDefault returns the text about the default of a flag. It is empty if the default is empty or
 // false.
 func shownDefault(f *flag.Flag) string {
 	if f.DefValue == "" || f.DefValue == "false" {

@@ -96,7 +96,10 @@ func TestFlagsThatCannotBeDefined(t *testing.T) {
 	c := newCommand("bookserver", help{})
 	c.group("A", func(fs *flag.FlagSet) error { fs.String("ttl", "", ""); return nil })
 	c.group("B", func(fs *flag.FlagSet) error { fs.String("ttl", "", ""); return nil })
-	c.group("C", func(*flag.FlagSet) error { t.Error("flags are defined after an error"); return nil })
+	c.group("C", func(*flag.FlagSet) error {
+		t.Error("flags are defined after an error")
+		return nil
+	})
 	_, err := c.parse(nil, io.Discard, never)
 	if err == nil || err.Error() != "flag -ttl is defined twice" {
 		t.Errorf("have %v, want an error about -ttl", err)
@@ -116,7 +119,8 @@ func TestGroupsOfBackends(t *testing.T) {
 	for _, g := range c.groups[1:] {
 		fmt.Fprintf(&have, "%s: %s\n", g.title, strings.Join(g.flags, " "))
 	}
-	if want := "Tracer: tracer zipkind\nZipkin: zipkin-a\nFile: file-a file-b\n"; have.String() != want {
+	want := "Tracer: tracer zipkind\nZipkin: zipkin-a\nFile: file-a file-b\n"
+	if have.String() != want {
 		t.Errorf("have\n%swant\n%s", have.String(), want)
 	}
 }

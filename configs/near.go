@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// hint returns what to add to an error about an unknown name: the known names that are spelled
-// like it, as spell writes them, or where all names are listed.
+// hint returns the end of an error about an unknown name. It lists known names that are spelled
+// alike, in the form that spell returns, or says where all names are listed.
 func hint(fs *flag.FlagSet, name string, spell func(flagName string) string) string {
 	near := nearNames(fs, name)
 	if len(near) == 0 {
@@ -18,8 +18,8 @@ func hint(fs *flag.FlagSet, name string, spell func(flagName string) string) str
 	return " (did you mean " + strings.Join(near, " or ") + "?)"
 }
 
-// nearNames returns the names of flags that differ from name by the fewest letters, and by few: at
-// most three names.
+// nearNames returns the names of flags that differ from name by the fewest letters, at most three
+// names. It returns none if they differ by many letters.
 func nearNames(fs *flag.FlagSet, name string) (near []string) {
 	least := 1 + len(name)/5
 	fs.VisitAll(func(f *flag.Flag) {

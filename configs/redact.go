@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// mask stands in the place of a secret.
+// mask replaces a secret.
 const mask = "xxxxx"
 
 // secretName matches the flags, and OpenTelemetry's variables, whose whole value is a secret.
@@ -23,15 +23,16 @@ func redact(name, value string) string {
 
 var (
 	scheme = regexp.MustCompile(`^(?:https?|amqps?|grpc|tcp|ftp)://`)
-	// address matches what may be shown of one address: a host name or IP, a port, a path.
+	// address matches an address that can be shown: a host name or IP, a port, a path.
 	address = regexp.MustCompile(`^\s*(?:(?:https?|amqps?|grpc|tcp|ftp)://)?` +
 		`(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]*\])(?::[0-9]+)?(?:/[^\s?#@:]*)?\s*$`)
 )
 
-// split returns the value of a setting as output may show it, and the secrets that it hides. What
-// may be an address is shown without its userinfo, query and fragment, if that has the form of an
-// address or of a list of addresses. Else nothing of it is shown: a secret that is not escaped
-// can be anywhere in it.
+// split returns the value of a setting as output may show it, and the secrets in the value.
+//
+// A value that may be an address is shown without its userinfo, query and fragment, provided that
+// the rest has the form of an address or of a list of addresses. Otherwise nothing of it is shown:
+// in a malformed address a secret can be anywhere.
 func split(name, value string) (shown string, secrets []string) {
 	switch {
 	case value == "":
@@ -45,7 +46,7 @@ func split(name, value string) (shown string, secrets []string) {
 	rest, suffix := value[len(prefix):], ""
 	at, query := strings.LastIndex(rest, "@"), strings.IndexAny(rest, "?#")
 	switch {
-	case strings.LastIndex(rest, "%40") > at, query >= 0 && query < at: // where is its end?
+	case strings.LastIndex(rest, "%40") > at, query >= 0 && query < at: // of which part?
 		return mask, append(userinfo(rest), parts(value)...)
 	case at >= 0:
 		secrets = userinfo(rest[:at])
@@ -63,15 +64,15 @@ func split(name, value string) (shown string, secrets []string) {
 	return prefix + rest + suffix, secrets
 }
 
-// mayBeAddress reports whether a value may be an address with a secret in it, and no plain word,
-// number, path or host:port.
+// mayBeAddress reports whether a value may be an address with a secret. Words, numbers, paths and
+// host:port are not.
 func mayBeAddress(value string) bool {
 	isPath := strings.HasPrefix(value, "/") || strings.HasPrefix(value, ".")
 	return strings.Contains(value, "://") ||
 		!isPath && (strings.ContainsAny(value, "@?") || strings.Contains(value, "%40"))
 }
 
-// headerName matches the names of headers, which are no secrets.
+// headerName matches the names of headers. They are not secret.
 var headerName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // secretsOf returns the secrets in the value of a secret setting.
@@ -100,8 +101,8 @@ func userinfo(text string) []string {
 	return parts(text)
 }
 
-// parts returns a secret and its parts, of which errors about a URL may show one: package net/url
-// takes what follows a "/" for a path, and what follows a ":" for a port.
+// parts returns a secret and its parts. Errors about URLs may show a part: package net/url takes
+// the text after a "/" for a path, and the text after a ":" for a port.
 func parts(secret string) []string {
 	return append(strings.FieldsFunc(secret, func(r rune) bool {
 		return strings.ContainsRune(":/?#@,&=;%[] \t\r\n\"'", r)

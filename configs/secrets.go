@@ -11,19 +11,18 @@ import (
 	"strings"
 )
 
-// Secrets are the secrets among the values that a command was given, in force or not: passwords,
-// tokens, headers, and the userinfo and query of URLs, in whatever setting. They serve to keep
-// them out of the command's output: Secrets masks them in texts of which this package knows
-// nothing, such as the errors of other packages. The zero value has no secrets.
+// Secrets are the secrets in the settings of a command, in force or not: passwords, tokens,
+// headers, and the userinfo, query and fragment of URLs. Secrets masks them in output of other
+// packages, such as errors and log lines. The zero value has no secrets.
 type Secrets struct {
-	shown map[string]string // what to show in the place of each text
+	shown map[string]string // the replacement of each text
 }
 
-// minSecret is the length in bytes of the shortest text that is masked wherever it occurs. What is
-// shorter occurs in ordinary words; it is masked only where its setting is shown.
+// minSecret is the minimum length in bytes of a text that is masked wherever it occurs. Shorter
+// texts are parts of ordinary words; they are masked only where their setting is shown.
 const minSecret = 6
 
-// add takes the secrets from the value of a setting.
+// add adds the secrets in the value of a setting.
 func (s *Secrets) add(name, value string) {
 	shown, secrets := split(name, value)
 	for _, secret := range secrets {
@@ -35,7 +34,7 @@ func (s *Secrets) add(name, value string) {
 	}
 }
 
-// hide has shown stand in the place of text, also where text is escaped.
+// hide replaces text by shown, also if text is quoted or escaped.
 func (s *Secrets) hide(text, shown string) {
 	if len(text) < minSecret {
 		return
@@ -65,7 +64,7 @@ func (s *Secrets) hide(text, shown string) {
 // inner returns a quoted text without its quotes.
 func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
 
-// replacer returns a replacer of all secrets, nil if there are none.
+// replacer returns a replacer for all secrets, nil if there are none.
 func (s Secrets) replacer() *strings.Replacer {
 	if len(s.shown) == 0 {
 		return nil
@@ -80,8 +79,8 @@ func (s Secrets) replacer() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// Mask returns a writer to w that shows no secret. A secret must be within one Write. The writer
-// may be used concurrently if w may.
+// Mask returns a writer to w that replaces secrets by "xxxxx". It finds a secret only within one
+// Write. Its Write may be called concurrently if that of w may.
 func (s Secrets) Mask(w io.Writer) io.Writer {
 	if r := s.replacer(); r != nil {
 		return &maskingWriter{w, r}

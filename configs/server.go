@@ -132,7 +132,8 @@ func (c *Server) checkAddresses() error {
 	case err != nil:
 		return err
 	case c.Advertise == "" && isUnspecified(host):
-		return must("grpc-addr", c.GRPCAddr, "have a host unless -advertise host:port is set")
+		return invalid("grpc-addr", c.GRPCAddr,
+			"must have a host unless -advertise host:port is set")
 	}
 	if c.Advertise != "" {
 		host, err := checkAddr("advertise", c.Advertise, 1)
@@ -140,7 +141,7 @@ func (c *Server) checkAddresses() error {
 		case err != nil:
 			return err
 		case isUnspecified(host):
-			return must("advertise", c.Advertise, "have a host that clients can reach")
+			return invalid("advertise", c.Advertise, "must have a host that clients can reach")
 		}
 	}
 	if c.AdminAddr != "" {
@@ -148,8 +149,9 @@ func (c *Server) checkAddresses() error {
 		switch {
 		case err != nil:
 			return err
-		case !isLoopback(host): // metrics are for this machine only
-			return must("admin-addr", c.AdminAddr, "be a loopback address, such as 127.0.0.1:9090")
+		case !isLoopback(host): // /metrics has no authentication
+			return invalid("admin-addr", c.AdminAddr,
+				"must be a loopback address, such as 127.0.0.1:9090")
 		}
 	}
 	return nil
@@ -157,7 +159,7 @@ func (c *Server) checkAddresses() error {
 
 func (c *Server) checkBooks() error {
 	if strings.Contains(c.Books, "://") {
-		return must("books", c.Books, "be the path of a file, not a URL")
+		return invalid("books", c.Books, "must be the path of a file, not a URL")
 	}
 	return nil
 }
@@ -172,11 +174,11 @@ func (c *Server) checkDurations() error {
 		{"drain-delay", c.DrainDelay},
 	} {
 		if d.value < 0 {
-			return must(d.name, d.value, "be 0s or more")
+			return invalid(d.name, d.value, "must be 0s or more")
 		}
 	}
 	if c.DrainTimeout <= 0 {
-		return must("drain-timeout", c.DrainTimeout, "be more than 0s")
+		return invalid("drain-timeout", c.DrainTimeout, "must be more than 0s")
 	}
 	return nil
 }
@@ -196,7 +198,8 @@ func checkAddr(name, addr string, lowest uint64) (host string, err error) {
 	host, port, err := net.SplitHostPort(addr)
 	n, errPort := strconv.ParseUint(port, 10, 16)
 	if err != nil || errPort != nil || n < lowest || strings.ContainsAny(host, "/@?#,\"' \t\r\n") {
-		return "", must(name, addr, fmt.Sprintf("be host:port with a port of %d to 65535", lowest))
+		allowed := fmt.Sprintf("must be host:port with a port of %d to 65535", lowest)
+		return "", invalid(name, addr, allowed)
 	}
 	return host, nil
 }

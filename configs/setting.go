@@ -11,16 +11,16 @@ import (
 
 // A settingError is an error about the value of one setting: "-flag value: must be …".
 type settingError struct {
-	name  string // of the flag, without the dash
-	value string // as it may be shown; empty to show none
-	must  string // what the value must be, have or do
+	name    string // of the flag, without the dash
+	value   string // as it may be shown; empty to show none
+	allowed string // "must be …"
 }
 
 func (e *settingError) Error() string {
 	if e.value == "" {
-		return fmt.Sprintf("-%s: must %s", e.name, e.must)
+		return fmt.Sprintf("-%s: %s", e.name, e.allowed)
 	}
-	return fmt.Sprintf("-%s %s: must %s", e.name, e.value, e.must)
+	return fmt.Sprintf("-%s %s: %s", e.name, e.value, e.allowed)
 }
 
 // Setting returns the name of the flag, without the dash.
@@ -32,15 +32,16 @@ type aboutSetting interface {
 	Setting() string // the name of the flag, without the dash
 }
 
-// must returns an error about a setting. Text is quoted and redacted, other values are not.
-func must(name string, value any, allowed string) error {
+// invalid returns an error about the value of a setting. Text is quoted and redacted, other values
+// are not.
+func invalid(name string, value any, allowed string) error {
 	if text, ok := value.(string); ok {
 		return &settingError{name, strconv.Quote(redact(name, text)), allowed}
 	}
 	return &settingError{name, fmt.Sprint(value), allowed}
 }
 
-// An assignment is a value for a flag, and where it is written.
+// An assignment is a value for a flag and its origin.
 type assignment struct {
 	name, value string
 	origin      string // file:line or the name of a variable; empty for the command line
@@ -80,7 +81,7 @@ func (s *settings) set(a assignment) error {
 	if _, ok := errors.AsType[aboutSetting](err); ok {
 		return err
 	}
-	return must(a.name, a.value, "be "+allowedValue(s.flags.Lookup(a.name).Value))
+	return invalid(a.name, a.value, "must be "+allowedValue(s.flags.Lookup(a.name).Value))
 }
 
 // locate puts the origin of a setting's value before an error about it.
@@ -92,8 +93,8 @@ func (s *settings) locate(err error) error {
 	return fmt.Errorf("%s: %w", s.origins[e.Setting()], err)
 }
 
-// allowedValue describes the values that a flag of package flag's own types takes. The errors of
-// these types only say "parse error".
+// allowedValue describes the values that a flag accepts, if it has one of package flag's own types.
+// The errors of these types are no more than "parse error".
 func allowedValue(v flag.Value) string {
 	if getter, ok := v.(flag.Getter); ok {
 		switch getter.Get().(type) {
@@ -112,12 +113,13 @@ func allowedValue(v flag.Value) string {
 	return "as -h all describes"
 }
 
+// isBool reports whether a flag may have no value, as -json.
 func isBool(f *flag.Flag) bool {
 	b, ok := f.Value.(interface{ IsBoolFlag() bool })
 	return ok && b.IsBoolFlag()
 }
 
-// isAction reports whether a flag is no setting, and so no key of a file.
+// isAction reports whether a flag is no setting. A file cannot have it.
 func isAction(name string) bool {
 	return name == "config" || name == "version" || name == "print-config"
 }
