@@ -91,7 +91,7 @@ func brokenLine(text []byte) int {
 			break
 		}
 	}
-	return max(len(lines), 1)
+	return len(lines)
 }
 
 // A yamlFile reads settings from the nodes of a file.

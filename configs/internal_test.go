@@ -146,3 +146,17 @@ func TestNearNames(t *testing.T) {
 		}
 	}
 }
+
+func TestWrap(t *testing.T) {
+	for _, test := range []struct {
+		width int
+		want  string
+	}{
+		{7, "aaa bbb|密 c"}, {6, "aaa|bbb 密|c"}, {5, "aaa|bbb 密|c"}, {4, "aaa|bbb|密 c"},
+		{1, "aaa|bbb|密|c"},
+	} {
+		if have := strings.Join(wrap("aaa bbb 密 c", test.width), "|"); have != test.want {
+			t.Errorf("%d: have %q, want %q", test.width, have, test.want)
+		}
+	}
+}

@@ -45,8 +45,10 @@ func split(name, value string) (shown string, secrets []string) {
 	prefix := scheme.FindString(value)
 	rest, suffix := value[len(prefix):], ""
 	at, query := strings.LastIndex(rest, "@"), strings.IndexAny(rest, "?#")
+	// A "?" can be of a query or of a password, and a "%40" can be an "@" escaped by mistake.
+	unclear := query >= 0 && query < at || strings.LastIndex(rest, "%40") > at
 	switch {
-	case strings.LastIndex(rest, "%40") > at, query >= 0 && query < at: // of which part?
+	case unclear:
 		return mask, append(userinfo(rest), parts(value)...)
 	case at >= 0:
 		secrets = userinfo(rest[:at])

@@ -52,6 +52,7 @@ func TestValuesAreRedacted(t *testing.T) {
 		"s3cret://h":              "xxxxx",
 		"http://u:s3cret%40h/":    "xxxxx",
 		"u:s3cret%40h":            "xxxxx",
+		"http://u:12/s3cret%40h":  "xxxxx",
 		"http://a@b:s3cret%40h/":  "xxxxx",
 		"http://u:s3cret":         "xxxxx",
 		"http://u:s3cret/p":       "xxxxx",
