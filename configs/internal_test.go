@@ -48,6 +48,8 @@ func TestErrorsOfTheAreasAreLocated(t *testing.T) {
 		{areaError{"etcd"}, "-etcd 1s: must be 2s or more"},
 		{areaError{"none"}, "-none 1s: must be 2s or more"},
 		{errors.New("OTEL_X: must be y"), "OTEL_X: must be y"},
+		{errors.Join(areaError{"ttl"}, errors.New("and\n more")),
+			"BOOKSERVER_TTL: -ttl 1s: must be 2s or more and more"},
 	} {
 		err := parseWith(register, func() error { return test.err })
 		if err == nil || err.Error() != test.want || !errors.Is(err, test.err) {
