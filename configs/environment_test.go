@@ -63,7 +63,7 @@ func TestUnknownVariableOfEachCommand(t *testing.T) {
 
 // The first of several by name, on each run.
 func TestUnknownVariablesInOrder(t *testing.T) {
-	for _, suffix := range []string{"Z", "B", "Y", "A"} {
+	for _, suffix := range []string{"Z", "A", "Y", "B"} {
 		t.Setenv("BOOKSERVER_NONSENSE_"+suffix, "1")
 	}
 	wantError(t, server(nil, io.Discard),

@@ -234,7 +234,7 @@ func TestMaskedOutput(t *testing.T) {
 	c, err := configs.ParseServer([]string{
 		"-config", file, "-otlp-headers", "a=from-flag,b=2,c=Basic abcdefgh",
 		"-zipkin-url", "http://user:p@ss/w0rd\"1@h/?k=query7", "-service-name", "http://nopass@h",
-		"-kafka-topic", "name:pw@h", "-zipkin-headers", "a=密\"码s3",
+		"-kafka-topic", "name:pw@h", "-service-version", "http://n:p@hh/?k=v", "-zipkin-headers", "a=密\"码s3",
 	}, io.Discard)
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ var badTracer = map[string]badInput{
 	"several and noop": {both, "-tracer noop,log", `"noop,log"…noop`},
 	"one twice":        {both, "-tracer log,log", `"log,log"…log`},
 	"sampler": {both, "-sampler sometimes",
-		`"sometimes"…always, never, probability, ratelimited or parent`},
+		`"sometimes"…always, never…probability, ratelimited`},
 	"operations":    {both, "-sample-operations a=b", `"a=b"…=never`},
 	"propagation":   {both, "-propagation b4", `"b4"…b3, b3multi, jaeger, none, w3c`},
 	"trace id bits": {both, "-trace-id-bits 96", "trace-id-bits 96…128 or 64"},
