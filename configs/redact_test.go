@@ -234,17 +234,19 @@ func TestMaskedOutput(t *testing.T) {
 	c, err := configs.ParseServer([]string{
 		"-config", file, "-otlp-headers", "a=from-flag,b=2,c=Basic abcdefgh",
 		"-zipkin-url", "http://user:p@ss/w0rd\"1@h/?k=query7", "-service-name", "http://nopass@h",
-		"-kafka-topic", "name:pw@h", "-service-version", "http://n:p@hh/?k=v", "-zipkin-headers", "a=密\"码s3",
+		"-kafka-topic", "name:pw@h", "-service-version", "http://n:p@hh/?k=v",
+		"-zipkin-headers", "a=密\"码s3",
 	}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"plain":                   "plain",
-		"user h zipkin-token b=2": "user h zipkin-token b=2",
-		"a from-variable b":       "a xxxxx b",
-		"from+file from%20file":   "xxxxx xxxxx",
-		"name:pw at h, pw":        "xxxxx at h, pw",
+		"plain":                               "plain",
+		"user h zipkin-token b=2":             "user h zipkin-token b=2",
+		"a from-variable b":                   "a xxxxx b",
+		"from+file from%20file":               "xxxxx xxxxx",
+		"name:pw at h, pw":                    "xxxxx at h, pw",
+		"n:p http://n:p@hh/?k=v":              "n:p http://xxxxx@hh/?xxxxx",
 		`密"码s3 "密\"码s3" "\u5bc6\"\u7801s3"`:   `xxxxx "xxxxx" "xxxxx"`,
 		"from file, from\tfile":               "xxxxx, from\tfile",
 		"x overridden y":                      "x xxxxx y",
