@@ -235,7 +235,7 @@ func TestMaskedOutput(t *testing.T) {
 		"-config", file, "-otlp-headers", "a=from-flag,b=2,c=Basic abcdefgh",
 		"-zipkin-url", "http://user:p@ss/w0rd\"1@h/?k=query7", "-service-name", "http://nopass@h",
 		"-kafka-topic", "name:pw@h", "-service-version", "http://n:p@hh/?k=v",
-		"-zipkin-headers", "a=密\"码s3",
+		"-zipkin-headers", "a=密\"<码s3",
 	}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +247,8 @@ func TestMaskedOutput(t *testing.T) {
 		"from+file from%20file":               "xxxxx xxxxx",
 		"name:pw at h, pw":                    "xxxxx at h, pw",
 		"n:p http://n:p@hh/?k=v":              "n:p http://xxxxx@hh/?xxxxx",
-		`密"码s3 "密\"码s3" "\u5bc6\"\u7801s3"`:   `xxxxx "xxxxx" "xxxxx"`,
+		`密"<码s3 "密\"<码s3"`:                    `xxxxx "xxxxx"`,
+		`"\u5bc6\"<\u7801s3" "密\"\u003c码s3"`:  `"xxxxx" "xxxxx"`,
 		"from file, from\tfile":               "xxxxx, from\tfile",
 		"x overridden y":                      "x xxxxx y",
 		"Bearer%20from-otel":                  "xxxxx",
