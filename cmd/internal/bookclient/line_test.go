@@ -3,6 +3,7 @@ package bookclient_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -75,6 +76,10 @@ func TestTheTraceOfOneRun(t *testing.T) {
 		}
 		if s.Kind == "" {
 			continue
+		}
+		addr := fmt.Sprintf("%s:%d", s.LocalEndpoint.IPv4, s.LocalEndpoint.Port)
+		if s.Kind == model.Server && addr != srv.Addr() {
+			t.Errorf("%s %s has the address %s, want %s", s.Kind, s.Name, addr, srv.Addr())
 		}
 		if s.ParentID == nil || byID[*s.ParentID].ID == 0 {
 			t.Errorf("%s %s has no parent among the spans", s.Kind, s.Name)

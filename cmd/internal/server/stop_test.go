@@ -159,7 +159,11 @@ func TestStopCancelsCallsInFlight(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+	began := time.Now()
 	s.Stop()
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("Stop took %v, want little more than %v", took, c.DrainTimeout)
+	}
 	if err := stream.RecvMsg(&book.BookList{}); err == nil {
 		t.Error("have a response, want the call cancelled")
 	}
