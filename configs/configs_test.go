@@ -126,7 +126,7 @@ func TestThreeWaysToSetEachSetting(t *testing.T) {
 
 var isSecret = regexp.MustCompile(`(password|token|headers)$`)
 
-// needs are the flags without which another flag's value is not allowed.
+// needs are the arguments that a setting needs to have a value.
 var needs = map[string][]string{
 	"discovery":       {"-instances", "a:1"},
 	"zipkin-password": {"-zipkin-user", "u"},
@@ -190,7 +190,7 @@ func TestShippedFilesListEveryKeyWithItsDefault(t *testing.T) {
 	}
 }
 
-// The files have the groups of -h all, and each group its keys, in the same order.
+// The files have the groups and keys of -h all, in the same order.
 func TestShippedFilesAreGroupedAsHelpIs(t *testing.T) {
 	inFile := regexp.MustCompile(`(?m)^# ([A-Z].*)\n\n|^([a-z0-9-]+): `)
 	inHelp := regexp.MustCompile(`(?m)^([A-Z][^\n]*):$|^  -([a-z0-9-]+)`)
@@ -264,7 +264,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// The tracer's variables are read before the flags, and an error about them is an error.
+// Variables of OpenTelemetry set the defaults of the tracer's flags. Their errors are reported.
 func TestVariablesOfOpenTelemetry(t *testing.T) {
 	t.Setenv("OTEL_SERVICE_NAME", "books")
 	s, errServer := configs.ParseServer(nil, io.Discard)

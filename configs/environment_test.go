@@ -8,7 +8,8 @@ import (
 	"bookservice/configs"
 )
 
-// A variable with the command's prefix is a setting, or an error that names it and not its value.
+// A variable that begins with the command's prefix and is no setting is an error. The error has the
+// name of the variable and not its value.
 func TestUnknownVariable(t *testing.T) {
 	for variable, want := range map[string]string{
 		"BOOKSERVER_ZIPKIN_URLL":  "unknown variable (did you mean BOOKSERVER_ZIPKIN_URL?)",
@@ -23,7 +24,7 @@ func TestUnknownVariable(t *testing.T) {
 		"BOOKSERVER_H":            "must be the flag -h (variables are settings)",
 		"BOOKSERVER_HELP":         "must be the flag -h (variables are settings)",
 
-		// Not what Kubernetes and Docker set.
+		// Similar to variables of Kubernetes and Docker.
 		"BOOKSERVER_PORT":           "unknown variable (-h all lists every flag)",
 		"BOOKSERVER_NAME":           "unknown variable (-h all lists every flag)",
 		"BOOKSERVER_SERVICE_HOSTS":  "unknown variable (-h all lists every flag)",
@@ -61,7 +62,7 @@ func TestUnknownVariableOfEachCommand(t *testing.T) {
 	}
 }
 
-// The first of several by name, on each run.
+// Of several unknown variables, the error is about the first one by name.
 func TestUnknownVariablesInOrder(t *testing.T) {
 	for _, suffix := range []string{"Z", "A", "Y", "B"} {
 		t.Setenv("BOOKSERVER_NONSENSE_"+suffix, "1")
@@ -70,7 +71,7 @@ func TestUnknownVariablesInOrder(t *testing.T) {
 		"BOOKSERVER_NONSENSE_A: unknown variable (-h all lists every flag)")
 }
 
-// What Kubernetes and Docker set for a service or a link with the command's name is ignored.
+// Variables that Kubernetes and Docker set for the command's services and links are ignored.
 func TestVariablesOfPlatforms(t *testing.T) {
 	before := printed(t, server)
 	for variable, value := range map[string]string{

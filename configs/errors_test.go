@@ -9,7 +9,7 @@ import (
 	"bookservice/configs"
 )
 
-// An error about the command line is one line that says what must be there.
+// An error about the command line is one line.
 func TestArgumentErrors(t *testing.T) {
 	for _, test := range []struct{ line, want string }{
 		{"-zipkin-urll|x", "-zipkin-urll: unknown flag (did you mean -zipkin-url?)"},
@@ -56,7 +56,7 @@ func TestArgumentErrors(t *testing.T) {
 	}
 }
 
-// Values that do not parse: the form is the same wherever a value comes from.
+// Errors about a value have one form. The origin of the value is before it.
 func TestOneFormForEveryOrigin(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
 		{"wait", "soon", `-wait "soon": must be a duration, such as 500ms or 10s`},
@@ -67,7 +67,7 @@ func TestOneFormForEveryOrigin(t *testing.T) {
 		{"spool-bytes", "1e9", `-spool-bytes "1e9": must be a whole number of at most 64 bits`},
 		{"sample", "half", `-sample "half": must be a number`},
 		{"json", "perhaps", `-json "perhaps": must be true or false`},
-		// Values that parse and are not allowed.
+		// These values parse, but are not allowed.
 		{"n", "0", "-n 0: must be 1 or more"},
 		{"n", "-1", "-n -1: must be 1 or more"},
 		{"id", "2147483648", "-id 2147483648: must fit in 32 bits"},
@@ -99,7 +99,7 @@ func TestOneFormForEveryOrigin(t *testing.T) {
 	}
 }
 
-// A default has no origin: OTEL_SERVICE_NAME and a file do not mix up.
+// The origin in an error is the origin of the setting that the error is about.
 func TestOriginIsOfTheSettingThatIsWrong(t *testing.T) {
 	file := fileWith(t, "grpc-addr: \":1\"\n")
 	t.Setenv("BOOKSERVER_ADMIN_ADDR", "127.0.0.1:0")
@@ -214,7 +214,7 @@ func TestEveryPartIsValidated(t *testing.T) {
 	}
 }
 
-// The defaults are valid, and those of the commands differ only where they must.
+// The defaults are valid. Each command has its own service name.
 func TestDefaults(t *testing.T) {
 	for name, parse := range commands {
 		if err := parse(nil, io.Discard); err != nil {

@@ -52,7 +52,7 @@ func lineOf(out, key string) string {
 	return "no " + key
 }
 
-// Each flag whose help speaks of commas takes a list in a file, and no other flag does.
+// A file may have a list for each flag whose help mentions commas, and for no other flag.
 func TestEveryListFlagTakesAList(t *testing.T) {
 	lists := 0
 	for name, parse := range map[string]parser{"bookserver": server, "bookclient": client} {
@@ -113,7 +113,7 @@ func TestTextInYAMLIsAsWritten(t *testing.T) {
 	}
 }
 
-// What surrounds the settings does not matter.
+// Byte order marks, line ends, comments and YAML's styles do not change the settings.
 func TestFileAroundTheSettings(t *testing.T) {
 	for name, text := range map[string]string{
 		"byte order mark":        "\ufeffttl: 7s\n",
@@ -143,7 +143,7 @@ func TestFileAroundTheSettings(t *testing.T) {
 	}
 }
 
-// A multi-line block in a file with CRLF has plain newlines, as YAML says.
+// A block of lines in a file with CRLF has the line end "\n" (YAML 1.2.2, section 5.4).
 func TestCRLFInABlock(t *testing.T) {
 	file := fileWith(t, "service-version: |-\r\n  a\r\n  b\r\nttl: 7s\r\n")
 	c, err := configs.ParseServer([]string{"-config", file}, io.Discard)
@@ -152,7 +152,7 @@ func TestCRLFInABlock(t *testing.T) {
 	}
 }
 
-// Errors begin with file and line, and nothing is set in silence.
+// Errors begin with the file and the line.
 func TestFileErrors(t *testing.T) {
 	const (
 		notYAML = "must be valid YAML (check quotes, brackets and indentation; " +
@@ -235,7 +235,7 @@ func TestFileErrors(t *testing.T) {
 		{"--- &a\nttl: 5s\n", "1: " + noMapping},
 		{"http://u:s3cret@h/\n", "1: " + noMapping},
 
-		// Not YAML. The line is the one at which the mistake begins.
+		// Not YAML. The error has the line at which the mistake begins.
 		{"a: [\n", "1: " + notYAML},
 		{"ttl: 5s\nprefix: \"/a/\ntracer: noop\n", "2: " + notYAML},
 		{"ttl: 5s\nprefix: '/a/\ntracer: noop\n", "2: " + notYAML},
@@ -283,7 +283,7 @@ func TestFileNamedByAVariable(t *testing.T) {
 	}
 }
 
-// An error about the tracer's settings is found while tracing is off, in every way to set them.
+// The tracer's settings are validated while tracing is off, whatever their origin.
 func TestMistakesUnderNoop(t *testing.T) {
 	const want = `zipkin-url "nowhere": must be like http://`
 	for _, args := range [][]string{

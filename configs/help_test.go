@@ -152,7 +152,7 @@ func TestHelpAllShowsDefaults(t *testing.T) {
 	}
 }
 
-// -h needs no setting that is right, and is found in each way to write it.
+// -h works in all its forms, also if settings are wrong.
 func TestHelpBeforeEverythingElse(t *testing.T) {
 	short, all := helpOf(t, server, ""), helpOf(t, server, "all")
 	if short == all {

@@ -58,7 +58,7 @@ func TestErrorsOfTheAreasAreLocated(t *testing.T) {
 	}
 }
 
-// A value that a flag refuses gives an error of the one form, whatever the type of the flag.
+// Errors about malformed values have one form, whatever the type of the flag.
 func TestErrorsOfFlagTypes(t *testing.T) {
 	picky := &pickyValue{errors.New(`parse "s3cret": failed`)}
 	register := func(fs *flag.FlagSet) error {
@@ -87,7 +87,7 @@ func TestErrorsOfFlagTypes(t *testing.T) {
 	}
 }
 
-// Flags that cannot be defined are an error of parse, and nothing is parsed.
+// If flags cannot be defined, parse returns the error and parses nothing.
 func TestFlagsThatCannotBeDefined(t *testing.T) {
 	broken := errors.New("cannot define -etcd")
 	never := func() error { t.Error("settings are validated"); return nil }
@@ -108,7 +108,7 @@ func TestFlagsThatCannotBeDefined(t *testing.T) {
 	}
 }
 
-// Each backend's flags are a group of their own, after the group of the area.
+// The flags of each backend are a group, after the group of the area.
 func TestGroupsOfBackends(t *testing.T) {
 	c := newCommand("bookserver", help{})
 	c.group("Tracer", func(fs *flag.FlagSet) error {

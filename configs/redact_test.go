@@ -14,7 +14,7 @@ import (
 	"bookservice/configs"
 )
 
-// An error about any setting shows its value without what may be secret.
+// An error about a setting shows the value without secrets.
 func TestValuesAreRedacted(t *testing.T) {
 	for value, want := range map[string]string{
 		// Addresses with secrets.
@@ -45,7 +45,7 @@ func TestValuesAreRedacted(t *testing.T) {
 		"http://a:1,http://u:s3cret@b:2":     "http://xxxxx@b:2",
 		"http://u:s3cret@a:1,http://v:w@b:2": "http://xxxxx@b:2",
 		"/p,http://u:s3cret@b:2":             "xxxxx@b:2",
-		// Malformed or not clear: nothing is shown.
+		// Malformed or ambiguous: nothing is shown.
 		"http://u:s3?cret@h/":     "xxxxx",
 		"http://u:s3#cret@h/":     "xxxxx",
 		"http://h/?k=s3@cret":     "xxxxx",
@@ -87,11 +87,10 @@ func TestValuesAreRedacted(t *testing.T) {
 	}
 }
 
-// A plant is a text that stands for a secret, and how it is looked for. It is found in each part
-// of the secret.
+// plant is in every part of each secret. The tests search output for it.
 const plant = "PL4NTED"
 
-// secrets have any character in them.
+// secrets contain the characters that have a meaning in URLs, YAML, headers and quoted text.
 var secrets = func() []string {
 	all := []string{plant}
 	for _, between := range []string{
@@ -201,7 +200,7 @@ func (c checker) byVariable() {
 	}
 }
 
-// oneLine returns a text without what YAML takes for the end of a line.
+// oneLine returns text without the characters that end a line in YAML.
 func oneLine(text string) string {
 	return strings.NewReplacer("\n", " ", "\u2028", " ").Replace(text)
 }
@@ -225,7 +224,7 @@ func (c checker) byFile(file string) {
 	c.check("-config", file, "-"+c.key, "other", "-print-config")
 }
 
-// The writer masks the secrets of all settings, in whatever form they are written.
+// The writer masks the secrets of all settings, also if they are quoted or escaped.
 func TestMaskedOutput(t *testing.T) {
 	t.Setenv("BOOKSERVER_KAFKA_PASSWORD", "from-variable")
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20from-otel")
@@ -295,7 +294,7 @@ func TestNothingToMask(t *testing.T) {
 	}
 }
 
-// What is too short to be told from ordinary words is masked where its setting is shown only.
+// A short secret, which may be an ordinary word, is masked only where its setting is shown.
 func TestShortSecrets(t *testing.T) {
 	args := []string{"-zipkin-user", "u", "-zipkin-password", "noop"}
 	c, err := configs.ParseServer(args, io.Discard)

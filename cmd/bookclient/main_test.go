@@ -81,7 +81,7 @@ func TestExitStatusAndOutput(t *testing.T) {
 	}
 }
 
-// A signal is no failure: the status is 0, and one line says what was cancelled.
+// After a signal the status is 0, and one line says what was cancelled.
 func TestSignalIsStatus0(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()

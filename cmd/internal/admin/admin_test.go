@@ -74,7 +74,7 @@ func TestBadAddress(t *testing.T) {
 	}
 }
 
-// Every counter of the tracer is there, with the value that the tracer has.
+// /metrics has every counter of the tracer, with its value.
 func TestMetrics(t *testing.T) {
 	m := &tracer.Metrics{}
 	c := tracer.DefaultConfig()

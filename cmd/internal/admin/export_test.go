@@ -1,4 +1,4 @@
 package admin
 
-// Serve serves a handler of the test's.
+// Serve serves a handler of a test.
 var Serve = serve

@@ -129,7 +129,7 @@ func listens(addr string) bool {
 	return true
 }
 
-// A call that does not end within -drain-timeout is cancelled, and the log has that.
+// A call that does not end within -drain-timeout is cancelled. That is logged.
 func TestStopCancelsCallsInFlight(t *testing.T) {
 	var lines testkit.Buffer
 	c := alone()
