@@ -126,7 +126,7 @@ func TestThreeWaysToSetEachSetting(t *testing.T) {
 
 var isSecret = regexp.MustCompile(`(password|token|headers)$`)
 
-// needs are the arguments that a setting needs to have a value.
+// needs has the arguments that must accompany a setting.
 var needs = map[string][]string{
 	"discovery":       {"-instances", "a:1"},
 	"zipkin-password": {"-zipkin-user", "u"},
