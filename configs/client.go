@@ -2,8 +2,8 @@ package configs
 
 import (
 	"flag"
-	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -15,62 +15,101 @@ import (
 
 // Client is the configuration of bookclient.
 type Client struct {
-	ID    int           // of the book asked for
-	Runs  int           // how often to make both calls
-	JSON  bool          // one object a run instead of text
-	Lang  string        // "zh" or "en"; empty for zh where LANG begins with it, else en
-	Wait  time.Duration // for a first instance
-	Calls client.Config
+	ID   int           // of the book to request
+	Runs int           // how often to make both calls
+	JSON bool          // print one JSON object for each run instead of text
+	Lang string        // "zh" or "en"; empty for zh if LANG begins with it, else en
+	Wait time.Duration // limit for the first instance to appear
 
+	Calls     client.Config
 	Tracer    all.Config
 	Discovery discovery.Config
+
+	Secrets Secrets // to mask in output; of ParseClient
 }
 
-// DefaultClient returns the defaults of every flag.
+// DefaultClient returns the defaults of the flags.
 func DefaultClient() Client {
-	c := Client{ID: 1, Runs: 1, Wait: 5 * time.Second,
-		Calls: client.DefaultConfig(), Tracer: all.DefaultConfig(), Discovery: discovery.DefaultConfig()}
+	c := Client{
+		ID:        1,
+		Runs:      1,
+		Wait:      5 * time.Second,
+		Calls:     client.DefaultConfig(),
+		Tracer:    all.DefaultConfig(),
+		Discovery: discovery.DefaultConfig(),
+	}
 	c.Tracer.ServiceName = "bookclient"
+	c.Discovery.Prefix = prefix
 	return c
 }
 
-// ParseClient reads bookclient's settings. See ErrDone.
+var clientHelp = help{
+	about: "Discovers the book service, requests one book and the list, and prints both.",
+	common: []summary{
+		{"config", "file", "YAML file with settings"},
+		{"id", "number", "id of the book to request"},
+		{"n", "number", "how often to make both calls"},
+		{"json", "", "print one JSON object for each run"},
+		{"lang", "language", "language of the output: zh, en or empty for LANG's"},
+		{"wait", "duration", "limit for the first instance to appear"},
+		{"etcd", "addresses", "addresses of etcd"},
+		{"tracer", "backends", "noop, zipkin, otlp, file, log, memory"},
+		{"zipkin-url", "url", "address of Zipkin for spans"},
+		{"print-config", "", "print the settings in force and exit"},
+	},
+	examples: []string{
+		"bookclient -id 2 -lang zh -tracer memory",
+		"bookclient -etcd etcd1:2379,etcd2:2379 -tracer zipkin -n 10 -json",
+		"bookclient -discovery static -instances 127.0.0.1:50051",
+	},
+}
+
+// ParseClient reads bookclient's settings as ParseServer reads bookserver's.
 func ParseClient(args []string, stdout io.Writer) (Client, error) {
 	c := DefaultClient()
-	if err := c.Tracer.ReadEnvironment(os.LookupEnv); err != nil {
-		return c, err
-	}
-	fs := flag.NewFlagSet("bookclient", flag.ContinueOnError)
-	fs.IntVar(&c.ID, "id", c.ID, "id of the book to ask for")
-	fs.IntVar(&c.Runs, "n", c.Runs, "how often to make both calls")
-	fs.BoolVar(&c.JSON, "json", c.JSON, "print one JSON object a run")
-	fs.StringVar(&c.Lang, "lang", c.Lang, "language of the output, zh or en; empty for what LANG says")
-	fs.DurationVar(&c.Wait, "wait", c.Wait, "how long to wait for a first instance")
-	c.Calls.RegisterFlags(fs)
-	if err := c.Tracer.RegisterFlags(fs, ""); err != nil {
-		return c, err
-	}
-	c.Discovery.RegisterFlags(fs)
-	err := parse(fs, args, stdout, func() error { return c.Validate() })
+	environment := c.Tracer.ReadEnvironment(os.LookupEnv)
+	cmd := newCommand("bookclient", clientHelp)
+	cmd.group("Client", noError(c.registerFlags))
+	cmd.group("Calls", noError(c.Calls.RegisterFlags))
+	cmd.group("Discovery", noError(c.Discovery.RegisterFlags))
+	cmd.group("Tracer", func(fs *flag.FlagSet) error { return c.Tracer.RegisterFlags(fs, "") })
+	secrets, err := cmd.parse(args, stdout, func() error {
+		return firstError(func() error { return environment }, c.Validate)
+	})
+	c.Secrets = secrets
 	return c, err
 }
 
-// Validate returns the first setting that makes no sense. An id that no book can have is the server's to refuse.
+func (c *Client) registerFlags(fs *flag.FlagSet) {
+	fs.IntVar(&c.ID, "id", c.ID, "id of the book to request")
+	fs.IntVar(&c.Runs, "n", c.Runs, "how often to make both calls, 1 or more")
+	fs.BoolVar(&c.JSON, "json", c.JSON, "print one JSON object for each run")
+	registerLang(fs, c)
+	fs.DurationVar(&c.Wait, "wait", c.Wait, "limit for the first instance to appear")
+}
+
+func registerLang(fs *flag.FlagSet, c *Client) {
+	fs.StringVar(&c.Lang, "lang", c.Lang,
+		"`language` of the output: zh, en, or empty for zh if LANG begins with it, else en")
+}
+
+// Validate returns an error about the first setting whose value is not allowed. An id that no book
+// has is no such error: the server rejects it.
 func (c *Client) Validate() error {
+	return firstError(c.check,
+		c.Calls.Validate, func() error { return c.Tracer.Validate() }, c.Discovery.Validate)
+}
+
+func (c *Client) check() error {
 	switch {
-	case c.ID < -1<<31 || c.ID > 1<<31-1:
-		return fmt.Errorf("id %d: must fit in 32 bits", c.ID)
+	case c.ID < math.MinInt32 || c.ID > math.MaxInt32:
+		return invalid("id", c.ID, "must fit in 32 bits")
 	case c.Runs < 1:
-		return fmt.Errorf("n %d: must be 1 or more", c.Runs)
+		return invalid("n", c.Runs, "must be 1 or more")
 	case c.Lang != "" && c.Lang != "zh" && c.Lang != "en":
-		return fmt.Errorf("lang %q: must be zh, en or empty", c.Lang)
+		return invalid("lang", c.Lang, "must be zh, en or empty")
 	case c.Wait <= 0:
-		return fmt.Errorf("wait %v: must be more than 0", c.Wait)
-	}
-	for _, validate := range []func() error{c.Calls.Validate, func() error { return c.Tracer.Validate() }, c.Discovery.Validate} {
-		if err := validate(); err != nil {
-			return err
-		}
+		return invalid("wait", c.Wait, "must be more than 0s")
 	}
 	return nil
 }

@@ -11,17 +11,38 @@ type Demo struct {
 	Exit   bool // after one run
 	Server Server
 	Client Client
+
+	Secrets Secrets // to mask in output; of ParseDemo
 }
 
-// ParseDemo reads bookdemo's settings. See ErrDone.
+var demoHelp = help{
+	about: "Runs an etcd, two bookservers and a client in one process, and prints the trace.",
+	common: []summary{
+		{"config", "file", "YAML file with settings"},
+		{"exit", "", "stop after one run"},
+		{"lang", "language", "language of the output: zh, en or empty for LANG's"},
+		{"print-config", "", "print the settings in force and exit"},
+		{"version", "", "print the version and exit"},
+	},
+	examples: []string{
+		"bookdemo -exit",
+		"bookdemo -lang zh",
+	},
+}
+
+// ParseDemo reads bookdemo's settings as ParseServer reads bookserver's.
 func ParseDemo(args []string, stdout io.Writer) (Demo, error) {
 	d := Demo{Server: DefaultServer(), Client: DefaultClient()}
 	d.Server.GRPCAddr, d.Server.DrainDelay = "127.0.0.1:0", 0
 	d.Server.LatencyList, d.Server.LatencyInfo = 200*time.Millisecond, 200*time.Microsecond
 	d.Server.Tracer.Backend, d.Client.Tracer.Backend = "memory", "memory"
-	fs := flag.NewFlagSet("bookdemo", flag.ContinueOnError)
-	fs.BoolVar(&d.Exit, "exit", d.Exit, "stop after one run")
-	fs.StringVar(&d.Client.Lang, "lang", d.Client.Lang, "language of the output, zh or en; empty for what LANG says")
-	err := parse(fs, args, stdout, func() error { return d.Client.Validate() })
+	cmd := newCommand("bookdemo", demoHelp)
+	cmd.group("Demo", func(fs *flag.FlagSet) error {
+		fs.BoolVar(&d.Exit, "exit", d.Exit, "stop after one run")
+		registerLang(fs, &d.Client)
+		return nil
+	})
+	secrets, err := cmd.parse(args, stdout, d.Client.Validate)
+	d.Secrets = secrets
 	return d, err
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"bookservice/discovery"
@@ -14,23 +15,29 @@ import (
 	"bookservice/tracer/all"
 )
 
+// prefix is where the commands register in etcd.
+const prefix = "/services/book/"
+
 // Server is the configuration of bookserver.
 type Server struct {
-	GRPCAddr  string // listened on; port 0 takes a free one
-	Advertise string // registered instead of the bound address
-	AdminAddr string // loopback address for /metrics; empty for none
-	Books     string // a JSON file; empty for the built-in catalogue
+	GRPCAddr  string // host:port to listen on; port 0 takes a free port
+	Advertise string // host:port to register; empty for the one that is listened on
+	AdminAddr string // loopback host:port for /metrics; empty for none
+	Books     string // path of a JSON file; empty for the built-in catalogue
 
-	LatencyList, LatencyInfo time.Duration // simulated delays, uniform from 0
-	DrainDelay               time.Duration // from leaving discovery to refusing calls, so that clients notice
-	DrainTimeout             time.Duration // for calls in flight at the end
+	LatencyList  time.Duration // upper bound of the simulated delay of a list, uniform from 0
+	LatencyInfo  time.Duration // the same for one book
+	DrainDelay   time.Duration // from leaving discovery to refusing calls: clients notice
+	DrainTimeout time.Duration // limit for the calls in flight at the end
 
 	Guards    bookendpoint.Config
 	Tracer    all.Config
 	Discovery discovery.Config
+
+	Secrets Secrets // to mask in output; of ParseServer
 }
 
-// DefaultServer returns the defaults of every flag.
+// DefaultServer returns the defaults of the flags.
 func DefaultServer() Server {
 	c := Server{
 		GRPCAddr:     "127.0.0.1:50051",
@@ -41,94 +48,158 @@ func DefaultServer() Server {
 		Discovery:    discovery.DefaultConfig(),
 	}
 	c.Tracer.ServiceName = "bookserver"
+	c.Discovery.Prefix = prefix
 	return c
 }
 
-// ParseServer reads bookserver's settings. See ErrDone.
+var serverHelp = help{
+	about: "Serves the book service over gRPC, registers in etcd and traces every call.",
+	common: []summary{
+		{"config", "file", "YAML file with settings"},
+		{"grpc-addr", "host:port", "address to listen on"},
+		{"advertise", "host:port", "address to register, if it is another one"},
+		{"admin-addr", "host:port", "loopback address that serves /metrics"},
+		{"books", "file", "JSON file with the catalogue"},
+		{"discovery", "kind", "etcd or static"},
+		{"etcd", "addresses", "addresses of etcd"},
+		{"tracer", "backends", "noop, zipkin, otlp, file, log, memory"},
+		{"zipkin-url", "url", "address of Zipkin for spans"},
+		{"print-config", "", "print the settings in force and exit"},
+	},
+	examples: []string{
+		"bookserver -tracer zipkin -zipkin-url http://zipkin:9411/api/v2/spans",
+		"bookserver -grpc-addr :50051 -advertise books1:50051 -etcd etcd1:2379",
+		"bookserver -config configs/bookserver.yaml -print-config",
+	},
+}
+
+// ParseServer reads bookserver's settings from its arguments, the environment and a file, and
+// validates them. It returns ErrDone if there is nothing left to do. What it returns beside an
+// error has the secrets that are known until then.
 func ParseServer(args []string, stdout io.Writer) (Server, error) {
 	c := DefaultServer()
-	if err := c.Tracer.ReadEnvironment(os.LookupEnv); err != nil {
-		return c, err
-	}
-	fs := flag.NewFlagSet("bookserver", flag.ContinueOnError)
-	fs.StringVar(&c.GRPCAddr, "grpc-addr", c.GRPCAddr, "host:port to serve gRPC on; port 0 takes a free one")
-	fs.StringVar(&c.Advertise, "advertise", c.Advertise, "host:port to register, needed when -grpc-addr names no host")
-	fs.StringVar(&c.AdminAddr, "admin-addr", c.AdminAddr, "loopback host:port to serve /metrics on; empty for none")
-	fs.StringVar(&c.Books, "books", c.Books, `JSON file with the catalogue, [{"id":1,"name":"…"}]`)
-	fs.DurationVar(&c.LatencyList, "latency-list", c.LatencyList, "simulated delay of the list, uniform from 0")
-	fs.DurationVar(&c.LatencyInfo, "latency-info", c.LatencyInfo, "simulated delay of one book, uniform from 0")
-	fs.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay, "from leaving discovery to refusing new calls")
-	fs.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "limit for calls in flight at the end")
-	c.Guards.RegisterFlags(fs)
-	if err := c.Tracer.RegisterFlags(fs, ""); err != nil {
-		return c, err
-	}
-	c.Discovery.RegisterFlags(fs)
-	err := parse(fs, args, stdout, func() error { return c.Validate() })
+	environment := c.Tracer.ReadEnvironment(os.LookupEnv)
+	cmd := newCommand("bookserver", serverHelp)
+	cmd.group("Server", noError(c.registerFlags))
+	cmd.group("Calls", noError(c.Guards.RegisterFlags))
+	cmd.group("Discovery", noError(c.Discovery.RegisterFlags))
+	cmd.group("Tracer", func(fs *flag.FlagSet) error { return c.Tracer.RegisterFlags(fs, "") })
+	secrets, err := cmd.parse(args, stdout, func() error {
+		return firstError(func() error { return environment }, c.Validate)
+	})
+	c.Secrets = secrets
 	return c, err
 }
 
-// Validate returns the first setting that makes no sense.
+func (c *Server) registerFlags(fs *flag.FlagSet) {
+	fs.StringVar(&c.GRPCAddr, "grpc-addr", c.GRPCAddr,
+		"`host:port` to serve gRPC on; port 0 takes a free port")
+	fs.StringVar(&c.Advertise, "advertise", c.Advertise,
+		"`host:port` to register; required if -grpc-addr has no host")
+	fs.StringVar(&c.AdminAddr, "admin-addr", c.AdminAddr,
+		"loopback `host:port` to serve /metrics on; empty for none")
+	fs.StringVar(&c.Books, "books", c.Books,
+		`JSON `+"`file`"+` with the catalogue, [{"id":1,"name":"…"}]; empty for the built-in one`)
+	fs.DurationVar(&c.LatencyList, "latency-list", c.LatencyList,
+		"upper bound of the simulated delay of a list, uniform from 0")
+	fs.DurationVar(&c.LatencyInfo, "latency-info", c.LatencyInfo,
+		"upper bound of the simulated delay of one book, uniform from 0")
+	fs.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay,
+		"time from leaving discovery to refusing new calls")
+	fs.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout,
+		"limit for calls in flight at the end")
+}
+
+// Validate returns an error about the first setting whose value is not allowed.
 func (c *Server) Validate() error {
+	return firstError(c.checkAddresses, c.checkBooks, c.checkDurations,
+		c.Guards.Validate, func() error { return c.Tracer.Validate() }, c.Discovery.Validate)
+}
+
+// firstError returns the first error of the checks.
+func firstError(checks ...func() error) error {
+	for _, check := range checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Server) checkAddresses() error {
 	host, err := checkAddr("grpc-addr", c.GRPCAddr, 0)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case c.Advertise == "" && isUnspecified(host):
+		return invalid("grpc-addr", c.GRPCAddr,
+			"must have a host unless -advertise host:port is set")
 	}
 	if c.Advertise != "" {
-		if named, err := checkAddr("advertise", c.Advertise, 1); err != nil {
+		host, err := checkAddr("advertise", c.Advertise, 1)
+		switch {
+		case err != nil:
 			return err
-		} else if unspecified(named) {
-			return fmt.Errorf("advertise %q: must name a host that clients can reach", c.Advertise)
+		case isUnspecified(host):
+			return invalid("advertise", c.Advertise, "must have a host that clients can reach")
 		}
-	} else if unspecified(host) {
-		return fmt.Errorf("grpc-addr %q: names no host: -advertise host:port must say what to register", c.GRPCAddr)
 	}
-	if err := checkAdminAddr(c.AdminAddr); err != nil {
-		return err
+	if c.AdminAddr != "" {
+		host, err := checkAddr("admin-addr", c.AdminAddr, 0)
+		switch {
+		case err != nil:
+			return err
+		case !isLoopback(host): // /metrics has no authentication
+			return invalid("admin-addr", c.AdminAddr,
+				"must be a loopback address, such as 127.0.0.1:9090")
+		}
 	}
-	for name, d := range map[string]time.Duration{
-		"latency-list": c.LatencyList, "latency-info": c.LatencyInfo, "drain-delay": c.DrainDelay,
+	return nil
+}
+
+func (c *Server) checkBooks() error {
+	if strings.Contains(c.Books, "://") {
+		return invalid("books", c.Books, "must be the path of a file, not a URL")
+	}
+	return nil
+}
+
+func (c *Server) checkDurations() error {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"latency-list", c.LatencyList},
+		{"latency-info", c.LatencyInfo},
+		{"drain-delay", c.DrainDelay},
 	} {
-		if d < 0 {
-			return fmt.Errorf("%s %v: must not be negative", name, d)
+		if d.value < 0 {
+			return invalid(d.name, d.value, "must be 0s or more")
 		}
 	}
 	if c.DrainTimeout <= 0 {
-		return fmt.Errorf("drain-timeout %v: must be more than 0", c.DrainTimeout)
-	}
-	for _, validate := range []func() error{c.Guards.Validate, func() error { return c.Tracer.Validate() }, c.Discovery.Validate} {
-		if err := validate(); err != nil {
-			return err
-		}
+		return invalid("drain-timeout", c.DrainTimeout, "must be more than 0s")
 	}
 	return nil
 }
 
-// checkAdminAddr keeps what operators see from everybody else.
-func checkAdminAddr(addr string) error {
-	if addr == "" {
-		return nil
-	}
-	host, err := checkAddr("admin-addr", addr, 0)
-	if err != nil {
-		return err
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("admin-addr %q: must be a loopback address, like 127.0.0.1:9090", addr)
-	}
-	return nil
-}
-
-func unspecified(host string) bool {
+func isUnspecified(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
-func checkAddr(name, addr string, lowest int) (host string, err error) {
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// checkAddr returns the host of a host:port with a port of lowest or more.
+func checkAddr(name, addr string, lowest uint64) (host string, err error) {
 	host, port, err := net.SplitHostPort(addr)
-	n, errPort := strconv.Atoi(port)
-	if err != nil || errPort != nil || n < lowest || n > 65535 {
-		return "", fmt.Errorf("%s %q: must be host:port with a port of %d to 65535", name, addr, lowest)
+	n, errPort := strconv.ParseUint(port, 10, 16)
+	if err != nil || errPort != nil || n < lowest || strings.ContainsAny(host, "/@?#,\"' \t\r\n") {
+		allowed := fmt.Sprintf("must be host:port with a port of %d to 65535", lowest)
+		return "", invalid(name, addr, allowed)
 	}
 	return host, nil
 }

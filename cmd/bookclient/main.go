@@ -1,4 +1,5 @@
-// Bookclient discovers the book service, asks it for one book and for the list, and prints both and the trace's id.
+// Bookclient discovers the book service, requests one book and the list, and prints both and the
+// id of the trace.
 package main
 
 import (
@@ -19,18 +20,20 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // from here on a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // a second signal then ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run returns 0 when a signal stopped it, 1 when a call failed, and 2 when it could not start as asked.
+// run returns the exit status: 0 after success or a signal, 1 if a call failed or no instance was
+// found, 2 if it could not start.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseClient(args, stdout)
 	if errors.Is(err, configs.ErrDone) {
 		return 0
 	}
+	stdout, stderr = cfg.Secrets.Mask(stdout), cfg.Secrets.Mask(stderr)
 	if err == nil {
-		err = runs(ctx, cfg, stdout, logging.New(stderr, slog.LevelInfo))
+		err = request(ctx, cfg, stdout, logging.New(stderr, slog.LevelInfo))
 	}
 	if err == nil {
 		return 0
@@ -45,8 +48,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 2
 }
 
-// runs makes the runs and then draws the spans that the memory backend has kept.
-func runs(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Logger) error {
+// request makes the runs and then prints the trees of the spans that the memory backend has.
+func request(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Logger) error {
 	spans := &tracer.Memory{}
 	err := bookclient.Run(ctx, cfg, stdout, log, tracer.WithMemory(spans))
 	if !cfg.JSON {

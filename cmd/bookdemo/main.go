@@ -1,5 +1,5 @@
-// Bookdemo runs the whole system in one process: an etcd, two bookservers that register in it, and a client that finds
-// them there, makes both calls, and prints the trace.
+// Bookdemo runs the whole system in one process: an etcd, two bookservers that register in it, and
+// a client that finds them there, makes both calls and prints the trace.
 package main
 
 import (
@@ -22,10 +22,12 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // from here on a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // a second signal then ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// run returns the exit status: 0 after success or a signal, 1 if a part failed, 2 if the arguments
+// are wrong.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseDemo(args, stdout)
 	switch {
@@ -35,17 +37,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bookdemo:", err)
 		return 2
 	}
+	stdout, stderr = cfg.Secrets.Mask(stdout), cfg.Secrets.Mask(stderr)
 	if err := demo(ctx, cfg, stdout, logging.New(stderr, slog.LevelWarn)); err != nil {
 		fmt.Fprintln(stderr, "bookdemo:", err)
 		if ctx.Err() != nil {
-			return 0 // a signal stopped it
+			return 0 // a signal ended it
 		}
 		return 1
 	}
 	return 0
 }
 
-// demo starts the parts from the bottom up, and stops them from the top down.
+// demo starts etcd, the servers and the client in this order, and stops them in reverse.
 func demo(ctx context.Context, cfg configs.Demo, stdout io.Writer, log *slog.Logger) error {
 	etcd, err := etcdembed.Start(ctx, etcdembed.Config{})
 	if err != nil {
@@ -72,7 +75,8 @@ func demo(ctx context.Context, cfg configs.Demo, stdout io.Writer, log *slog.Log
 	if err := spans.WriteTree(stdout); err != nil || cfg.Exit {
 		return err
 	}
-	fmt.Fprintf(stdout, "\nStill running: bookclient -etcd %s asks again. Ctrl-C ends it.\n", etcd.Endpoints()[0])
+	fmt.Fprintf(stdout, "\nStill running: bookclient -etcd %s asks again. Ctrl-C ends it.\n",
+		etcd.Endpoints()[0])
 	<-ctx.Done()
 	return nil
 }

@@ -19,31 +19,33 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // from here on a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // a second signal then ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run returns 0 when stopped by a signal, 1 when serving failed, and 2 when it could not start as asked.
+// run returns the exit status: 0 after a signal, 1 if serving failed, 2 if it could not start.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseServer(args, stdout)
 	if errors.Is(err, configs.ErrDone) {
 		return 0
 	}
+	stdout, stderr = cfg.Secrets.Mask(stdout), cfg.Secrets.Mask(stderr)
 	var s *server.Server
 	spans := &tracer.Memory{}
 	if err == nil {
-		s, err = server.Start(ctx, cfg, logging.New(stderr, slog.LevelInfo), tracer.WithMemory(spans))
+		log := logging.New(stderr, slog.LevelInfo)
+		s, err = server.Start(ctx, cfg, log, tracer.WithMemory(spans))
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bookserver:", err)
 		if ctx.Err() != nil {
-			return 0 // a signal stopped the start
+			return 0 // a signal ended the start
 		}
 		return 2
 	}
 	err = s.Wait(ctx)
 	s.Stop()
-	err = errors.Join(err, spans.WriteTree(stdout)) // what the memory backend has kept
+	err = errors.Join(err, spans.WriteTree(stdout)) // empty without the memory backend
 	if err != nil {
 		fmt.Fprintln(stderr, "bookserver:", err)
 		return 1

@@ -17,39 +17,53 @@ import (
 	tracerprom "bookservice/tracer/prometheus"
 )
 
-// A Server answers until Close.
+// closeTimeout is how long Close waits for requests in flight.
+const closeTimeout = time.Second
+
+// A Server answers requests from Start until Close.
 type Server struct {
 	listener net.Listener
 	http     http.Server
 	served   chan error
 }
 
-// Start listens at addr and serves the tracer's counters, and those of the process.
+// Start listens on addr and serves the counters of the tracer and the process.
 func Start(addr string, m *tracer.Metrics) (*Server, error) {
 	registry := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{tracerprom.NewCollector(m), collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
+	for _, c := range []prometheus.Collector{
+		tracerprom.NewCollector(m),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("admin: %w", err)
 		}
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("admin-addr %s: %w", addr, err)
+		return nil, fmt.Errorf("-admin-addr %q: must be an address to listen on: %w", addr, err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	s := &Server{listener: l, served: make(chan error, 1), http: http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}
-	go func() { s.served <- s.http.Serve(l) }()
-	return s, nil
+	return serve(l, mux), nil
 }
 
-// Addr returns the address that is listened at.
+func serve(l net.Listener, h http.Handler) *Server {
+	s := &Server{
+		listener: l,
+		http:     http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second},
+		served:   make(chan error, 1),
+	}
+	go func() { s.served <- s.http.Serve(l) }()
+	return s
+}
+
+// Addr returns the address that the server listens on.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Close ends the server; answers under way have a second.
+// Close stops the server. Requests in flight are cancelled after a second, which is an error.
 func (s *Server) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
 	if err != nil {

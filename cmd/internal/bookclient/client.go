@@ -1,5 +1,5 @@
-// Package bookclient is bookclient without its command line: it discovers the service, makes both calls under one
-// span, and prints what came back.
+// Package bookclient is bookclient without its command line: it discovers the service, makes both
+// calls below one span, and prints the results.
 package bookclient
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/opentracing/opentracing-go/ext"
 	"google.golang.org/grpc/status"
 
-	"bookservice/cmd/internal/closing"
+	"bookservice/cmd/internal/shutdown"
 	"bookservice/configs"
 	"bookservice/discovery"
 	"bookservice/service"
@@ -21,36 +21,41 @@ import (
 	"bookservice/tracer/all"
 )
 
-// A Failure is a run that failed after the client had started as asked.
+// A Failure is an error of a client that has started: no instance was found, or a call failed.
 type Failure struct{ err error }
 
 func (f Failure) Error() string { return f.err.Error() }
 func (f Failure) Unwrap() error { return f.err }
 
-// Run makes cfg.Runs runs and writes each to stdout. Further options are for the tracer.
-func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Logger, opts ...tracer.Option) (err error) {
-	tr, flush, err := all.Open(ctx, cfg.Tracer, append([]tracer.Option{tracer.WithLogger(log)}, opts...)...)
+// Run makes cfg.Runs runs and writes each to stdout. The options are for the tracer.
+func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Logger,
+	opts ...tracer.Option) error {
+	open := shutdown.New(log)
+	defer open.Close()
+	opts = append([]tracer.Option{tracer.WithLogger(log)}, opts...)
+	tr, flush, err := all.Open(ctx, cfg.Tracer, opts...)
 	if err != nil {
 		return err
 	}
-	defer closing.Report(log, "tracer", flush)
+	open.Push("tracer", flush.Close)
 	registry, err := discovery.Open(ctx, cfg.Discovery, discovery.WithLogger(log))
 	if err != nil {
 		return err
 	}
-	defer closing.Report(log, "discovery", registry)
+	open.Push("discovery", registry.Close)
 	instancer, err := registry.Instancer("")
 	if err != nil {
 		return err
 	}
-	if err := wait(ctx, cfg, func(ctx context.Context) error { return discovery.Wait(ctx, instancer) }); err != nil {
+	found := func(ctx context.Context) error { return discovery.Wait(ctx, instancer) }
+	if err := wait(ctx, cfg, found); err != nil {
 		return Failure{err}
 	}
 	books, err := client.New(instancer, tr, cfg.Calls, client.WithLogger(log))
 	if err != nil {
 		return err
 	}
-	defer closing.Report(log, "client", books)
+	open.Push("client", books.Close)
 	if err := wait(ctx, cfg, books.Wait); err != nil {
 		return Failure{err}
 	}
@@ -62,14 +67,16 @@ func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Lo
 	return nil
 }
 
+// wait waits for the first instance, for cfg.Wait at most.
 func wait(ctx context.Context, cfg configs.Client, first func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, cfg.Wait)
 	defer cancel()
 	return first(ctx)
 }
 
-// once makes both calls below one span and prints them.
-func once(ctx context.Context, cfg configs.Client, tr opentracing.Tracer, books service.Service, w io.Writer) (err error) {
+// once makes both calls below one span and prints the results.
+func once(ctx context.Context, cfg configs.Client, tr opentracing.Tracer, books service.Service,
+	w io.Writer) (err error) {
 	span := tr.StartSpan("bookCaller")
 	defer func() {
 		if err != nil {
@@ -80,20 +87,23 @@ func once(ctx context.Context, cfg configs.Client, tr opentracing.Tracer, books 
 	r := result{url: cfg.Tracer.TraceURL}
 	r.TraceID, _ = tracer.TraceID(span.Context())
 	ctx = opentracing.ContextWithSpan(ctx, span)
-	ctx = client.WithObserver(ctx, func(a client.Attempt) { r.Instances = append(r.Instances, a.Instance) })
-	book, err := books.BookInfo(ctx, int32(cfg.ID))
+	ctx = client.WithObserver(ctx, func(a client.Attempt) {
+		r.Instances = append(r.Instances, a.Instance)
+	})
+	info, err := books.BookInfo(ctx, int32(cfg.ID))
 	if err != nil {
-		return failure(err, r.TraceID)
+		return callError(err, r.TraceID)
 	}
 	list, err := books.BookList(ctx, 0, 0)
 	if err != nil {
-		return failure(err, r.TraceID)
+		return callError(err, r.TraceID)
 	}
-	r.Info, r.List = shown(book), shown(list...)
+	r.Info, r.List = bookLines(info), bookLines(list...)
 	return r.print(w, cfg)
 }
 
-func failure(err error, traceID string) error {
+// callError returns the error of a call with its gRPC code and the id of its trace.
+func callError(err error, traceID string) error {
 	if traceID == "" {
 		return fmt.Errorf("%s: %w", status.Code(err), err)
 	}

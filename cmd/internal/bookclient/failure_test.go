@@ -10,13 +10,15 @@ import (
 	"bookservice/tracer"
 )
 
-// A run that fails says so on its span, and why.
+// The span of a run that fails has the error.
 func TestAFailedRunIsMarked(t *testing.T) {
 	c := configs.DefaultClient()
 	c.Discovery.Kind, c.Discovery.Instances = "static", []string{"127.0.0.1:1"}
 	c.Tracer.Backend, c.Calls.RetryAttempts = "memory", 1
 	var m tracer.Memory
-	if err := bookclient.Run(t.Context(), c, io.Discard, slog.New(slog.DiscardHandler), tracer.WithMemory(&m)); err == nil {
+	quiet := slog.New(slog.DiscardHandler)
+	err := bookclient.Run(t.Context(), c, io.Discard, quiet, tracer.WithMemory(&m))
+	if err == nil {
 		t.Fatal("have no error from a dead instance")
 	}
 	marked := 0

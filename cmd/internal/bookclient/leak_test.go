@@ -15,7 +15,8 @@ import (
 	"bookservice/configs"
 )
 
-// A run leaves nothing running, whether it succeeds, fails, or never finds an instance, and whoever takes its spans.
+// A run leaves nothing running, whether it succeeds, fails or finds no instance, and whether or not
+// the collectors respond.
 func TestRunLeavesNothingRunning(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	sc := configs.DefaultServer()
@@ -38,13 +39,17 @@ func TestRunLeavesNothingRunning(t *testing.T) {
 		change func(*configs.Client)
 		fails  bool
 	}{
-		"succeeds":      {t.Context(), func(*configs.Client) {}, false},
-		"not found":     {t.Context(), func(c *configs.Client) { c.ID = 99 }, true},
-		"dead instance": {t.Context(), func(c *configs.Client) { c.Discovery.Instances = []string{"127.0.0.1:1"} }, true},
+		"succeeds":  {t.Context(), func(*configs.Client) {}, false},
+		"not found": {t.Context(), func(c *configs.Client) { c.ID = 99 }, true},
+		"dead instance": {t.Context(), func(c *configs.Client) {
+			c.Discovery.Instances = []string{"127.0.0.1:1"}
+		}, true},
 		"silent etcd": {t.Context(), func(c *configs.Client) {
 			c.Discovery.Kind, c.Discovery.Etcd = "etcd", []string{silent.Addr().String()}
 		}, true},
-		"no etcd":   {t.Context(), func(c *configs.Client) { c.Discovery.Kind, c.Discovery.Etcd = "etcd", []string{"127.0.0.1:1"} }, true},
+		"no etcd": {t.Context(), func(c *configs.Client) {
+			c.Discovery.Kind, c.Discovery.Etcd = "etcd", []string{"127.0.0.1:1"}
+		}, true},
 		"cancelled": {cancelled, func(*configs.Client) {}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +58,8 @@ func TestRunLeavesNothingRunning(t *testing.T) {
 			c.Wait, c.Runs = 200*time.Millisecond, 2
 			c.Discovery.Kind, c.Discovery.Instances = "static", []string{srv.Addr()}
 			c.Tracer.Backend, c.Tracer.FlushTimeout = "zipkin,otlp,log", 100*time.Millisecond
-			c.Tracer.Zipkin.URL, c.Tracer.OTLP.Endpoint = "http://"+silent.Addr().String(), "http://127.0.0.1:1"
+			c.Tracer.Zipkin.URL = "http://" + silent.Addr().String()
+			c.Tracer.OTLP.Endpoint = "http://127.0.0.1:1"
 			test.change(&c)
 			var out bytes.Buffer
 			if err := bookclient.Run(test.ctx, c, &out, quiet); (err != nil) != test.fails {

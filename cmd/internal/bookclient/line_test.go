@@ -3,6 +3,7 @@ package bookclient_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ import (
 	"bookservice/tracer"
 )
 
-// TestTheTraceOfOneRun starts an etcd and a server, runs the client once and looks at all spans.
+// TestTheTraceOfOneRun starts etcd and a server, runs the client once and checks all spans.
 func TestTheTraceOfOneRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -47,7 +48,8 @@ func TestTheTraceOfOneRun(t *testing.T) {
 	}
 	lines := strings.Split(out.String(), "\n")
 	if len(lines) != 8 || !strings.HasPrefix(lines[0], "请求服务: "+srv.Addr()+" 当前时间: ") ||
-		lines[2] != "bookId: 1  =>  bookName: 21天精通php" || lines[5] != "bookId: 2  =>  bookName: 21天精通java" {
+		lines[2] != "bookId: 1  =>  bookName: 21天精通php" ||
+		lines[5] != "bookId: 2  =>  bookName: 21天精通java" {
 		t.Errorf("have output\n%s", out.String())
 	}
 
@@ -60,24 +62,36 @@ func TestTheTraceOfOneRun(t *testing.T) {
 	if len(byID) != 5 || kinds[""] != 1 || kinds[model.Client] != 2 || kinds[model.Server] != 2 {
 		t.Fatalf("have kinds %v, want bookCaller, 2 CLIENT and 2 SERVER", kinds)
 	}
+	services := map[model.Kind]string{
+		"": "bookclient", model.Client: "bookclient", model.Server: "bookserver",
+	}
 	for _, s := range byID {
 		if want := "trace: " + s.TraceID.String(); lines[6] != want {
 			t.Errorf("have %q, want %q", lines[6], want)
 		}
-		want := map[model.Kind]string{"": "bookclient", model.Client: "bookclient", model.Server: "bookserver"}[s.Kind]
+		want := services[s.Kind]
 		if s.LocalEndpoint.ServiceName != want {
-			t.Errorf("%s %s is of %s, want %s", s.Kind, s.Name, s.LocalEndpoint.ServiceName, want)
+			t.Errorf("%s %s has the service %s, want %s",
+				s.Kind, s.Name, s.LocalEndpoint.ServiceName, want)
 		}
 		if s.Kind == "" {
 			continue
 		}
+		addr := fmt.Sprintf("%s:%d", s.LocalEndpoint.IPv4, s.LocalEndpoint.Port)
+		if s.Kind == model.Server && addr != srv.Addr() {
+			t.Errorf("%s %s has the address %s, want %s", s.Kind, s.Name, addr, srv.Addr())
+		}
 		if s.ParentID == nil || byID[*s.ParentID].ID == 0 {
-			t.Errorf("%s %s has no parent that is reported", s.Kind, s.Name)
+			t.Errorf("%s %s has no parent among the spans", s.Kind, s.Name)
 			continue
 		}
-		above := byID[*s.ParentID]
-		if (s.Kind == model.Client && above.Name != "bookCaller") || (s.Kind == model.Server && (above.Kind != model.Client || above.Name != s.Name)) {
-			t.Errorf("%s %s is below %s %s", s.Kind, s.Name, above.Kind, above.Name)
+		parent := byID[*s.ParentID]
+		ok := parent.Name == "bookCaller"
+		if s.Kind == model.Server {
+			ok = parent.Kind == model.Client && parent.Name == s.Name
+		}
+		if !ok {
+			t.Errorf("%s %s has the parent %s %s", s.Kind, s.Name, parent.Kind, parent.Name)
 		}
 		if s.RemoteEndpoint == nil || s.RemoteEndpoint.Port == 0 {
 			t.Errorf("%s %s has remote endpoint %v", s.Kind, s.Name, s.RemoteEndpoint)

@@ -7,16 +7,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bookservice/tracer/tracertest/testkit"
 )
 
-var adminAt = regexp.MustCompile(`msg=admin addr=(\S+)`)
+var adminAddr = regexp.MustCompile(`msg="serving metrics" addr=(\S+)`)
 
-// Operators see what becomes of the spans, on a loopback address.
+// The counters of spans are served on a loopback address.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t)
-	// A collector that nobody runs, and a log that takes everything.
-	p, _ := serve(t, append(e.at(), "-admin-addr", "127.0.0.1:0", "-tracer", "zipkin,log", "-zipkin-url", "http://127.0.0.1:1/api/v2/spans")...)
+	// A collector that is down, and a log that accepts everything.
+	p, _ := serve(t, append(e.at(), "-admin-addr", "127.0.0.1:0", "-tracer", "zipkin,log",
+		"-zipkin-url", "http://127.0.0.1:1/api/v2/spans")...)
 	if code, _, errs := do(t, "bookclient", e.at()); code != 0 {
 		t.Fatalf("bookclient: status %d: %s", code, errs)
 	}
@@ -29,16 +32,17 @@ func TestMetrics(t *testing.T) {
 		`bookservice_tracer_sink_send_seconds_bucket{sink="zipkin",le="+Inf"}`,
 		"go_goroutines ",
 	}
-	eventually(t, "the counters tell of both spans", func() bool {
+	testkit.Eventually(t, "the counters have both spans", func() bool {
 		text := metrics(t, p)
-		return !slices.ContainsFunc(want, func(line string) bool { return !strings.Contains(text, "\n"+line) })
+		missing := func(line string) bool { return !strings.Contains(text, "\n"+line) }
+		return !slices.ContainsFunc(want, missing)
 	})
 }
 
-// metrics returns what a bookserver tells Prometheus.
+// metrics returns the metrics of a bookserver in Prometheus' text format.
 func metrics(t *testing.T, p *process) string {
 	t.Helper()
-	found := adminAt.FindStringSubmatch(p.errs.String())
+	found := adminAddr.FindStringSubmatch(p.errs.String())
 	if found == nil {
 		t.Fatalf("no address in %q", p.errs.String())
 	}

@@ -7,9 +7,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// The output is the issue's, to the letter but for address, time and ids.
+// The output is fixed but for address, time and ids.
 func TestOutput(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t)
@@ -40,8 +42,8 @@ $`)
 	}{
 		"zh":            {[]string{"-lang", "zh"}, "LANG=C", zh},
 		"en":            {[]string{"-lang", "en"}, "LANG=zh_CN.UTF-8", en},
-		"LANG says zh":  {nil, "LANG=zh_CN.UTF-8", zh},
-		"LANG says C":   {nil, "LANG=C", en},
+		"LANG is zh":    {nil, "LANG=zh_CN.UTF-8", zh},
+		"LANG is C":     {nil, "LANG=C", en},
 		"memory's tree": {[]string{"-tracer", "memory"}, "LANG=C", tree},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,34 +54,39 @@ $`)
 		})
 	}
 	t.Run("json", func(t *testing.T) {
-		code, out, errs := do(t, "bookclient", append(e.at(), "-json", "-id", "2", "-tracer", "log"))
+		args := append(e.at(), "-json", "-id", "2", "-tracer", "log")
+		code, out, errs := do(t, "bookclient", args)
 		var have struct {
 			Instances []string
 			Info      []struct{ BookID int }
 			List      []struct{ BookName string }
 			TraceID   string
 		}
-		if err := json.Unmarshal([]byte(out), &have); err != nil || code != 0 || strings.Count(out, "\n") != 1 {
+		err := json.Unmarshal([]byte(out), &have)
+		if err != nil || code != 0 || strings.Count(out, "\n") != 1 {
 			t.Fatalf("have status %d, %v, %q and %q, want one object", code, err, out, errs)
 		}
-		if len(have.Instances) != 2 || have.Instances[0] != addr || len(have.Info) != 1 || have.Info[0].BookID != 2 ||
+		if len(have.Instances) != 2 || have.Instances[0] != addr ||
+			len(have.Info) != 1 || have.Info[0].BookID != 2 ||
 			len(have.List) != 2 || have.List[1].BookName != "21天精通java" || len(have.TraceID) != 32 {
 			t.Errorf("have %+v", have)
 		}
 	})
 	t.Run("n", func(t *testing.T) {
-		if code, out, _ := do(t, "bookclient", append(e.at(), "-n", "3")); code != 0 || strings.Count(out, "service: ") != 3 {
+		code, out, _ := do(t, "bookclient", append(e.at(), "-n", "3"))
+		if code != 0 || strings.Count(out, "service: ") != 3 {
 			t.Errorf("have status %d and\n%s\nwant three runs", code, out)
 		}
 	})
 }
 
-// What fails is one line on stderr, with the code and the trace's id where there was a call, and status 1.
+// A failure is one line on stderr, with the code and the id of the trace if there was a call. The
+// status is 1.
 func TestClientFailures(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t)
-	silent, _ := nobody(t)
-	refusing := closed(t)
+	silent, _ := silentAddr(t)
+	refusing := testkit.ClosedAddr(t)
 	_, addr := serve(t, "-discovery", "static", "-instances", "127.0.0.1:1")
 	static := func(addr string) []string {
 		return []string{"-discovery", "static", "-instances", addr, "-tracer", "memory", "-json"}
@@ -88,12 +95,15 @@ func TestClientFailures(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"no server":      {append(e.at(), "-wait", "1s"), []string{"no instance", "/services/book/", e.Endpoints()[0]}},
+		"no server": {append(e.at(), "-wait", "1s"),
+			[]string{"no instance", "/services/book/", e.Endpoints()[0]}},
 		"etcd refuses":   {[]string{"-etcd", refusing, "-wait", "1s"}, []string{"etcd", refusing}},
 		"etcd is silent": {[]string{"-etcd", silent, "-wait", "1s"}, []string{"etcd", silent}},
-		"not found":      {append(static(addr), "-id", "99"), []string{"NotFound: book 99: not found", "(trace "}},
-		"invalid":        {append(static(addr), "-id", "-1"), []string{"InvalidArgument: book_id -1: must be 1 or more", "(trace "}},
-		"dead instance":  {static(refusing), []string{"Unavailable: ", refusing, "(trace "}},
+		"not found": {append(static(addr), "-id", "99"),
+			[]string{"NotFound: book 99: not found", "(trace "}},
+		"invalid": {append(static(addr), "-id", "-1"),
+			[]string{"InvalidArgument: book_id -1: must be 1 or more", "(trace "}},
+		"dead instance": {static(refusing), []string{"Unavailable: ", refusing, "(trace "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,7 +149,9 @@ func TestDemo(t *testing.T) {
 		t.Errorf("have status %d, %q and\n%s\nwant\n%s", code, errs, out, demoOutput)
 	}
 	p := start(t, "bookdemo", nil)
-	eventually(t, "the demo keeps running", func() bool { return strings.Contains(p.out.String(), "Ctrl-C") })
+	testkit.Eventually(t, "the demo keeps running", func() bool {
+		return strings.Contains(p.out.String(), "Ctrl-C")
+	})
 	p.signal(t, syscall.SIGINT)
 	if code := p.wait(t); code != 0 || p.errs.String() != "" {
 		t.Errorf("have status %d after Ctrl-C and %q, want 0", code, p.errs.String())
@@ -149,11 +161,16 @@ func TestDemo(t *testing.T) {
 func TestVersionAndHelp(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"bookserver", "bookclient", "bookdemo"} {
-		if code, out, errs := do(t, command, []string{"-version"}); code != 0 || errs != "" || !strings.HasPrefix(out, command+" ") {
+		code, out, errs := do(t, command, []string{"-version"})
+		if code != 0 || errs != "" || !strings.HasPrefix(out, command+" ") {
 			t.Errorf("%s -version: have status %d, %q, %q", command, code, out, errs)
 		}
-		if code, out, errs := do(t, command, []string{"-h"}); code != 0 || errs != "" || !strings.Contains(out, "-lang") && !strings.Contains(out, "-tracer") {
-			t.Errorf("%s -h: have status %d, %q, %q", command, code, out, errs)
+		for _, args := range [][]string{{"-h"}, {"-h", "all"}} {
+			code, out, errs := do(t, command, args)
+			flags := strings.Contains(out, "-lang") || strings.Contains(out, "-tracer")
+			if code != 0 || errs != "" || !flags {
+				t.Errorf("%s %q: have status %d, %q, %q", command, args, code, out, errs)
+			}
 		}
 	}
 }

@@ -1,3 +1,3 @@
-// Package e2e has no code, but tests: they run the commands as a user does, and look at what others see of them, an etcd,
-// a Zipkin, a client that is not ours.
+// Package e2e has tests only. They run the commands as processes and check what is visible from
+// outside: to a user, etcd, Zipkin, and a gRPC client that is not ours.
 package e2e

@@ -5,17 +5,17 @@ import (
 	"syscall"
 	"testing"
 
-	"bookservice/api/book"
-
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
+
+	"bookservice/api/book"
 )
 
-// dial returns a connection as anybody makes one.
+// dial returns a connection of a client that is not ours.
 func dial(t *testing.T, addr string) *grpc.ClientConn {
 	t.Helper()
 	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -26,10 +26,11 @@ func dial(t *testing.T, addr string) *grpc.ClientConn {
 	return conn
 }
 
-// alone serves without an etcd and returns a connection.
+// alone starts a server without etcd and returns a connection to it.
 func alone(t *testing.T, args ...string) (*process, *grpc.ClientConn) {
 	t.Helper()
-	p, addr := serve(t, append([]string{"-discovery", "static", "-instances", "127.0.0.1:1"}, args...)...)
+	static := []string{"-discovery", "static", "-instances", "127.0.0.1:1"}
+	p, addr := serve(t, append(static, args...)...)
 	return p, dial(t, addr)
 }
 
@@ -38,13 +39,16 @@ func TestAForeignClient(t *testing.T) {
 	_, conn := alone(t)
 	for _, service := range []string{"/book.BookService/", "/BookService/"} {
 		var info book.BookInfo
-		if err := conn.Invoke(t.Context(), service+"GetBookInfo", &book.BookInfoParams{BookId: 2}, &info); err != nil ||
-			info.GetBookId() != 2 || info.GetBookName() != "21天精通java" {
+		id := &book.BookInfoParams{BookId: 2}
+		err := conn.Invoke(t.Context(), service+"GetBookInfo", id, &info)
+		if err != nil || info.GetBookId() != 2 || info.GetBookName() != "21天精通java" {
 			t.Errorf("%s: have %v, %v", service, &info, err)
 		}
 		var list book.BookList
-		if err := conn.Invoke(t.Context(), service+"GetBookList", &book.BookListParams{Page: 2, Limit: 1}, &list); err != nil ||
-			len(list.GetBookList()) != 1 || list.GetBookList()[0].GetBookName() != "21天精通java" {
+		page := &book.BookListParams{Page: 2, Limit: 1}
+		err = conn.Invoke(t.Context(), service+"GetBookList", page, &list)
+		if err != nil || len(list.GetBookList()) != 1 ||
+			list.GetBookList()[0].GetBookName() != "21天精通java" {
 			t.Errorf("%s: have %v, %v, want the second book", service, &list, err)
 		}
 		for name, test := range map[string]struct {
@@ -53,16 +57,21 @@ func TestAForeignClient(t *testing.T) {
 			code    codes.Code
 			message string
 		}{
-			"unknown id":     {"GetBookInfo", &book.BookInfoParams{BookId: 99}, codes.NotFound, "99"},
-			"no id":          {"GetBookInfo", &book.BookInfoParams{}, codes.InvalidArgument, "book_id"},
-			"negative page":  {"GetBookList", &book.BookListParams{Page: -1}, codes.InvalidArgument, "page"},
-			"negative limit": {"GetBookList", &book.BookListParams{Limit: -1}, codes.InvalidArgument, "limit"},
-			"large limit":    {"GetBookList", &book.BookListParams{Limit: 1001}, codes.InvalidArgument, "limit"},
-			"no method":      {"GetBooks", &book.BookListParams{}, codes.Unimplemented, "GetBooks"},
+			"unknown id": {"GetBookInfo", &book.BookInfoParams{BookId: 99}, codes.NotFound, "99"},
+			"no id":      {"GetBookInfo", &book.BookInfoParams{}, codes.InvalidArgument, "book_id"},
+			"negative page": {"GetBookList", &book.BookListParams{Page: -1},
+				codes.InvalidArgument, "page"},
+			"negative limit": {"GetBookList", &book.BookListParams{Limit: -1},
+				codes.InvalidArgument, "limit"},
+			"large limit": {"GetBookList", &book.BookListParams{Limit: 1001},
+				codes.InvalidArgument, "limit"},
+			"no method": {"GetBooks", &book.BookListParams{}, codes.Unimplemented, "GetBooks"},
 		} {
 			err := conn.Invoke(t.Context(), service+test.method, test.params, &book.BookInfo{})
-			if status.Code(err) != test.code || !strings.Contains(status.Convert(err).Message(), test.message) {
-				t.Errorf("%s%s: have %v, want %v with %q", service, name, err, test.code, test.message)
+			message := status.Convert(err).Message()
+			if status.Code(err) != test.code || !strings.Contains(message, test.message) {
+				t.Errorf("%s%s: have %v, want %v with %q",
+					service, name, err, test.code, test.message)
 			}
 		}
 	}
@@ -70,13 +79,17 @@ func TestAForeignClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := &reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_FileContainingSymbol{
-		FileContainingSymbol: "book.BookService"}}
-	if err := stream.Send(ask); err != nil {
+	request := &reflectionpb.ServerReflectionRequest{
+		MessageRequest: &reflectionpb.ServerReflectionRequest_FileContainingSymbol{
+			FileContainingSymbol: "book.BookService",
+		},
+	}
+	if err := stream.Send(request); err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := stream.Recv(); err != nil || len(answer.GetFileDescriptorResponse().GetFileDescriptorProto()) == 0 {
-		t.Errorf("reflection: have %v, %v", answer, err)
+	response, err := stream.Recv()
+	if err != nil || len(response.GetFileDescriptorResponse().GetFileDescriptorProto()) == 0 {
+		t.Errorf("reflection: have %v, %v", response, err)
 	}
 }
 
@@ -90,26 +103,28 @@ func TestRateLimitAsAForeignClientSeesIt(t *testing.T) {
 	if _, err := c.GetBookList(t.Context(), &book.BookListParams{}); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); status.Code(err) != codes.ResourceExhausted {
+	_, err := c.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1})
+	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("have %v, want ResourceExhausted: both methods share the limit", err)
 	}
 }
 
-// Health says NOT_SERVING before calls are refused, so that whoever asks can leave in time.
+// Health is NOT_SERVING before calls are refused: clients that watch it can leave in time.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t)
 	p, addr := serve(t, append(e.at(), "-drain-delay", "1h")...)
 	conn := dial(t, addr)
 	var watches []grpc.ServerStreamingClient[healthpb.HealthCheckResponse]
-	for _, service := range []string{"", "book.BookService"} { // all of it, and one
-		watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{Service: service})
+	for _, service := range []string{"", "book.BookService"} { // the server, and one service
+		request := &healthpb.HealthCheckRequest{Service: service}
+		watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), request)
 		if err != nil {
 			t.Fatal(err)
 		}
 		watches = append(watches, watch)
 	}
-	says := func(want healthpb.HealthCheckResponse_ServingStatus) {
+	receive := func(want healthpb.HealthCheckResponse_ServingStatus) {
 		t.Helper()
 		for _, watch := range watches {
 			if have, err := watch.Recv(); err != nil || have.GetStatus() != want {
@@ -117,10 +132,11 @@ func TestHealth(t *testing.T) {
 			}
 		}
 	}
-	says(healthpb.HealthCheckResponse_SERVING)
+	receive(healthpb.HealthCheckResponse_SERVING)
 	p.signal(t, syscall.SIGTERM)
-	says(healthpb.HealthCheckResponse_NOT_SERVING)
-	if _, err := book.NewBookServiceClient(conn).GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
-		t.Errorf("during the drain: have %v, want an answer", err)
+	receive(healthpb.HealthCheckResponse_NOT_SERVING)
+	books := book.NewBookServiceClient(conn)
+	if _, err := books.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
+		t.Errorf("during the drain: have %v, want a response", err)
 	}
 }

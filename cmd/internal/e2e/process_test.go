@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -13,7 +12,6 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,23 +20,25 @@ import (
 	"go.uber.org/zap"
 
 	"bookservice/discovery/etcdembed"
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// limit is how long anything may take for which no time is promised.
+// limit is how long anything may take that has no limit of its own.
 const limit = 30 * time.Second
 
-// ttl is that of the servers' registrations: short, and longer than a busy machine keeps a process waiting.
+// ttl is the TTL of the servers' registrations: short, but longer than a process waits for the CPU
+// on a busy machine.
 const ttl = 3 * time.Second
 
-// prefix is where the commands register.
+// prefix is where the commands register in etcd.
 const prefix = "/services/book/"
 
-var bin string // the folder of the commands
+var bin string // the folder with the commands
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	// These tests wait more than they work: many at once, however small the machine.
+	// The tests wait most of the time: many run at once, also on a small machine.
 	err := flag.Set("test.parallel", "8")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -49,7 +49,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(bin)
-	// Nobody debugs these commands: half of the linker's work is what a debugger reads.
+	// -w leaves out the debug information, which is half of the linker's work.
 	build := exec.Command("go", "build", "-race="+raced(), "-ldflags=-w", "-o", bin,
 		"bookservice/cmd/bookserver", "bookservice/cmd/bookclient", "bookservice/cmd/bookdemo")
 	build.Stderr = os.Stderr
@@ -60,7 +60,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// raced says whether these tests were built with the race detector: the commands then are, too.
+// raced returns "true" if the tests are built with the race detector: the commands then are, too.
 func raced() string {
 	info, _ := debug.ReadBuildInfo()
 	for _, s := range info.Settings {
@@ -71,37 +71,20 @@ func raced() string {
 	return "false"
 }
 
-// A process is a command that runs.
+// A process is a command that was started.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
-	out  output
-	errs output
+	out  testkit.Buffer
+	errs testkit.Buffer
 }
 
-// An output may be read while it is written.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
-// start starts a command with these arguments, and further environment of the form K=V. It is killed at the test's end.
+// start starts a command with these arguments, and with further environment variables of the form
+// K=V. The process is killed at the end of the test.
 func start(t testing.TB, name string, args []string, env ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(filepath.Join(bin, name), args...), done: make(chan struct{})}
-	// A raced process would sleep for a second before it exits.
+	// Without this a raced process sleeps for a second before it exits.
 	p.cmd.Env = append(append(os.Environ(), "LANG=C", "GORACE=atexit_sleep_ms=0"), env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.errs
 	if err := p.cmd.Start(); err != nil {
@@ -140,7 +123,7 @@ func (p *process) wait(t testing.TB) int {
 	}
 }
 
-// do runs a command to its end and returns its exit status and what it printed.
+// do runs a command to its end and returns its exit status and output.
 func do(t testing.TB, name string, args []string, env ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	p := start(t, name, args, env...)
@@ -150,12 +133,13 @@ func do(t testing.TB, name string, args []string, env ...string) (code int, stdo
 
 var serving = regexp.MustCompile(`msg=serving grpc=(\S+) registered=(\S+)`)
 
-// serve starts a bookserver on a free port and returns it and its address once it is registered.
+// serve starts a bookserver on a free port and returns it and its address when it is registered.
 func serve(t testing.TB, args ...string) (*process, string) {
 	t.Helper()
-	p := start(t, "bookserver", append([]string{"-grpc-addr", "127.0.0.1:0", "-ttl", ttl.String()}, args...))
+	args = append([]string{"-grpc-addr", "127.0.0.1:0", "-ttl", ttl.String()}, args...)
+	p := start(t, "bookserver", args)
 	var found []string
-	eventually(t, "bookserver serves", func() bool {
+	testkit.Eventually(t, "bookserver serves", func() bool {
 		select {
 		case <-p.done:
 			t.Fatalf("bookserver has ended: %s", p.errs.String())
@@ -167,24 +151,7 @@ func serve(t testing.TB, args ...string) (*process, string) {
 	return p, found[2]
 }
 
-// closed returns an address that nobody listens on.
-func closed(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// eventually polls until ok.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	within(t, limit, what, ok)
-}
-
-// within polls until ok, for d at most, and returns how long it took.
+// within polls until ok, for d at most, and returns how long that took.
 func within(t testing.TB, d time.Duration, what string, ok func() bool) time.Duration {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -199,7 +166,7 @@ func within(t testing.TB, d time.Duration, what string, ok func() bool) time.Dur
 	}
 }
 
-// stays polls for d that it is ok all the time.
+// stays checks for d that ok stays true.
 func stays(t testing.TB, d time.Duration, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -211,7 +178,40 @@ func stays(t testing.TB, d time.Duration, what string, ok func() bool) {
 	}
 }
 
-// An etcd is a real one, with a client of the test's own.
+// silentAddr returns an address that accepts connections and never sends anything. The channel
+// receives a value for each connection.
+func silentAddr(t *testing.T) (addr string, accepted <-chan struct{}) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	connections := make(chan struct{}, 100)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { conn.Close() })
+			connections <- struct{}{}
+		}
+	}()
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String(), connections
+}
+
+// arrives waits for a value of the channel, or for its end.
+func arrives(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(limit):
+		t.Fatalf("not within %v: %s", limit, what)
+	}
+}
+
+// An etcd is a real etcd with a client of the test.
 type etcd struct {
 	*etcdembed.Cluster
 	client *clientv3.Client
@@ -225,7 +225,8 @@ func startEtcd(t testing.TB) *etcd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: cluster.Endpoints(), Logger: zap.NewNop()})
+	c := clientv3.Config{Endpoints: cluster.Endpoints(), Logger: zap.NewNop()}
+	client, err := clientv3.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,11 +237,11 @@ func startEtcd(t testing.TB) *etcd {
 	return &etcd{cluster, client}
 }
 
-// at is the argument that names the etcd.
+// at returns the arguments that name the etcd.
 func (e *etcd) at() []string { return []string{"-etcd", e.Endpoints()[0]} }
 
-// registered returns the addresses that etcd has, keys without the prefix, each checked to be its key's value and under a
-// lease.
+// registered returns the addresses in etcd: the keys without the prefix. It checks that each key
+// has its address as value, and a lease.
 func (e *etcd) registered(t testing.TB) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -253,7 +254,8 @@ func (e *etcd) registered(t testing.TB) []string {
 	for _, kv := range got.Kvs {
 		addr := strings.TrimPrefix(string(kv.Key), prefix)
 		if string(kv.Value) != addr || kv.Lease == 0 {
-			t.Errorf("have %s=%s under lease %x, want the address under a lease", kv.Key, kv.Value, kv.Lease)
+			t.Errorf("have %s=%s with lease %x, want the address with a lease",
+				kv.Key, kv.Value, kv.Lease)
 		}
 		all = append(all, addr)
 	}

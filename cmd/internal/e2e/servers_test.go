@@ -12,14 +12,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opentracing/opentracing-go"
+
 	"bookservice/api/book"
 	"bookservice/discovery"
 	"bookservice/service/client"
-
-	"github.com/opentracing/opentracing-go"
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// A caller calls the service in the background, found through etcd, and notes who answered and what failed.
+// A caller discovers the service in etcd and calls it in the background. It counts the attempts of
+// each instance and records the calls that failed.
 type caller struct {
 	client *client.Client
 	stop   context.CancelFunc
@@ -27,20 +29,21 @@ type caller struct {
 
 	calls  atomic.Int64
 	mu     sync.Mutex
-	asked  map[string]int // attempts by instance
-	missed map[string]int // those of them that failed
-	failed []error        // calls
+	tried  map[string]int // attempts by instance
+	missed map[string]int // failed attempts by instance
+	failed []error        // the errors of calls
 }
 
-// pace is the least time from one call of a goroutine to the next: under more load leases would run out on a small machine.
+// pace is the minimum time between two calls of a goroutine: under more load leases expire on a
+// small machine.
 const pace = 10 * time.Millisecond
 
-// call starts four goroutines that call one after the other until the test ends, a minute at most.
+// call starts four goroutines, each of which makes one call after the other until the test ends,
+// for a minute at most.
 func call(t *testing.T, e *etcd) *caller {
 	t.Helper()
 	dc := discovery.DefaultConfig()
-	dc.Etcd = e.Endpoints()
-	dc.TTL = ttl
+	dc.Etcd, dc.Prefix, dc.TTL = e.Endpoints(), prefix, ttl
 	registry, err := discovery.Open(t.Context(), dc)
 	if err != nil {
 		t.Fatal(err)
@@ -49,8 +52,10 @@ func call(t *testing.T, e *etcd) *caller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &caller{asked: map[string]int{}, missed: map[string]int{}}
-	if c.client, err = client.New(instancer, opentracing.NoopTracer{}, client.DefaultConfig(), client.WithLogger(slog.New(slog.DiscardHandler))); err != nil {
+	c := &caller{tried: map[string]int{}, missed: map[string]int{}}
+	c.client, err = client.New(instancer, opentracing.NoopTracer{}, client.DefaultConfig(),
+		client.WithLogger(slog.New(slog.DiscardHandler)))
+	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -79,7 +84,7 @@ func (c *caller) once(ctx context.Context) {
 	observed := client.WithObserver(context.WithoutCancel(ctx), func(a client.Attempt) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.asked[a.Instance]++
+		c.tried[a.Instance]++
 		if a.Err != nil {
 			c.missed[a.Instance]++
 		}
@@ -98,27 +103,30 @@ func (c *caller) end() {
 	c.idle.Wait()
 }
 
-// more waits for so many further calls.
+// more waits until this many more calls are made.
 func (c *caller) more(t *testing.T, calls int64) {
 	t.Helper()
 	from := c.calls.Load()
-	eventually(t, "further calls are made", func() bool { return c.calls.Load() >= from+calls })
+	testkit.Eventually(t, "more calls are made", func() bool {
+		return c.calls.Load() >= from+calls
+	})
 }
 
-// attempts returns how often the instance was asked.
+// attempts returns the number of attempts of the instance.
 func (c *caller) attempts(instance string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.asked[instance]
+	return c.tried[instance]
 }
 
-// misses returns how often that was in vain.
+// misses returns the number of its failed attempts.
 func (c *caller) misses(instance string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.missed[instance]
 }
 
+// unharmed reports whether no call has failed.
 func (c *caller) unharmed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -130,7 +138,8 @@ func (c *caller) check(t *testing.T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.failed) > 0 {
-		t.Errorf("%d of %d calls failed, the first with %v", len(c.failed), c.calls.Load(), c.failed[0])
+		t.Errorf("%d of %d calls failed, the first with %v",
+			len(c.failed), c.calls.Load(), c.failed[0])
 	}
 }
 
@@ -143,25 +152,27 @@ func TestCallsAlternate(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("status %d: %s", code, errs)
 	}
-	var asked []string
+	var instances []string
 	for line := range strings.Lines(out) {
 		var run struct{ Instances []string }
 		if err := json.Unmarshal([]byte(line), &run); err != nil {
 			t.Fatal(err)
 		}
-		asked = append(asked, run.Instances...)
+		instances = append(instances, run.Instances...)
 	}
-	if len(asked) != 20 {
-		t.Fatalf("have %d attempts, want 20: two calls in each of 10 runs", len(asked))
+	if len(instances) != 20 {
+		t.Fatalf("have %d attempts, want 20: two calls in each of 10 runs", len(instances))
 	}
-	for i, instance := range asked {
-		if (instance != a && instance != b) || instance != asked[i%2] || asked[0] == asked[1] {
-			t.Fatalf("have %v, want %s and %s in turn", asked, a, b)
+	for i, instance := range instances {
+		known := instance == a || instance == b
+		if !known || instance != instances[i%2] || instances[0] == instances[1] {
+			t.Fatalf("have %v, want %s and %s in turn", instances, a, b)
 		}
 	}
 }
 
-// A server that is killed cannot say goodbye: its key stays for its TTL, and retries hide that it is gone.
+// A server that is killed cannot deregister: its key stays for the TTL, and retries hide the
+// failures.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t)
@@ -171,11 +182,15 @@ func TestKilledServer(t *testing.T) {
 	c.more(t, 50)
 	killed.signal(t, syscall.SIGKILL)
 	<-killed.done
-	eventually(t, "attempts fail, as the key is still there", func() bool { return c.misses(a) > 0 })
-	// The lease is looked at by etcd every half second or so, on a busy machine less often.
-	took := within(t, limit, "the key is gone", func() bool { return slices.Equal(e.registered(t), []string{b}) })
+	testkit.Eventually(t, "attempts fail while the key is there", func() bool {
+		return c.misses(a) > 0
+	})
+	// etcd checks leases about every half second, on a busy machine less often.
+	took := within(t, limit, "the key is gone", func() bool {
+		return slices.Equal(e.registered(t), []string{b})
+	})
 	t.Logf("the key was gone %v after the kill", took)
-	eventually(t, "the client has heard of it", func() bool {
+	testkit.Eventually(t, "the client does not try the server any more", func() bool {
 		before := c.attempts(a)
 		c.more(t, 100)
 		return c.attempts(a) == before
@@ -183,13 +198,13 @@ func TestKilledServer(t *testing.T) {
 	before := c.attempts(a)
 	c.more(t, 200)
 	if after := c.attempts(a); after != before {
-		t.Errorf("the dead server was asked %d times after its lease had run out", after-before)
+		t.Errorf("the dead server was tried %d times after its lease had expired", after-before)
 	}
 	c.end()
 	c.check(t)
 }
 
-// A server that is asked to stop leaves etcd first, and no call notices.
+// A server that gets a signal deregisters first, and no call fails.
 func TestStoppedServer(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t)
@@ -198,10 +213,13 @@ func TestStoppedServer(t *testing.T) {
 	c := call(t, e)
 	c.more(t, 50)
 	stopped.signal(t, syscall.SIGTERM)
-	eventually(t, "the key is gone", func() bool { return slices.Equal(e.registered(t), []string{b}) })
-	// Who has not heard of it yet still gets an answer.
-	if _, err := book.NewBookServiceClient(dial(t, a)).GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
-		t.Errorf("have %v after the key was gone, want an answer", err)
+	testkit.Eventually(t, "the key is gone", func() bool {
+		return slices.Equal(e.registered(t), []string{b})
+	})
+	// A client that has not noticed yet still gets a response.
+	late := book.NewBookServiceClient(dial(t, a))
+	if _, err := late.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
+		t.Errorf("have %v after the key was gone, want a response", err)
 	}
 	if code := stopped.wait(t); code != 0 {
 		t.Errorf("have status %d, want 0", code)
@@ -210,13 +228,14 @@ func TestStoppedServer(t *testing.T) {
 	before := c.attempts(a)
 	c.more(t, 200)
 	if after := c.attempts(a); after != before {
-		t.Errorf("the stopped server was asked %d times more", after-before)
+		t.Errorf("the stopped server was tried %d more times", after-before)
 	}
 	c.end()
 	c.check(t)
 }
 
-// After a restart of etcd the registration is back within two TTLs and stays, and a client that was there all along sees it.
+// After a restart of etcd the registration is back within two TTLs and stays. A client that runs
+// all the time uses it.
 func TestEtcdRestart(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -234,7 +253,7 @@ func TestEtcdRestart(t *testing.T) {
 			c := call(t, e)
 			c.more(t, 50)
 			e.Stop()
-			c.more(t, 50) // the last good list stays in use
+			c.more(t, 50) // with the instances that were known last
 			stays(t, test.down, "no call fails", c.unharmed)
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
@@ -246,9 +265,13 @@ func TestEtcdRestart(t *testing.T) {
 			t.Logf("back after %v", took)
 			stays(t, ttl+ttl/4, "it is registered", registered)
 			_, b := serve(t, e.at()...)
-			eventually(t, "the client sees a new server", func() bool { return c.attempts(b) > 0 })
+			testkit.Eventually(t, "the client uses a new server", func() bool {
+				return c.attempts(b) > 0
+			})
 			before := c.attempts(a)
-			eventually(t, "the client still asks the old one", func() bool { return c.attempts(a) > before })
+			testkit.Eventually(t, "the client still uses the old one", func() bool {
+				return c.attempts(a) > before
+			})
 			c.end()
 			c.check(t)
 		})

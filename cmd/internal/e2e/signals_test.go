@@ -19,9 +19,10 @@ import (
 	"google.golang.org/grpc"
 
 	"bookservice/api/book"
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// A collector takes spans as a Zipkin does.
+// A collector accepts spans as Zipkin does.
 type collector struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -59,7 +60,7 @@ func posted(r *http.Request) ([]*model.SpanModel, error) {
 	return zipkin_proto3.ParseSpans(body, false)
 }
 
-// at are the arguments that name the collector.
+// at returns the arguments that name the collector.
 func (c *collector) at() []string {
 	return []string{"-tracer", "zipkin", "-zipkin-url", c.URL + "/api/v2/spans"}
 }
@@ -76,55 +77,28 @@ func (c *collector) names() []string {
 	return all
 }
 
-// nobody returns an address that accepts connections and then says nothing. Each is told to the channel.
-func nobody(t *testing.T) (addr string, met <-chan struct{}) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	connections := make(chan struct{}, 100)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { conn.Close() })
-			connections <- struct{}{}
-		}
-	}()
-	t.Cleanup(func() { l.Close() })
-	return l.Addr().String(), connections
-}
-
-// arrives waits for what the channel tells.
-func arrives(t *testing.T, what string, c <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-c:
-	case <-time.After(limit):
-		t.Fatalf("not within %v: %s", limit, what)
-	}
-}
-
-// A first signal ends bookserver in order: the call in flight gets its answer, and all spans are sent before it exits.
+// A first signal ends bookserver in order: the call in flight gets its response, and all spans are
+// sent before the process exits.
 func TestFirstSignalEndsTheServerInOrder(t *testing.T) {
 	t.Parallel()
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
 			c := collect(t)
-			// The eleventh call has to wait, on the server.
-			p, conn := alone(t, append(c.at(), "-drain-delay", "0s", "-rate-mode", "delay", "-rate-burst", "10", "-rate-every", "2s")...)
+			// The eleventh call waits in the server.
+			p, conn := alone(t, append(c.at(), "-drain-delay", "0s",
+				"-rate-mode", "delay", "-rate-burst", "10", "-rate-every", "2s")...)
 			want := []string{"SERVER book.BookService/GetBookList"}
+			books := book.NewBookServiceClient(conn)
 			for range 10 {
-				if _, err := book.NewBookServiceClient(conn).GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
+				_, err := books.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1})
+				if err != nil {
 					t.Fatal(err)
 				}
 				want = append(want, "SERVER book.BookService/GetBookInfo")
 			}
-			call, err := conn.NewStream(t.Context(), &grpc.StreamDesc{}, "/book.BookService/GetBookList")
+			call, err := conn.NewStream(t.Context(), &grpc.StreamDesc{},
+				"/book.BookService/GetBookList")
 			if err == nil {
 				err = call.SendMsg(&book.BookListParams{})
 			}
@@ -134,7 +108,7 @@ func TestFirstSignalEndsTheServerInOrder(t *testing.T) {
 			p.signal(t, s)
 			var list book.BookList
 			if err := call.RecvMsg(&list); err != nil || len(list.GetBookList()) != 2 {
-				t.Errorf("have %v, %v for the call in flight, want its answer", &list, err)
+				t.Errorf("have %v, %v for the call in flight, want its response", &list, err)
 			}
 			if code := p.wait(t); code != 0 {
 				t.Errorf("have status %d, want 0", code)
@@ -147,7 +121,7 @@ func TestFirstSignalEndsTheServerInOrder(t *testing.T) {
 	}
 }
 
-// stuck is a book service that does not answer.
+// stuck is a book service that never responds.
 type stuck struct {
 	book.UnimplementedBookServiceServer
 	called, left chan struct{}
@@ -160,7 +134,7 @@ func (s stuck) GetBookInfo(ctx context.Context, _ *book.BookInfoParams) (*book.B
 	return nil, ctx.Err()
 }
 
-// A first signal ends bookclient's call, on the server too, and its spans are sent.
+// A first signal cancels bookclient's call, on the server too, and its spans are sent.
 func TestFirstSignalEndsTheClientInOrder(t *testing.T) {
 	t.Parallel()
 	c := collect(t)
@@ -172,14 +146,17 @@ func TestFirstSignalEndsTheClientInOrder(t *testing.T) {
 	book.RegisterBookServiceServer(server, s)
 	go func() { _ = server.Serve(l) }()
 	defer server.Stop()
-	p := start(t, "bookclient", append(c.at(), "-discovery", "static", "-instances", l.Addr().String()))
+	p := start(t, "bookclient",
+		append(c.at(), "-discovery", "static", "-instances", l.Addr().String()))
 	arrives(t, "the call", s.called)
 	p.signal(t, syscall.SIGINT)
 	arrives(t, "the end of the call", s.left)
-	if code := p.wait(t); code != 0 || strings.Count(p.errs.String(), "\n") != 1 || !strings.Contains(p.errs.String(), "Canceled: ") {
-		t.Errorf("have status %d and %q, want 0 and a line that says so", code, p.errs.String())
+	code, errs := p.wait(t), p.errs.String()
+	if code != 0 || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "Canceled: ") {
+		t.Errorf("have status %d and %q, want 0 and a line with Canceled", code, errs)
 	}
-	if have, want := c.names(), []string{"CLIENT book.BookService/GetBookInfo", "SPAN_KIND_UNSPECIFIED bookCaller"}; !slices.Equal(have, want) {
+	want := []string{"CLIENT book.BookService/GetBookInfo", "SPAN_KIND_UNSPECIFIED bookCaller"}
+	if have := c.names(); !slices.Equal(have, want) {
 		t.Errorf("have spans %q, want %q", have, want)
 	}
 }
@@ -188,22 +165,24 @@ func TestFirstSignalEndsTheClientInOrder(t *testing.T) {
 func TestSignalDuringStart(t *testing.T) {
 	t.Parallel()
 	for command, args := range map[string][]string{
-		"bookserver": {"-grpc-addr", "127.0.0.1:0", "-etcd-timeout", "1h", "-etcd-dial-timeout", "1h"},
-		"bookclient": {"-wait", "1h", "-etcd-timeout", "1h", "-etcd-dial-timeout", "1h"},
+		"bookserver": {"-grpc-addr", "127.0.0.1:0"},
+		"bookclient": {"-wait", "1h"},
 	} {
 		t.Run(command, func(t *testing.T) {
-			silent, met := nobody(t)
-			p := start(t, command, append(args, "-etcd", silent))
-			arrives(t, "a connection to etcd", met)
+			silent, accepted := silentAddr(t)
+			p := start(t, command, append(args, "-etcd", silent,
+				"-etcd-timeout", "1h", "-etcd-dial-timeout", "1h"))
+			arrives(t, "a connection to etcd", accepted)
 			p.signal(t, syscall.SIGTERM)
-			if code := p.wait(t); code != 0 || strings.Count(p.errs.String(), "\n") != 1 || p.out.String() != "" {
-				t.Errorf("have status %d, %q and %q, want 0 and one line", code, p.out.String(), p.errs.String())
+			code, out, errs := p.wait(t), p.out.String(), p.errs.String()
+			if code != 0 || strings.Count(errs, "\n") != 1 || out != "" {
+				t.Errorf("have status %d, %q and %q, want 0 and one line", code, out, errs)
 			}
 		})
 	}
 	t.Run("bookdemo", func(t *testing.T) {
 		p := start(t, "bookdemo", nil)
-		eventually(t, "the demo has begun", func() bool { return p.out.String() != "" })
+		testkit.Eventually(t, "the demo has begun", func() bool { return p.out.String() != "" })
 		p.signal(t, syscall.SIGINT)
 		if code := p.wait(t); code != 0 {
 			t.Errorf("have status %d and %q, want 0", code, p.errs.String())
@@ -211,7 +190,7 @@ func TestSignalDuringStart(t *testing.T) {
 	})
 }
 
-// A second signal ends a command at once, whatever it waits for.
+// A second signal kills a command at once, whatever it waits for.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	ended := func(p *process) bool {
@@ -234,15 +213,15 @@ func TestSecondSignal(t *testing.T) {
 		e := startEtcd(t)
 		p, _ := serve(t, append(e.at(), "-drain-delay", "1h")...)
 		p.signal(t, syscall.SIGINT)
-		eventually(t, "it leaves etcd", func() bool { return len(e.registered(t)) == 0 })
+		testkit.Eventually(t, "it deregisters", func() bool { return len(e.registered(t)) == 0 })
 		again(t, p)
 	})
 	t.Run("bookclient", func(t *testing.T) {
 		_, addr := serve(t, "-discovery", "static", "-instances", "127.0.0.1:1")
-		silent, met := nobody(t)
+		silent, accepted := silentAddr(t)
 		p := start(t, "bookclient", []string{"-discovery", "static", "-instances", addr,
 			"-tracer", "zipkin", "-zipkin-url", "http://" + silent, "-flush-timeout", "1h"})
-		arrives(t, "the spans", met)
+		arrives(t, "the spans", accepted)
 		p.signal(t, syscall.SIGINT)
 		again(t, p)
 	})

@@ -27,21 +27,27 @@ func TestLinesWithinASpanCarryItsIds(t *testing.T) {
 		var lines bytes.Buffer
 		log := logging.New(&lines, slog.LevelInfo).With("part", "x")
 		log.InfoContext(opentracing.ContextWithSpan(t.Context(), span), "within")
-		if want := "msg=within part=x trace_id=" + sc.TraceID() + " span_id=" + sc.SpanID() + "\n"; !strings.HasSuffix(lines.String(), want) {
+		want := "msg=within part=x trace_id=" + sc.TraceID() + " span_id=" + sc.SpanID() + "\n"
+		if !strings.HasSuffix(lines.String(), want) {
 			t.Errorf("have %q, want …%q", lines.String(), want)
 		}
 	}
 }
 
 func TestLinesOutsideASpanCarryNone(t *testing.T) {
-	noop := opentracing.ContextWithSpan(context.Background(), opentracing.NoopTracer{}.StartSpan("call"))
-	for name, ctx := range map[string]context.Context{"no span": t.Context(), "another tracer's": noop} {
+	span := opentracing.NoopTracer{}.StartSpan("call")
+	for name, ctx := range map[string]context.Context{
+		"no span":          t.Context(),
+		"another tracer's": opentracing.ContextWithSpan(t.Context(), span),
+	} {
 		var lines bytes.Buffer
 		log := logging.New(&lines, slog.LevelWarn)
 		log.InfoContext(ctx, "hidden")
 		log.WarnContext(ctx, "outside", "k", "v")
-		if !strings.HasSuffix(lines.String(), "level=WARN msg=outside k=v\n") || strings.Contains(lines.String(), "hidden") {
-			t.Errorf("%s: have %q", name, lines.String())
+		have := lines.String()
+		want := "level=WARN msg=outside k=v\n"
+		if !strings.HasSuffix(have, want) || strings.Contains(have, "hidden") {
+			t.Errorf("%s: have %q", name, have)
 		}
 	}
 }

@@ -1,11 +1,11 @@
-// Package server is bookserver without its command line: a book service on gRPC that registers and is traced.
+// Package server is bookserver without its command line: a book service over gRPC that registers
+// in discovery and is traced.
 package server
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"time"
@@ -17,6 +17,7 @@ import (
 
 	"bookservice/api/book"
 	"bookservice/cmd/internal/admin"
+	"bookservice/cmd/internal/shutdown"
 	"bookservice/configs"
 	"bookservice/discovery"
 	"bookservice/service"
@@ -29,60 +30,58 @@ import (
 
 // A Server answers calls from Start until Stop.
 type Server struct {
-	cfg       configs.Server
-	log       *slog.Logger
-	listener  net.Listener
-	closer    io.Closer // flushes the tracer
-	metrics   *tracer.Metrics
-	admin     *admin.Server // nil for none
-	registry  discovery.Registry
-	registrar discovery.Registrar
-	health    *health.Server
-	grpc      *grpc.Server
-	served    chan error
+	cfg      configs.Server
+	log      *slog.Logger
+	listener net.Listener
+	served   chan error // receives the error that ends serving
+	open     *shutdown.Stack
 }
 
-// Start listens, serves and registers, in this order. When it returns an error nothing is left running. Further
-// options are for the tracer.
-func Start(ctx context.Context, cfg configs.Server, log *slog.Logger, opts ...tracer.Option) (_ *Server, err error) {
-	s := &Server{cfg: cfg, log: log, metrics: &tracer.Metrics{}, health: health.NewServer(), served: make(chan error, 1)}
-	defer func() {
-		if err != nil {
-			s.Stop()
-		}
-	}()
-	books, err := open(cfg)
-	if err != nil {
-		return s, err
+// Start listens, serves and registers, in this order. After an error nothing is left running, and
+// there is nothing to stop. The options are for the tracer.
+func Start(ctx context.Context, cfg configs.Server, log *slog.Logger,
+	opts ...tracer.Option) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, served: make(chan error, 1), open: shutdown.New(log)}
+	if err := s.start(ctx, opts); err != nil {
+		s.Stop()
+		return nil, err
 	}
-	if s.listener, err = net.Listen("tcp", cfg.GRPCAddr); err != nil {
-		return s, fmt.Errorf("grpc-addr %s: %w", cfg.GRPCAddr, err)
-	}
-	cfg.Tracer.Address = s.Addr()
-	tr, closer, err := all.Open(ctx, cfg.Tracer, append([]tracer.Option{tracer.WithLogger(log), tracer.WithMetrics(s.metrics)}, opts...)...)
-	if err != nil {
-		return s, err
-	}
-	s.closer = closer
-	if s.registry, err = discovery.Open(ctx, cfg.Discovery, discovery.WithLogger(log)); err != nil {
-		return s, err
-	}
-	if cfg.AdminAddr != "" {
-		if s.admin, err = admin.Start(cfg.AdminAddr, s.metrics); err != nil {
-			return s, err
-		}
-		log.Info("admin", "addr", s.admin.Addr())
-	}
-	s.serve(books, tr)
-	s.registrar = s.registry.Registrar("", s.Addr())
-	if err = s.register(ctx); err != nil {
-		return s, err
-	}
-	log.Info("serving", "grpc", s.listener.Addr().String(), "registered", s.Addr(), "tracer", cfg.Tracer.Backend)
 	return s, nil
 }
 
-func open(cfg configs.Server) (service.Service, error) {
+// start opens the parts in the order that Stop needs: it closes the last one first.
+func (s *Server) start(ctx context.Context, opts []tracer.Option) error {
+	books, err := catalogue(s.cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	metrics := &tracer.Metrics{}
+	if err := s.startAdmin(metrics); err != nil { // closed late: it shows the last flush
+		return err
+	}
+	tr, err := s.openTracer(ctx, append([]tracer.Option{tracer.WithMetrics(metrics)}, opts...))
+	if err != nil {
+		return err
+	}
+	registry, err := discovery.Open(ctx, s.cfg.Discovery, discovery.WithLogger(s.log))
+	if err != nil {
+		return err
+	}
+	s.open.Push("discovery", registry.Close)
+	status := s.serve(books, tr)
+	if err := s.register(ctx, registry.Registrar("", s.Addr())); err != nil {
+		return err
+	}
+	s.open.Push("health", func() error { status.Shutdown(); return nil })
+	s.log.Info("serving", "grpc", s.listener.Addr().String(), "registered", s.Addr(),
+		"tracer", s.cfg.Tracer.Backend)
+	return nil
+}
+
+func catalogue(cfg configs.Server) (service.Service, error) {
 	books := inmem.Default()
 	if cfg.Books != "" {
 		var err error
@@ -93,20 +92,96 @@ func open(cfg configs.Server) (service.Service, error) {
 	return service.WithLatency(books, cfg.LatencyList, cfg.LatencyInfo), nil
 }
 
-func (s *Server) serve(books service.Service, tr opentracing.Tracer) {
-	set := bookendpoint.New(books, bookendpoint.Guards(s.cfg.Guards, s.log))
-	s.grpc = grpc.NewServer(bookgrpc.ServerOptions()...)
-	bookgrpc.Register(s.grpc, bookgrpc.NewServer(set, tr, s.log))
-	healthpb.RegisterHealthServer(s.grpc, s.health)
-	s.health.SetServingStatus(book.BookService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
-	bookgrpc.RegisterReflection(s.grpc)
-	go func() { s.served <- s.grpc.Serve(s.listener) }()
+func (s *Server) listen() (err error) {
+	if s.listener, err = net.Listen("tcp", s.cfg.GRPCAddr); err != nil {
+		return fmt.Errorf("-grpc-addr %q: must be an address to listen on: %w", s.cfg.GRPCAddr, err)
+	}
+	s.open.Push("listener", func() error {
+		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) { // gRPC's stop closes it
+			return err
+		}
+		return nil
+	})
+	return nil
 }
 
-func (s *Server) register(ctx context.Context) error {
+func (s *Server) startAdmin(m *tracer.Metrics) error {
+	if s.cfg.AdminAddr == "" {
+		return nil
+	}
+	a, err := admin.Start(s.cfg.AdminAddr, m)
+	if err != nil {
+		return err
+	}
+	s.open.Push("admin", a.Close)
+	s.log.Info("serving metrics", "addr", a.Addr())
+	return nil
+}
+
+func (s *Server) openTracer(ctx context.Context, opts []tracer.Option) (opentracing.Tracer, error) {
+	c := s.cfg.Tracer
+	c.Address = s.Addr()
+	opts = append([]tracer.Option{tracer.WithLogger(s.log)}, opts...)
+	tr, closer, err := all.Open(ctx, c, opts...)
+	if err != nil {
+		return nil, err
+	}
+	s.open.Push("tracer", closer.Close)
+	return tr, nil
+}
+
+// serve starts the gRPC server and returns the status that its health service reports.
+func (s *Server) serve(books service.Service, tr opentracing.Tracer) *health.Server {
+	set := bookendpoint.New(books, bookendpoint.Guards(s.cfg.Guards, s.log))
+	server, status := grpc.NewServer(bookgrpc.ServerOptions()...), health.NewServer()
+	bookgrpc.Register(server, bookgrpc.NewServer(set, tr, s.log))
+	healthpb.RegisterHealthServer(server, status)
+	name := book.BookService_ServiceDesc.ServiceName
+	status.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
+	bookgrpc.RegisterReflection(server)
+	go func() { s.served <- server.Serve(s.listener) }()
+	s.open.Push("gRPC", func() error { return drain(server, s.cfg.DrainTimeout) })
+	return status
+}
+
+// drain waits for the calls in flight, for limit at most.
+func drain(server *grpc.Server, limit time.Duration) error {
+	drained := make(chan struct{})
+	go func() {
+		server.GracefulStop()
+		close(drained)
+	}()
+	select {
+	case <-drained:
+		return nil
+	case <-time.After(limit):
+		server.Stop()
+		<-drained
+		return fmt.Errorf("calls in flight cancelled after %v (-drain-timeout)", limit)
+	}
+}
+
+func (s *Server) register(ctx context.Context, r discovery.Registrar) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Discovery.Timeout)
 	defer cancel()
-	return s.registrar.Register(ctx)
+	if err := r.Register(ctx); err != nil {
+		return err
+	}
+	s.open.Push("registration", func() error { return s.deregister(r) })
+	return nil
+}
+
+// deregister removes the registration and gives clients the time to notice.
+func (s *Server) deregister(r discovery.Registrar) error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Discovery.Timeout)
+	defer cancel()
+	if err := r.Deregister(ctx); err != nil {
+		return err
+	}
+	if s.cfg.DrainDelay > 0 {
+		<-time.After(s.cfg.DrainDelay)
+	}
+	return nil
 }
 
 // Addr returns the address that is registered.
@@ -117,7 +192,7 @@ func (s *Server) Addr() string {
 	return s.listener.Addr().String()
 }
 
-// Wait returns when ctx ends, or with an error when serving does.
+// Wait blocks until ctx ends and returns nil, or until serving ends and returns its error.
 func (s *Server) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -127,56 +202,6 @@ func (s *Server) Wait(ctx context.Context) error {
 	}
 }
 
-// Stop leaves discovery before it refuses calls, and flushes the tracer last. It logs what goes wrong: nothing can be
-// done about it any more.
-func (s *Server) Stop() {
-	s.health.Shutdown()
-	if s.registrar != nil && s.deregister() && s.cfg.DrainDelay > 0 {
-		<-time.After(s.cfg.DrainDelay) // clients hear of it in this time
-	}
-	switch {
-	case s.grpc != nil:
-		s.drain()
-	case s.listener != nil:
-		s.report("listener", s.listener.Close())
-	}
-	if s.registry != nil {
-		s.report("discovery", s.registry.Close())
-	}
-	if s.closer != nil {
-		s.report("tracer", s.closer.Close())
-	}
-	if s.admin != nil { // last, so that the flush can be watched
-		s.report("admin", s.admin.Close())
-	}
-}
-
-// deregister reports whether there was somebody to tell.
-func (s *Server) deregister() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Discovery.Timeout)
-	defer cancel()
-	err := s.registrar.Deregister(ctx)
-	s.report("discovery", err)
-	return err == nil
-}
-
-func (s *Server) drain() {
-	drained := make(chan struct{})
-	go func() {
-		s.grpc.GracefulStop()
-		close(drained)
-	}()
-	select {
-	case <-drained:
-	case <-time.After(s.cfg.DrainTimeout):
-		s.report("drain", errors.New("calls still in flight are ended"))
-		s.grpc.Stop()
-		<-drained
-	}
-}
-
-func (s *Server) report(part string, err error) {
-	if err != nil {
-		s.log.Warn("stop", "part", part, "err", err)
-	}
-}
+// Stop reports NOT_SERVING, deregisters, waits for clients to notice, lets the calls in flight end,
+// closes discovery, and flushes the tracer. It logs errors.
+func (s *Server) Stop() { s.open.Close() }

@@ -21,13 +21,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// alone is the configuration of a server that needs nobody else.
+// alone returns the configuration of a server that needs no etcd and no collector.
 func alone() configs.Server {
 	c := configs.DefaultServer()
 	c.GRPCAddr, c.DrainDelay, c.AdminAddr = "127.0.0.1:0", 0, "127.0.0.1:0"
 	c.Discovery.Kind, c.Discovery.Instances = "static", []string{"127.0.0.1:1"}
 	c.Tracer.Backend, c.Tracer.FlushTimeout = "zipkin,otlp,log,memory", 100*time.Millisecond
-	c.Tracer.Zipkin.URL, c.Tracer.OTLP.Endpoint = "http://127.0.0.1:1/api/v2/spans", "http://127.0.0.1:1"
+	c.Tracer.Zipkin.URL = "http://127.0.0.1:1/api/v2/spans"
+	c.Tracer.OTLP.Endpoint = "http://127.0.0.1:1"
 	return c
 }
 
@@ -45,7 +46,7 @@ func call(t *testing.T, addr string) error {
 	return err
 }
 
-// After Stop nothing is left running, also where nobody takes the spans.
+// After Stop nothing is left running, also if the collectors are down.
 func TestStopLeavesNothingRunning(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	s, err := server.Start(t.Context(), alone(), quiet)
@@ -66,7 +67,7 @@ func TestStopLeavesNothingRunning(t *testing.T) {
 	}
 }
 
-// A start that fails, at whatever stage, leaves nothing running and nothing in use.
+// A start that fails, in whatever step, leaves nothing running and no address in use.
 func TestAFailedStartLeavesNothingRunning(t *testing.T) {
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -74,9 +75,11 @@ func TestAFailedStartLeavesNothingRunning(t *testing.T) {
 	}
 	defer busy.Close()
 	for name, change := range map[string]func(*configs.Server){
-		"books":     func(c *configs.Server) { c.Books = filepath.Join(t.TempDir(), "none.json") },
-		"listen":    func(c *configs.Server) { c.GRPCAddr = busy.Addr().String() },
-		"tracer":    func(c *configs.Server) { c.Tracer.Backend, c.Tracer.File.Path = "zipkin,file", t.TempDir() },
+		"books":  func(c *configs.Server) { c.Books = filepath.Join(t.TempDir(), "none.json") },
+		"listen": func(c *configs.Server) { c.GRPCAddr = busy.Addr().String() },
+		"tracer": func(c *configs.Server) {
+			c.Tracer.Backend, c.Tracer.File.Path = "zipkin,file", t.TempDir()
+		},
 		"discovery": func(c *configs.Server) { c.Discovery.Kind = "consul" },
 		"admin":     func(c *configs.Server) { c.AdminAddr = busy.Addr().String() },
 		"register": func(c *configs.Server) {

@@ -1,0 +1,4 @@
+package admin
+
+// Serve serves a handler of a test.
+var Serve = serve

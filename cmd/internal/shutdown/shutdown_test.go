@@ -1,0 +1,57 @@
+package shutdown_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"bookservice/cmd/internal/shutdown"
+)
+
+func TestCloseInReverseOrder(t *testing.T) {
+	var lines bytes.Buffer
+	var closed []string
+	s := shutdown.New(slog.New(slog.NewTextHandler(&lines, nil)))
+	push := func(name string, err error) {
+		s.Push(name, func() error {
+			closed = append(closed, name)
+			return err
+		})
+	}
+	push("first", nil)
+	push("second", errors.New("gone"))
+	push("third", nil)
+	s.Close()
+	if want := []string{"third", "second", "first"}; !slices.Equal(closed, want) {
+		t.Errorf("have %v closed, want %v: all, also after an error", closed, want)
+	}
+	have, want := lines.String(), ` level=WARN msg="close failed" part=second err=gone`+"\n"
+	if !strings.HasSuffix(have, want) || strings.Count(have, "\n") != 1 {
+		t.Errorf("have %q logged, want the error of the second part", have)
+	}
+	s.Close()
+	push("fourth", nil)
+	s.Close()
+	if want := []string{"third", "second", "first", "fourth"}; !slices.Equal(closed, want) {
+		t.Errorf("have %v closed, want %v: each part once", closed, want)
+	}
+}
+
+// A part that pushes another one while it is closed has it closed next.
+func TestPushDuringClose(t *testing.T) {
+	var closed []string
+	s := shutdown.New(slog.New(slog.DiscardHandler))
+	s.Push("first", func() error { closed = append(closed, "first"); return nil })
+	s.Push("second", func() error {
+		closed = append(closed, "second")
+		s.Push("third", func() error { closed = append(closed, "third"); return nil })
+		return nil
+	})
+	s.Close()
+	if want := []string{"second", "third", "first"}; !slices.Equal(closed, want) {
+		t.Errorf("have %v closed, want %v", closed, want)
+	}
+}
