@@ -28,6 +28,9 @@ import (
 	"bookservice/tracer/all"
 )
 
+// lookupTimeout limits the resolution of the registered name.
+const lookupTimeout = 2 * time.Second
+
 // A Server answers calls from Start until Stop.
 type Server struct {
 	cfg      configs.Server
@@ -120,7 +123,7 @@ func (s *Server) startAdmin(m *tracer.Metrics) error {
 
 func (s *Server) openTracer(ctx context.Context, opts []tracer.Option) (opentracing.Tracer, error) {
 	c := s.cfg.Tracer
-	c.Address = s.Addr()
+	c.Address = s.spanAddress(ctx)
 	opts = append([]tracer.Option{tracer.WithLogger(s.log)}, opts...)
 	tr, closer, err := all.Open(ctx, c, opts...)
 	if err != nil {
@@ -128,6 +131,26 @@ func (s *Server) openTracer(ctx context.Context, opts []tracer.Option) (opentrac
 	}
 	s.open.Push("tracer", closer.Close)
 	return tr, nil
+}
+
+// spanAddress returns the address for the server's spans: the registered one, or the bound one if
+// this machine cannot resolve the name that clients use.
+func (s *Server) spanAddress(ctx context.Context) string {
+	if s.cfg.Tracer.Backend == "noop" {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(s.Addr())
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+		defer cancel()
+		_, err = net.DefaultResolver.LookupHost(ctx, host)
+	}
+	if err != nil {
+		bound := s.listener.Addr().String()
+		s.log.Warn("spans have the bound address", "registered", s.Addr(), "bound", bound, "err", err)
+		return bound
+	}
+	return s.Addr()
 }
 
 // serve starts the gRPC server and returns the status that its health service reports.
