@@ -31,6 +31,7 @@ func DefaultClient() Client {
 	c := Client{ID: 1, Runs: 1, Wait: 5 * time.Second,
 		Calls: client.DefaultConfig(), Tracer: tracer.DefaultConfig(), Discovery: discovery.DefaultConfig()}
 	c.Tracer.ServiceName = "bookclient"
+	c.Discovery.Prefix = keyPrefix
 	return c
 }
 
@@ -48,7 +49,9 @@ func ParseClient(args []string, stdout io.Writer) (Client, error) {
 	fs.DurationVar(&c.Wait, "wait", c.Wait, "how long to wait for a first instance")
 	c.Calls.RegisterFlags(fs)
 	c.Tracer.RegisterFlags(fs)
-	c.Discovery.RegisterFlags(fs)
+	if err := c.Discovery.RegisterFlags(fs, ""); err != nil {
+		return c, err
+	}
 	err := parse(fs, args, stdout, func() error { return c.Validate() })
 	return c, err
 }

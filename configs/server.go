@@ -14,6 +14,9 @@ import (
 	"bookservice/tracer"
 )
 
+// keyPrefix is the default prefix of the keys in etcd, the same in all commands.
+const keyPrefix = "/services/book/"
+
 // Server is the configuration of bookserver.
 type Server struct {
 	GRPCAddr  string // listened on; port 0 takes a free one
@@ -41,6 +44,7 @@ func DefaultServer() Server {
 		Discovery:    discovery.DefaultConfig(),
 	}
 	c.Tracer.ServiceName = "bookserver"
+	c.Discovery.Prefix = keyPrefix
 	return c
 }
 
@@ -61,7 +65,9 @@ func ParseServer(args []string, stdout io.Writer) (Server, error) {
 	fs.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "limit for calls in flight at the end")
 	c.Guards.RegisterFlags(fs)
 	c.Tracer.RegisterFlags(fs)
-	c.Discovery.RegisterFlags(fs)
+	if err := c.Discovery.RegisterFlags(fs, ""); err != nil {
+		return c, err
+	}
 	err := parse(fs, args, stdout, func() error { return c.Validate() })
 	return c, err
 }

@@ -6,22 +6,23 @@ import (
 	"time"
 )
 
-// retries are growing pauses: from firstRetry, doubled each time, to max, each
-// shortened at random by up to a half, so that many clients do not come at once.
-type retries struct {
+// A retryBackoff computes the pauses between attempts. They begin at firstRetry and double up to
+// max. Each is shortened by a random share of up to a half, which spreads the attempts of many
+// clients.
+type retryBackoff struct {
 	max  time.Duration
 	last time.Duration
 }
 
-func (r *retries) next() time.Duration {
-	r.last = min(max(2*r.last, firstRetry), r.max)
-	return r.last - rand.N(r.last/2)
+func (b *retryBackoff) next() time.Duration {
+	b.last = min(max(2*b.last, firstRetry), b.max)
+	return b.last - rand.N(b.last/2)
 }
 
-func (r *retries) reset() { r.last = 0 }
+func (b *retryBackoff) reset() { b.last = 0 }
 
-// pause reports whether d passed before ctx was over.
-func pause(ctx context.Context, d time.Duration) bool {
+// sleep waits for d and returns true, or returns false as soon as ctx ends.
+func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -7,74 +7,71 @@ import (
 	"github.com/go-kit/kit/sd"
 )
 
-// A broadcaster remembers the last good list and tells its subscribers. Telling
-// never waits for a subscriber: each has a goroutine and a mailbox of its own.
-// Its Register and Deregister are those of an sd.Instancer.
+// A broadcaster stores the last list of instances and publishes each change to its subscribers. It
+// never waits for a subscriber. Register and Deregister implement those of [sd.Instancer].
 type broadcaster struct {
-	mu          sync.Mutex
-	instances   []string // sorted, each once
-	known       bool     // there was a list
-	err         error    // what keeps from a newer list, nil when nothing does
-	subscribers map[chan<- sd.Event]*mailbox
-	closed      chan struct{} // closed by close
+	mu            sync.Mutex
+	instances     []string // sorted, without duplicates
+	hasList       bool     // instances has been set
+	err           error    // of the current outage, nil if there is none
+	subscriptions map[chan<- sd.Event]*subscription
+	closed        chan struct{} // closed by close
 }
 
 func newBroadcaster() *broadcaster {
 	return &broadcaster{
-		subscribers: map[chan<- sd.Event]*mailbox{},
-		closed:      make(chan struct{}),
+		subscriptions: map[chan<- sd.Event]*subscription{},
+		closed:        make(chan struct{}),
 	}
 }
 
-// Register subscribes ch and tells it what is known: the last good list, then the
-// error of an outage that lasts. It does not wait for a receiver. After Stop it
-// does nothing.
+// Register subscribes ch, which is sent the last list first, and then the error of the current
+// outage, if there is one. Register does not wait for a receiver. After Stop it has no effect.
 func (b *broadcaster) Register(ch chan<- sd.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.isClosed() {
 		return
 	}
-	box, ok := b.subscribers[ch]
+	s, ok := b.subscriptions[ch]
 	if !ok {
-		box = newMailbox(ch)
-		b.subscribers[ch] = box
+		s = newSubscription(ch)
+		b.subscriptions[ch] = s
 	}
-	if b.known {
-		box.put(sd.Event{Instances: b.instances})
+	if b.hasList {
+		s.offer(sd.Event{Instances: b.instances})
 	}
 	if b.err != nil {
-		box.put(sd.Event{Err: b.err})
+		s.offer(sd.Event{Err: b.err})
 	}
 }
 
-// Deregister ends the subscription of ch; nothing is sent on ch after it has
-// returned. The lock is held meanwhile, so that this holds for the second of two
-// calls too; the mailbox does not need it to end.
+// Deregister ends the subscription of ch. Nothing is sent on ch after it has returned. It holds the
+// lock until the subscription has ended, so that this is also true of a concurrent second call.
 func (b *broadcaster) Deregister(ch chan<- sd.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if box, ok := b.subscribers[ch]; ok {
-		delete(b.subscribers, ch)
-		box.close()
+	if s, ok := b.subscriptions[ch]; ok {
+		delete(b.subscriptions, ch)
+		s.close()
 	}
 }
 
-// update tells a list unless all know it already, and ends an outage. It keeps
-// the list, which need be neither sorted nor without duplicates.
+// update publishes a list if it differs from the last one, or if it ends an outage. The list may be
+// unsorted and have duplicates. It belongs to the broadcaster afterwards.
 func (b *broadcaster) update(instances []string) {
 	slices.Sort(instances)
 	instances = slices.Compact(instances)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.known && b.err == nil && slices.Equal(b.instances, instances) {
+	if b.hasList && b.err == nil && slices.Equal(b.instances, instances) {
 		return
 	}
-	b.instances, b.known, b.err = instances, true, nil
-	b.tell(sd.Event{Instances: instances})
+	b.instances, b.hasList, b.err = instances, true, nil
+	b.publish(sd.Event{Instances: instances})
 }
 
-// fail tells an error, the first of an outage only, and reports whether it did.
+// fail publishes an error if it is the first of an outage, and reports whether it is.
 func (b *broadcaster) fail(err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -82,7 +79,7 @@ func (b *broadcaster) fail(err error) bool {
 		return false
 	}
 	b.err = err
-	b.tell(sd.Event{Err: err})
+	b.publish(sd.Event{Err: err})
 	return true
 }
 
@@ -93,13 +90,13 @@ func (b *broadcaster) failed() bool {
 	return b.err != nil
 }
 
-func (b *broadcaster) tell(event sd.Event) {
-	for _, box := range b.subscribers {
-		box.put(event)
+func (b *broadcaster) publish(e sd.Event) {
+	for _, s := range b.subscriptions {
+		s.offer(e)
 	}
 }
 
-// close ends all subscriptions. Closing again is nothing.
+// close ends all subscriptions. Further calls have no effect.
 func (b *broadcaster) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -107,9 +104,9 @@ func (b *broadcaster) close() {
 		return
 	}
 	close(b.closed)
-	for ch, box := range b.subscribers {
-		delete(b.subscribers, ch)
-		box.close()
+	for ch, s := range b.subscriptions {
+		delete(b.subscriptions, ch)
+		s.close()
 	}
 }
 
@@ -122,4 +119,5 @@ func (b *broadcaster) isClosed() bool {
 	}
 }
 
+// stopped implements locator.
 func (b *broadcaster) stopped() <-chan struct{} { return b.closed }

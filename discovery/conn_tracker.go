@@ -7,50 +7,53 @@ import (
 	"google.golang.org/grpc/stats"
 )
 
-// connections tells when a connection to etcd has ended, as gRPC's stats.Handler.
+// A connTracker reports the end of connections to etcd. It implements [stats.Handler].
 //
-// A watch must not outlive the connection it was made on: the client library
-// resumes it at the revision it had come to, and an etcd that was restarted
-// without its data counts from one again and sends nothing for a long time. The
-// state of the gRPC channel would not do to notice: it shows only the newest
-// state, and stays ready while a second member is connected.
-type connections struct {
-	mu    sync.Mutex
-	epoch context.Context
-	end   context.CancelFunc
+// A watch must end with the connection that it was created on. The etcd client resumes a watch at
+// the last revision that it has seen. The revisions of an etcd that was restarted without its data
+// begin at 1, so a resumed watch would receive nothing for a long time. The state of the gRPC
+// channel does not show this: it is ready as long as one of several members is connected.
+type connTracker struct {
+	mu      sync.Mutex
+	current context.Context
+	cancel  context.CancelFunc
 }
 
-func newConnections() *connections {
-	c := &connections{}
-	c.epoch, c.end = context.WithCancel(context.Background())
-	return c
+func newConnTracker() *connTracker {
+	t := &connTracker{}
+	t.current, t.cancel = context.WithCancel(context.Background())
+	return t
 }
 
-// now returns a context that is over once any connection that is there now, or
-// is made later, has ended. What was read after this call was read from etcd as
-// it still is unless that context is over.
-func (c *connections) now() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.epoch
+// epoch returns a context that is cancelled when any connection closes, including connections that
+// are opened later. As long as it is not cancelled, data that was read after the call to epoch came
+// from the etcd that is still connected.
+func (t *connTracker) epoch() context.Context {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.current
 }
 
-// HandleConn implements stats.Handler.
-func (c *connections) HandleConn(_ context.Context, event stats.ConnStats) {
+// HandleConn implements [stats.Handler].
+func (t *connTracker) HandleConn(_ context.Context, event stats.ConnStats) {
 	if _, ok := event.(*stats.ConnEnd); !ok {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.end()
-	c.epoch, c.end = context.WithCancel(context.Background())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cancel()
+	t.current, t.cancel = context.WithCancel(context.Background())
 }
 
-// TagConn implements stats.Handler.
-func (c *connections) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+// TagConn implements [stats.Handler].
+func (t *connTracker) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+	return ctx
+}
 
-// TagRPC implements stats.Handler.
-func (c *connections) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+// TagRPC implements [stats.Handler].
+func (t *connTracker) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	return ctx
+}
 
-// HandleRPC implements stats.Handler.
-func (c *connections) HandleRPC(context.Context, stats.RPCStats) {}
+// HandleRPC implements [stats.Handler].
+func (t *connTracker) HandleRPC(context.Context, stats.RPCStats) {}

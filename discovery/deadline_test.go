@@ -3,7 +3,6 @@ package discovery_test
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -12,42 +11,22 @@ import (
 
 	"bookservice/discovery"
 	"bookservice/discovery/discoverytest"
+	"bookservice/discovery/internal/testkit"
 )
 
-// slack is what a busy machine may take on top of a limit.
-const slack = 2 * time.Second
-
-// refusing returns an address where nobody listens.
-func refusing(t *testing.T) string {
+// silentAddr returns an address that accepts connections and sends nothing.
+func silentAddr(t testing.TB) string {
 	t.Helper()
-	listener := listen(t)
-	listener.Close()
-	return listener.Addr().String()
+	return testkit.Listen(t).Addr().String()
 }
 
-// silent returns an address where connections are made and nothing is answered.
-func silent(t *testing.T) string {
-	t.Helper()
-	return listen(t).Addr().String()
-}
-
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	return listener
-}
-
-// timed fails the test when f takes longer than d and some slack.
+// timed returns the error of f. It fails the test if f takes longer than d and slack.
 func timed(t *testing.T, what string, d time.Duration, f func() error) error {
 	t.Helper()
 	begin := time.Now()
 	err := f()
 	if took := time.Since(begin); took > d+slack {
-		t.Errorf("%s: have an answer after %s, want it within %s", what, took, d)
+		t.Errorf("%s: returned after %s, want within %s", what, took, d)
 	}
 	return err
 }
@@ -57,31 +36,37 @@ func TestEveryCallEndsWithItsContext(t *testing.T) {
 	const d = 200 * time.Millisecond
 	for _, test := range []struct {
 		name     string
-		endpoint func(*testing.T) string
+		endpoint func(testing.TB) string
 	}{
-		{"connection refused", refusing},
-		{"no answer", silent},
+		{"connection refused", testkit.ClosedAddr},
+		{"no answer", silentAddr},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			c := config(test.endpoint(t))
-			c.Timeout = time.Minute // the context alone is what ends a call
+			c.Timeout = time.Minute // longer than every context
 			r := open(t, c)
 			registrar := r.Registrar("", addrA)
 			want := "etcd " + c.Etcd[0] + " did not answer: context deadline exceeded"
 
-			err := timed(t, "Register", d, func() error { return registrar.Register(within(t, d)) })
-			if !errors.Is(err, context.DeadlineExceeded) || err.Error() != "discovery: register "+addrA+": "+want {
+			err := timed(t, "Register", d, func() error {
+				return registrar.Register(testkit.Context(t, d))
+			})
+			if !errors.Is(err, context.DeadlineExceeded) ||
+				err.Error() != "discovery: register "+addrA+": "+want {
 				t.Errorf("Register: have %v, want discovery: register %s: %s", err, addrA, want)
 			}
-			if err := timed(t, "Deregister", 0, func() error { return registrar.Deregister(within(t, d)) }); err != nil {
-				t.Errorf("Deregister of what is not registered: have %v, want nil", err)
+			err = timed(t, "Deregister", 0, func() error {
+				return registrar.Deregister(testkit.Context(t, d))
+			})
+			if err != nil {
+				t.Errorf("Deregister of an instance that is not registered: have %v, want nil", err)
 			}
 			canceled, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(d, cancel)
 			err = timed(t, "Register", d, func() error { return registrar.Register(canceled) })
 			if !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "answer") {
-				t.Errorf("Register: have %v, want it canceled and nobody blamed", err)
+				t.Errorf("Register: have %v, want context.Canceled and no mention of etcd", err)
 			}
 
 			var i sd.Instancer
@@ -89,7 +74,9 @@ func TestEveryCallEndsWithItsContext(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = timed(t, "Wait", d, func() error { return discovery.Wait(within(t, d), i) })
+			err = timed(t, "Wait", d, func() error {
+				return discovery.Wait(testkit.Context(t, d), i)
+			})
 			if !errors.Is(err, context.DeadlineExceeded) || err.Error() != "discovery: "+want {
 				t.Errorf("Wait: have %v, want discovery: %s", err, want)
 			}
@@ -101,58 +88,79 @@ func TestEveryCallEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// Repeated, because a select between a free semaphore and an ended context is random.
+func TestCallsWithoutRequestsIgnoreTheirContext(t *testing.T) {
+	t.Parallel()
+	r := startEtcd(t, 1).open(t)
+	registered, other := register(t, r, addrA), r.Registrar("", addrB)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 {
+		if err := registered.Register(ctx); err != nil {
+			t.Fatalf("Register of a registered instance: have %v, want nil", err)
+		}
+		if err := other.Deregister(ctx); err != nil {
+			t.Fatalf("Deregister of an instance that is not registered: have %v, want nil", err)
+		}
+	}
+}
+
 func TestEveryRequestEndsWithTheTimeout(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
-	c := impatient(e.Endpoints()...)
+	c := shortTimeout(e.Endpoints()...)
 	r, closing := open(t, c), open(t, c)
 	a := register(t, r, addrA)
 	register(t, closing, addrC)
 	e.Stop()
 
-	for range 2 { // Deregister may be tried again
-		err := timed(t, "Deregister", c.Timeout, func() error { return a.Deregister(context.Background()) })
+	for range 2 { // Deregister may be repeated
+		err := timed(t, "Deregister", c.Timeout, func() error {
+			return a.Deregister(context.Background())
+		})
 		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Deregister: have %v, want deadline exceeded", err)
+			t.Errorf("Deregister: have %v, want context.DeadlineExceeded", err)
 		}
 	}
-	err := timed(t, "Register", c.Timeout, func() error { return r.Registrar("", addrB).Register(context.Background()) })
+	err := timed(t, "Register", c.Timeout, func() error {
+		return r.Registrar("", addrB).Register(context.Background())
+	})
 	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Register: have %v, want deadline exceeded", err)
+		t.Errorf("Register: have %v, want context.DeadlineExceeded", err)
 	}
-	for range 2 { // a second Close returns the same
+	for range 2 { // the second Close returns the same error
 		err := timed(t, "Close", c.Timeout, closing.Close)
 		if err == nil || !strings.HasPrefix(err.Error(), "discovery: close: deregister "+addrC) {
-			t.Errorf("Close: have %v, want an error about %s", err, addrC)
+			t.Errorf("Close: have %v, want an error that names %s", err, addrC)
 		}
 	}
 	if err := timed(t, "Close", 0, r.Close); err != nil {
-		t.Errorf("Close with nothing registered: have %v, want nil", err)
+		t.Errorf("Close without registered instances: have %v, want nil", err)
 	}
 
-	// Once etcd answers, a Deregister that failed leaves nothing behind for long.
+	// The keys of a Deregister that failed expire.
 	e.restart(t, true)
-	poll(t, 3*ttl, "no key left", func() bool {
-		return e.held(t, key(addrA)) == held{} && e.held(t, key(addrC)) == held{}
+	testkit.EventuallyWithin(t, 3*ttl, "both keys expired", func() bool {
+		return e.absent(t, addrA) && e.absent(t, addrC)
 	})
 }
 
-func TestInstancerIsMadeWhileEtcdIsDown(t *testing.T) {
+func TestInstancerIsCreatedWhileEtcdIsDown(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	e.put(t, key(addrA), addrA)
 	e.Stop()
-	f := discoverytest.Follow(t, instancer(t, open(t, impatient(e.Endpoints()...))))
+	f := discoverytest.Follow(t, instancer(t, open(t, shortTimeout(e.Endpoints()...))))
 	if event := f.Next(t, limit); event.Err == nil {
-		t.Errorf("have event %v before anything could be read, want an error", event)
+		t.Errorf("have event %v while etcd is down, want an error", event)
 	}
 	e.restart(t, true)
 	f.WaitFor(t, limit, addrA)
 }
 
-func TestCloseInterruptsWhatIsUnderWay(t *testing.T) {
+func TestCloseInterruptsCalls(t *testing.T) {
 	t.Parallel()
-	c := config(silent(t))
+	c := config(silentAddr(t))
 	c.Timeout = time.Minute
 	r := open(t, c)
 	registering, waiting := make(chan error), make(chan error)
@@ -169,7 +177,7 @@ func TestCloseInterruptsWhatIsUnderWay(t *testing.T) {
 				t.Errorf("%s: have %v, want ErrClosed", what, err)
 			}
 		case <-time.After(limit):
-			t.Errorf("%s: have no answer after Close, want ErrClosed", what)
+			t.Errorf("%s: did not return after Close, want ErrClosed", what)
 		}
 	}
 }

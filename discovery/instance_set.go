@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -8,119 +9,122 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A view is what an instancer knows about its keys. It belongs to one goroutine.
-type view struct {
-	prefix   string
-	patience time.Duration // how long instances are kept that lost data hides
+// An instanceSet is the state of one instancer: the instances in etcd, and those that are kept
+// because etcd has lost its data. It must not be used concurrently.
+type instanceSet struct {
+	prefix      string        // of the keys
+	gracePeriod time.Duration // how long stale instances are kept
 
-	found    map[string]instance // by key, complete as of revision
-	revision int64
-	broken   bool // there was an outage since
+	current     map[string]instance // instances in etcd at revision, by key
+	revision    int64
+	interrupted bool // a connection or a read has failed since the last read
 
-	// kept are instances that were known before etcd lost its data, until a time:
-	// the servers behind them most likely still run and will register again.
-	kept  map[string]instance
-	until time.Time
+	// stale instances were current before etcd lost its data. They are kept until graceEnd: most
+	// likely their servers still run and register again within the grace period.
+	stale    map[string]instance
+	graceEnd time.Time
 }
 
-// An instance is one key: the address in it, and the revision that wrote it.
+// An instance is the value of one key and the revision that wrote it.
 type instance struct {
 	address  string
 	revision int64
 }
 
-// replace takes over all keys after a read. When etcd has lost its data, what was
-// known is kept for a time; so it is when etcd is empty after an outage, because
-// that is what lost data looks like most often.
-func (v *view) replace(kvs []*mvccpb.KeyValue, revision int64, now time.Time) {
-	before := v.found
-	v.found = make(map[string]instance, len(kvs))
+// replace sets the current instances after a read of all keys. Former instances become stale if
+// etcd has lost its data. An etcd that is empty after an interruption is treated as one that has
+// lost its data, because this is the most likely reason.
+func (s *instanceSet) replace(kvs []*mvccpb.KeyValue, revision int64, now time.Time) {
+	former := s.current
+	s.current = make(map[string]instance, len(kvs))
 	for _, kv := range kvs {
-		v.set(kv)
+		s.set(kv)
 	}
-	if v.rewritten(before, revision) || v.broken && len(v.found) == 0 {
-		v.keep(before, now)
+	if s.historyChanged(former, revision) || s.interrupted && len(s.current) == 0 {
+		s.retain(former, now)
 	}
-	v.revision, v.broken = revision, false
+	s.revision, s.interrupted = revision, false
 }
 
-// rewritten reports whether what was just read contradicts what was known. The
-// history of one etcd only grows: revisions do not go back, and a key of a known
-// revision is a known key. A new etcd with the old name has another history.
-func (v *view) rewritten(before map[string]instance, revision int64) bool {
-	if revision < v.revision || revision == v.revision && len(v.found) != len(before) {
+// historyChanged reports whether the current instances contradict the former ones. In one etcd,
+// revisions never decrease, and a key that was written at a known revision is a known key. An etcd
+// that was restarted without its data violates this.
+func (s *instanceSet) historyChanged(former map[string]instance, revision int64) bool {
+	if revision < s.revision || revision == s.revision && len(s.current) != len(former) {
 		return true
 	}
-	for key, read := range v.found {
-		if read.revision <= v.revision && before[key] != read {
+	for key, i := range s.current {
+		if i.revision <= s.revision && former[key] != i {
 			return true
 		}
 	}
 	return false
 }
 
-// keep begins the time of patience, anew when one has begun: the servers have to
-// register again once more.
-func (v *view) keep(instances map[string]instance, now time.Time) {
-	if v.kept == nil {
-		v.kept = map[string]instance{}
+// retain makes the instances that are not current stale, and restarts the grace period. A second
+// loss of data restarts it as well, because the servers have to register once more.
+func (s *instanceSet) retain(instances map[string]instance, now time.Time) {
+	if s.stale == nil {
+		s.stale = map[string]instance{}
 	}
-	for key, known := range instances {
-		if _, back := v.found[key]; !back {
-			v.kept[key] = known
+	for key, i := range instances {
+		if _, ok := s.current[key]; !ok {
+			s.stale[key] = i
 		}
 	}
-	v.until = now.Add(v.patience)
+	s.graceEnd = now.Add(s.gracePeriod)
 }
 
-// left returns how long to wait before believe, without end when nothing is kept.
-func (v *view) left(now time.Time) time.Duration {
-	if len(v.kept) == 0 {
-		return time.Duration(1<<63 - 1)
+// graceLeft returns the time to the end of the grace period, or the longest possible duration if
+// there are no stale instances.
+func (s *instanceSet) graceLeft(now time.Time) time.Duration {
+	if len(s.stale) == 0 {
+		return math.MaxInt64
 	}
-	return max(0, v.until.Sub(now))
+	return max(0, s.graceEnd.Sub(now))
 }
 
-// believe ends the time of patience when it is over.
-func (v *view) believe(now time.Time) {
-	if v.left(now) == 0 {
-		v.kept = nil
+// endGrace removes the stale instances if the grace period has ended.
+func (s *instanceSet) endGrace(now time.Time) {
+	if s.graceLeft(now) == 0 {
+		s.stale = nil
 	}
 }
 
-// apply takes over changes, which come in the order of their revisions. A key
-// that is deleted was there, so that its instance is not kept either.
-func (v *view) apply(events []*clientv3.Event) {
+// apply applies the events of a watch, which are in the order of their revisions. An instance whose
+// key is deleted does not become stale: only data that was lost is kept.
+func (s *instanceSet) apply(events []*clientv3.Event) {
 	for _, event := range events {
 		if event.Type == clientv3.EventTypeDelete {
-			delete(v.found, string(event.Kv.Key))
-			delete(v.kept, string(event.Kv.Key))
+			delete(s.current, string(event.Kv.Key))
+			delete(s.stale, string(event.Kv.Key))
 		} else {
-			v.set(event.Kv)
+			s.set(event.Kv)
 		}
-		v.revision = max(v.revision, event.Kv.ModRevision)
+		s.revision = max(s.revision, event.Kv.ModRevision)
 	}
 }
 
-// set notes an instance. A key with a further slash belongs to another service,
-// and an empty value is no address.
-func (v *view) set(kv *mvccpb.KeyValue) {
+// set sets one instance. A key with a further slash belongs to another service and is ignored. An
+// empty value removes the instance.
+func (s *instanceSet) set(kv *mvccpb.KeyValue) {
 	key := string(kv.Key)
-	if strings.Contains(strings.TrimPrefix(key, v.prefix), "/") {
+	if strings.Contains(strings.TrimPrefix(key, s.prefix), "/") {
 		return
 	}
-	delete(v.kept, key)
+	delete(s.stale, key)
 	if len(kv.Value) == 0 {
-		delete(v.found, key)
+		delete(s.current, key)
 		return
 	}
-	v.found[key] = instance{string(kv.Value), kv.ModRevision}
+	s.current[key] = instance{string(kv.Value), kv.ModRevision}
 }
 
-// addresses returns all addresses, in no order; the slice is the caller's.
-func (v *view) addresses() []string {
-	all := make([]string, 0, len(v.found)+len(v.kept))
-	for _, instances := range []map[string]instance{v.found, v.kept} {
+// addresses returns the addresses of all instances, unsorted, in a new slice. Two keys with the
+// same address yield it twice.
+func (s *instanceSet) addresses() []string {
+	all := make([]string, 0, len(s.current)+len(s.stale))
+	for _, instances := range []map[string]instance{s.current, s.stale} {
 		for _, i := range instances {
 			all = append(all, i.address)
 		}

@@ -9,23 +9,23 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A keeper is the goroutine that keeps one registration.
-type keeper struct {
+// A leaseKeeper is a goroutine that renews the lease of one registration and restores its key.
+type leaseKeeper struct {
 	registrar *etcdRegistrar
-	every     time.Duration // between two checks
-	limit     time.Duration // of one request
-	lost      bool          // as far as the log knows
+	interval  time.Duration // between two checks
+	timeout   time.Duration // of one request
+	lost      bool          // a loss was logged, and no recovery since
 
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
-func startKeeper(r *etcdRegistrar) *keeper {
-	every := r.registry.ttl / 3
-	k := &keeper{
+func startLeaseKeeper(r *etcdRegistrar) *leaseKeeper {
+	interval := r.registry.ttl / 3
+	k := &leaseKeeper{
 		registrar: r,
-		every:     every,
-		limit:     min(r.registry.timeout, every),
+		interval:  interval,
+		timeout:   min(r.registry.timeout, interval),
 		done:      make(chan struct{}),
 	}
 	var ctx context.Context
@@ -34,22 +34,22 @@ func startKeeper(r *etcdRegistrar) *keeper {
 	return k
 }
 
-// stop returns when the keeper has sent its last request.
-func (k *keeper) stop() {
+// stop ends the goroutine. After it has returned, the keeper sends no request.
+func (k *leaseKeeper) stop() {
 	k.cancel()
 	<-k.done
 }
 
-func (k *keeper) run(ctx context.Context) {
+func (k *leaseKeeper) run(ctx context.Context) {
 	defer close(k.done)
-	retry := retries{max: k.every}
-	for wait := k.every; pause(ctx, wait); {
+	retry := retryBackoff{max: k.interval}
+	for wait := k.interval; sleep(ctx, wait); {
 		repaired, err := k.check(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		k.report(repaired, err)
-		if wait = k.every; err != nil {
+		if wait = k.interval; err != nil {
 			wait = retry.next()
 		} else {
 			retry.reset()
@@ -57,33 +57,36 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// check prolongs the lease, looks whether the key is as it should be, and repairs
-// what is not. The lease alone says nothing about the key.
-func (k *keeper) check(ctx context.Context) (repaired bool, err error) {
+// check renews the lease, and puts the key again if it was deleted or changed. It reads the key
+// because the key can be lost while the lease exists.
+func (k *leaseKeeper) check(ctx context.Context) (repaired bool, err error) {
 	r, client := k.registrar, k.registrar.registry.client
-	_, err = ask(ctx, client, k.limit, func(ctx context.Context) (*clientv3.LeaseKeepAliveResponse, error) {
-		return client.KeepAliveOnce(ctx, r.lease)
-	})
+	_, err = call(ctx, client, k.timeout,
+		func(ctx context.Context) (*clientv3.LeaseKeepAliveResponse, error) {
+			return client.KeepAliveOnce(ctx, r.lease)
+		})
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
-		return true, r.claim(ctx, k.limit)
+		return true, r.claim(ctx, k.timeout)
 	}
 	if err != nil {
 		return false, err
 	}
-	found, err := ask(ctx, client, k.limit, func(ctx context.Context) (*clientv3.GetResponse, error) {
-		return client.Get(ctx, r.key)
-	})
+	found, err := call(ctx, client, k.timeout,
+		func(ctx context.Context) (*clientv3.GetResponse, error) {
+			return client.Get(ctx, r.key)
+		})
 	if err != nil {
 		return false, err
 	}
-	if len(found.Kvs) == 1 && string(found.Kvs[0].Value) == r.addr && clientv3.LeaseID(found.Kvs[0].Lease) == r.lease {
+	if len(found.Kvs) == 1 && string(found.Kvs[0].Value) == r.addr &&
+		clientv3.LeaseID(found.Kvs[0].Lease) == r.lease {
 		return false, nil
 	}
-	return true, client.put(ctx, k.limit, r.key, r.addr, r.lease)
+	return true, client.put(ctx, k.timeout, r.key, r.addr, r.lease)
 }
 
-// report logs the beginning and the end of a loss, not every try between.
-func (k *keeper) report(repaired bool, err error) {
+// report logs when a registration is lost and when it is restored, and no attempt in between.
+func (k *leaseKeeper) report(repaired bool, err error) {
 	log := k.registrar.registry.log.With("key", k.registrar.key)
 	if (repaired || err != nil) && !k.lost {
 		k.lost = true
@@ -95,6 +98,6 @@ func (k *keeper) report(repaired bool, err error) {
 	}
 	if err == nil && k.lost {
 		k.lost = false
-		log.Info("registration back")
+		log.Info("registration restored")
 	}
 }

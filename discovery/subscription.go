@@ -7,96 +7,98 @@ import (
 	"github.com/go-kit/kit/sd"
 )
 
-// A mailbox hands events to one subscriber at the subscriber's pace. It holds the
-// newest list and the newest error after it; a newer list replaces both.
-type mailbox struct {
+// A subscription sends events to one channel from a goroutine of its own, so that a slow receiver
+// delays no other. It holds the latest list, followed by the latest error if that is newer. A newer
+// list replaces both.
+type subscription struct {
 	ch chan<- sd.Event
 
-	mu    sync.Mutex
-	queue []letter // at most a list, then an error
-	count int      // letters so far
+	mu      sync.Mutex
+	pending []event // at most a list, then an error
+	count   int     // of all events
 
-	wake chan struct{} // has room for one: the queue has changed
-	quit chan struct{}
-	done chan struct{}
+	changed chan struct{} // has a capacity of one; receives a value when pending changes
+	quit    chan struct{}
+	done    chan struct{}
 }
 
-// A letter has a number, to know it again after the lock was given away.
-type letter struct {
+// An event has a number, by which remove identifies it.
+type event struct {
 	number int
-	event  sd.Event
+	sd.Event
 }
 
-func newMailbox(ch chan<- sd.Event) *mailbox {
-	m := &mailbox{
-		ch:   ch,
-		wake: make(chan struct{}, 1),
-		quit: make(chan struct{}),
-		done: make(chan struct{}),
+func newSubscription(ch chan<- sd.Event) *subscription {
+	s := &subscription{
+		ch:      ch,
+		changed: make(chan struct{}, 1),
+		quit:    make(chan struct{}),
+		done:    make(chan struct{}),
 	}
-	go m.deliver()
-	return m
+	go s.run()
+	return s
 }
 
-// put takes a copy of the event, which becomes the receiver's own.
-func (m *mailbox) put(event sd.Event) {
-	event.Instances = slices.Clone(event.Instances)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.count++
-	switch last := len(m.queue) - 1; {
-	case event.Err == nil:
-		m.queue = m.queue[:0]
-	case last >= 0 && m.queue[last].event.Err != nil:
-		m.queue = m.queue[:last]
+// offer queues a copy of e and does not wait for the receiver.
+func (s *subscription) offer(e sd.Event) {
+	e.Instances = slices.Clone(e.Instances) // the receiver may change it
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count++
+	switch last := len(s.pending) - 1; {
+	case e.Err == nil:
+		s.pending = s.pending[:0]
+	case last >= 0 && s.pending[last].Err != nil:
+		s.pending = s.pending[:last]
 	}
-	m.queue = append(m.queue, letter{m.count, event})
+	s.pending = append(s.pending, event{s.count, e})
 	select {
-	case m.wake <- struct{}{}:
+	case s.changed <- struct{}{}:
 	default:
 	}
 }
 
-// deliver offers the first letter and looks again whenever the queue changes, so
-// that a receiver that comes late gets what is newest then.
-func (m *mailbox) deliver() {
-	defer close(m.done)
+// run sends the first pending event. When pending changes it begins anew, so that a late receiver
+// gets the latest event.
+func (s *subscription) run() {
+	defer close(s.done)
 	for {
-		ch := m.ch
-		next, ok := m.peek()
+		ch := s.ch
+		e, ok := s.next()
 		if !ok {
-			ch = nil // nothing to offer: wait for the queue to change
+			ch = nil // a send on nil blocks: only changed and quit are left
 		}
 		select {
-		case ch <- next.event:
-			m.drop(next.number)
-		case <-m.wake:
-		case <-m.quit:
+		case ch <- e.Event:
+			s.remove(e.number)
+		case <-s.changed:
+		case <-s.quit:
 			return
 		}
 	}
 }
 
-func (m *mailbox) peek() (letter, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.queue) == 0 {
-		return letter{}, false
+// next returns the first pending event, if there is one.
+func (s *subscription) next() (event, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending) == 0 {
+		return event{}, false
 	}
-	return m.queue[0], true
+	return s.pending[0], true
 }
 
-// drop removes the letter that was delivered, unless put has replaced it.
-func (m *mailbox) drop(number int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.queue) > 0 && m.queue[0].number == number {
-		m.queue = slices.Delete(m.queue, 0, 1)
+// remove removes the event that was sent, unless offer has replaced it meanwhile.
+func (s *subscription) remove(number int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending) > 0 && s.pending[0].number == number {
+		s.pending = slices.Delete(s.pending, 0, 1)
 	}
 }
 
-// close returns when nothing is sent any more. It is called once.
-func (m *mailbox) close() {
-	close(m.quit)
-	<-m.done
+// close ends the goroutine. After it has returned nothing is sent. It must be called once.
+func (s *subscription) close() {
+	close(s.quit)
+	<-s.done
 }

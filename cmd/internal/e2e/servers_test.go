@@ -40,6 +40,7 @@ func call(t *testing.T, e *etcd) *caller {
 	t.Helper()
 	dc := discovery.DefaultConfig()
 	dc.Etcd = e.Endpoints()
+	dc.Prefix = prefix
 	dc.TTL = ttl
 	registry, err := discovery.Open(t.Context(), dc)
 	if err != nil {
