@@ -41,17 +41,21 @@ func openEtcd(c Config, o options) (Registry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newEtcdRegistry(client, c, o.log), nil
+}
+
+func newEtcdRegistry(client *etcdClient, c Config, log *slog.Logger) *etcdRegistry {
 	r := &etcdRegistry{
 		client:     client,
 		prefix:     c.Prefix,
 		ttl:        c.TTL,
 		timeout:    c.Timeout,
-		log:        o.log,
+		log:        log,
 		registrars: map[string]*etcdRegistrar{},
 		instancers: map[*etcdInstancer]struct{}{},
 	}
 	r.ctx, r.stop = context.WithCancelCause(context.Background())
-	return r, nil
+	return r
 }
 
 // servicePrefix returns the prefix of the keys of a service.

@@ -1,7 +1,6 @@
 package discovery
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -76,25 +75,6 @@ func TestFailedRegisterLeavesNoLease(t *testing.T) {
 	}
 	if registrar.keeper != nil {
 		t.Error("have a keeper, want none")
-	}
-}
-
-// A request of a keeper that outlasts the next check leaves no time for a second attempt before the
-// lease expires.
-func TestKeeperRequestsEndBeforeTheNextCheck(t *testing.T) {
-	for _, test := range []struct{ ttl, timeout, want time.Duration }{
-		{6 * time.Second, time.Minute, 2 * time.Second},
-		{6 * time.Second, time.Second, time.Second},
-	} {
-		ctx, cancel := context.WithCancel(t.Context())
-		r := &etcdRegistry{ttl: test.ttl, timeout: test.timeout, ctx: ctx}
-		k := startLeaseKeeper(newEtcdRegistrar(r, "/a", "a:1"))
-		if k.timeout != test.want {
-			t.Errorf("TTL %s, timeout %s: have requests of %s, want %s",
-				test.ttl, test.timeout, k.timeout, test.want)
-		}
-		cancel()
-		k.stop()
 	}
 }
 

@@ -81,6 +81,13 @@ func TestLostRegistrationIsRestored(t *testing.T) {
 		{"key overwritten", "127.0.0.1:3", func(t *testing.T, key string, _ entry) {
 			e.put(t, key, "x")
 		}},
+		{"value overwritten", "127.0.0.1:5", func(t *testing.T, key string, before entry) {
+			_, err := e.raw.Put(testkit.Context(t, limit), key, "x",
+				clientv3.WithLease(before.lease))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}},
 		{"key without lease", "127.0.0.1:4", func(t *testing.T, key string, before entry) {
 			e.put(t, key, before.value)
 		}},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-kit/kit/sd"
@@ -46,6 +47,26 @@ func TestSubscriptionKeepsTheLatestListAndError(t *testing.T) {
 			}
 		})
 	}
+}
+
+// In each round an event is offered between the sending of the former one and its removal.
+func TestSubscriptionKeepsAnEventThatIsOfferedWhileItSends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := make(chan sd.Event)
+		s := newSubscription(ch)
+		defer s.close()
+		for range 1000 {
+			s.offer(sd.Event{Instances: []string{"a"}})
+			synctest.Wait() // until it sends
+			<-ch
+			s.offer(sd.Event{Instances: []string{"b"}})
+			select {
+			case <-ch:
+			case <-time.After(time.Second):
+				t.Fatal("the event was removed before it was sent")
+			}
+		}
+	})
 }
 
 // The subscription may send any of the events, but the latest one is always sent at the end.
