@@ -92,8 +92,12 @@ func TestRedialsAreFrequent(t *testing.T) {
 		{minTTL, minTTL / 3},
 		{time.Minute, maxRedial},
 	} {
-		if have := connectParams(Config{TTL: test.ttl}).Backoff.MaxDelay; have != test.want {
+		params := connectParams(Config{TTL: test.ttl, DialTimeout: time.Second})
+		if have := params.Backoff.MaxDelay; have != test.want {
 			t.Errorf("TTL %s: have a pause of up to %s, want %s", test.ttl, have, test.want)
+		}
+		if have := params.MinConnectTimeout; have != time.Second {
+			t.Errorf("have attempts of up to %s, want the DialTimeout", have)
 		}
 	}
 }

@@ -86,6 +86,8 @@ func TestValidateEtcd(t *testing.T) {
 		{"query", []string{"http://h:2379?token=s3cret"}, `"xxxxx": ` + mustNoUser},
 		{"no host after the password", []string{"a:1", "http://root:s3cret", "cret:1"},
 			`"http://root:xxxxx": ` + mustEndpoint},
+		{"number that is no port", []string{"http://root:123456"},
+			`"http://root:xxxxx": ` + mustEndpoint},
 		{"user in a later address", []string{"a", "root:s3cret@h:1"}, `"xxxxx": ` + mustEndpoint},
 		{"user in the zone", []string{"[fe80::1%s3cret@h]:1"}, `"xxxxx": ` + mustNoUser},
 	} {

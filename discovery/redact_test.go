@@ -26,6 +26,7 @@ func TestSecretsAreMasked(t *testing.T) {
 		"http://root:%s@", "http://root:%s@h", "http://root:%s@h:port", "http://root:%s@@h:1",
 		"http://[root:%s@h]:1", "http://[::1%%%s@h]:1", "http://root:%s", "root:%s",
 		"http://root:%s:2379", "http://root:%s%%40h:2379", "http://root:a@%s",
+		"http://%s%%40h:2379", "http://h:2379/token=%s", "http://h:2379/&%s",
 		"http://a:1,http://root:%s@h:2379,b:2", "a:1,http://root:12,%s:1,x@h:2379",
 	}
 	for _, form := range forms {

@@ -3,11 +3,13 @@ package etcdembed_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -142,10 +144,7 @@ func TestRestartKeepsOrRemovesTheData(t *testing.T) {
 	endpoint := cluster.Endpoints()[0]
 
 	cluster.Stop()
-	if conn, err := net.Dial("tcp", endpoint); err == nil {
-		conn.Close()
-		t.Errorf("have a connection to %s after Stop, want an error", endpoint)
-	}
+	refuses(t, endpoint)
 	if err := cluster.Restart(testkit.Context(t, limit), true); err != nil {
 		t.Fatal(err)
 	}
@@ -164,18 +163,75 @@ func TestRestartKeepsOrRemovesTheData(t *testing.T) {
 	}
 }
 
+// By itself, etcd waits up to 5 s for open watches to end and, in a cluster of several members, for
+// another member to become the leader. The first happens by chance: hence the rounds.
 func TestStopClosesOpenConnectionsAtOnce(t *testing.T) {
 	t.Parallel()
-	cluster := start(t, etcdembed.Config{})
-	c := client(t, cluster.Endpoints()...)
-	put(t, c, "/k") // connects
-	watch := c.Watch(t.Context(), "/", clientv3.WithPrefix(), clientv3.WithRev(1))
-	<-watch
-	begin := time.Now()
-	cluster.Stop()
-	if took := time.Since(begin); took > 4*time.Second {
-		t.Errorf("Stop took %s, want less than 4s", took)
+	for _, test := range []struct{ members, rounds int }{{1, 10}, {3, 1}} {
+		t.Run(fmt.Sprint(test.members), func(t *testing.T) {
+			t.Parallel()
+			cluster := start(t, etcdembed.Config{Members: test.members})
+			for range test.rounds {
+				for _, endpoint := range cluster.Endpoints() {
+					c := client(t, endpoint)
+					put(t, c, "/k") // connects
+					<-c.Watch(t.Context(), "/", clientv3.WithPrefix(), clientv3.WithRev(1))
+				}
+				begin := time.Now()
+				cluster.Stop()
+				if took := time.Since(begin); took > 4*time.Second {
+					t.Fatalf("Stop took %s, want less than 4s", took)
+				}
+				if err := cluster.Restart(testkit.Context(t, limit), true); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
 	}
+}
+
+// refuses fails the test if one of the endpoints accepts a connection.
+func refuses(t *testing.T, endpoints ...string) {
+	t.Helper()
+	for _, endpoint := range endpoints {
+		if conn, err := net.Dial("tcp", endpoint); err == nil {
+			conn.Close()
+			t.Errorf("have a connection to %s, want an error", endpoint)
+		}
+	}
+}
+
+func TestFailedRestartLeavesNoMemberRunning(t *testing.T) {
+	t.Parallel()
+	t.Run("context has ended", func(t *testing.T) {
+		t.Parallel()
+		cluster := start(t, etcdembed.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := cluster.Restart(ctx, true); !errors.Is(err, context.Canceled) {
+			t.Errorf("have %v, want context.Canceled", err)
+		}
+		refuses(t, cluster.Endpoints()...)
+	})
+	t.Run("port is in use", func(t *testing.T) {
+		t.Parallel()
+		cluster := start(t, etcdembed.Config{Members: 3})
+		endpoints := cluster.Endpoints()
+		cluster.Stop()
+		l, err := net.Listen("tcp", endpoints[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = cluster.Restart(testkit.Context(t, 500*time.Millisecond), true)
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("have %v, want context.DeadlineExceeded and EADDRINUSE", err)
+		}
+		refuses(t, endpoints[:2]...)
+		time.AfterFunc(200*time.Millisecond, func() { l.Close() })
+		if err := cluster.Restart(testkit.Context(t, limit), true); err != nil {
+			t.Errorf("have %v after the port was released, want nil", err)
+		}
+	})
 }
 
 func TestTwoOfThreeMembersAnswer(t *testing.T) {
