@@ -2,8 +2,9 @@ package discovery
 
 import "time"
 
-// A Config selects and configures a kind of [Registry]. Begin with [DefaultConfig], or let
-// [Config.RegisterFlags] set the fields.
+// A Config selects and configures a kind of [Registry]. [DefaultConfig] and [Config.RegisterFlags]
+// set all fields that kind "etcd" needs. For that kind, a zero value is an error: it is not
+// replaced by a default.
 type Config struct {
 	// Kind is "etcd" or "static".
 	Kind string
@@ -22,14 +23,15 @@ type Config struct {
 	// etcd has lost its data.
 	TTL time.Duration
 
-	// DialTimeout limits one attempt to connect to a member of etcd.
+	// DialTimeout limits one attempt to connect to a member of etcd. It must be positive.
 	DialTimeout time.Duration
 
 	// DialKeepAlive is the idle time after which a connection is probed, and the time limit of the
-	// probe. For the idle time, gRPC raises values below 10 s to 10 s.
+	// probe. It must be positive. GRPC uses an idle time of 10 s instead of a shorter one.
 	DialKeepAlive time.Duration
 
-	// Timeout limits each request to etcd, in addition to the context of the call.
+	// Timeout limits each request to etcd, in addition to the context of the call. It must be
+	// positive.
 	Timeout time.Duration
 
 	// Instances lists the addresses that kind "static" serves, each as host:port without a scheme.

@@ -12,7 +12,8 @@ import (
 	"github.com/go-kit/kit/sd"
 )
 
-// ErrClosed is wrapped by the errors of calls after [Registry.Close].
+// ErrClosed is wrapped by the errors of calls after [Registry.Close], and by the error of [Wait]
+// after Stop.
 var ErrClosed = errors.New("registry is closed")
 
 // A Registry registers and finds instances of services. All methods may be called concurrently.
@@ -42,9 +43,9 @@ type Registrar interface {
 	// registration is lost and not yet restored. After an error the instance is not registered.
 	Register(ctx context.Context) error
 
-	// Deregister removes the registration. After it has returned nil, the key is removed. After an
-	// error the registration is no longer renewed, and expires after its TTL; Deregister may be
-	// called again. If the instance is not registered, Deregister returns nil.
+	// Deregister removes the registration: when it returns nil, the key does not exist any more.
+	// After an error the registration is not renewed any more and expires after its TTL, and
+	// Deregister may be called again. If the instance is not registered, Deregister returns nil.
 	Deregister(ctx context.Context) error
 }
 

@@ -20,7 +20,7 @@
 //   - A registration survives a restart of etcd, with or without its data: it is restored within
 //     two TTLs after etcd answers again.
 //   - Registering again creates no second key.
-//   - Registrars do not affect each other.
+//   - Registrars of different instances do not affect each other.
 //   - Deregister removes the key before it returns, and the key is not restored.
 //   - Every call ends with its context, whether or not etcd answers.
 //   - Every request to etcd ends after the configured timeout.
@@ -37,7 +37,7 @@
 //     once.
 //   - Lists are sorted, have no duplicates, and belong to the receiver.
 //   - A slow subscriber does not delay others. It can miss lists, but never the latest one.
-//   - Nothing is sent on a channel after Deregister has returned.
+//   - Nothing is sent on a channel after it was deregistered.
 //
 // Close ends every goroutine of registrars and instancers. All types of this package are safe for
 // concurrent use.
@@ -45,6 +45,8 @@
 // # Limits
 //
 // Two processes must not register the same address for the same service: each would overwrite the
-// other's key at every renewal. A connection that breaks without being closed is detected by a
-// probe, the earliest after 10 s: see [Config.DialKeepAlive].
+// other's key at every renewal.
+//
+// A connection that breaks without being closed is detected by a probe, after 10 s or more: see
+// [Config.DialKeepAlive].
 package discovery

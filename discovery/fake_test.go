@@ -11,9 +11,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A fakeEtcd takes the place of the requests of the etcd client. By default they succeed at once: a
-// lease has the ID 1, and a read finds the key /a:1 under it, written at revision 1. A test replaces
-// the ones that it is about. They are called without a lock.
+// A fakeEtcd answers the requests of an etcd client. By default they succeed at once: a lease has
+// the ID 1, and a read finds the key /a:1 under it, written at revision 1. A test replaces the
+// functions that it is about. They are called without a lock.
 type fakeEtcd struct {
 	clientv3.Lease
 	clientv3.KV

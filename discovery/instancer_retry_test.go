@@ -11,8 +11,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// An etcd without instances has lost its data, probably, if there was an interruption since the last
-// read.
+// If there was an interruption since the last read, an etcd without instances has probably lost its
+// data.
 func TestInterruptionsStartTheGracePeriod(t *testing.T) {
 	for _, test := range []struct {
 		name    string
