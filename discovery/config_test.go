@@ -44,10 +44,13 @@ func validate(t *testing.T, c discovery.Config, setting string) string {
 }
 
 func TestValidateKind(t *testing.T) {
-	for _, kind := range []string{"", "etdc", "Static"} {
+	for kind, shown := range map[string]string{
+		"": "", "etdc": "etdc", "Static": "Static",
+		"http://root:s3cret@h:2379": "xxxxx", // meant for -etcd
+	} {
 		c := discovery.DefaultConfig()
 		c.Kind = kind
-		want := `-discovery "` + kind + `": must be one of etcd, static`
+		want := `-discovery "` + shown + `": must be one of etcd, static`
 		if have := validate(t, c, "discovery"); have != want {
 			t.Errorf("have %s\nwant %s", have, want)
 		}
@@ -146,6 +149,9 @@ func TestValidateOthers(t *testing.T) {
 	}{
 		{"prefix", `"a/": ` + mustPrefix, func(c *discovery.Config) { c.Prefix = "a/" }},
 		{"prefix", `"/a": ` + mustPrefix, func(c *discovery.Config) { c.Prefix = "/a" }},
+		{"prefix", `"xxxxx": ` + mustPrefix, func(c *discovery.Config) {
+			c.Prefix = "http://root:s3cret@h:2379"
+		}},
 		{"ttl", "1s: " + mustTTL, func(c *discovery.Config) { c.TTL = time.Second }},
 		{"ttl", "2.5s: " + mustTTL, func(c *discovery.Config) { c.TTL = 2500 * time.Millisecond }},
 		{"ttl", "-4s: " + mustTTL, func(c *discovery.Config) { c.TTL = -4 * time.Second }},

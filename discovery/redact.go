@@ -3,6 +3,7 @@ package discovery
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -46,6 +47,15 @@ func redact(addresses []string, r rule) []string {
 	return redacted
 }
 
-// mayBeSecret reports whether an address has a character that delimits or encodes a user name or a
+// quote returns text that is not an address as it is written in errors. It masks a text that looks
+// like a URL with a user or a query: it may be meant for another setting.
+func quote(text string) string {
+	if mayBeSecret(text) {
+		text = masked
+	}
+	return strconv.Quote(text)
+}
+
+// mayBeSecret reports whether a text has a character that delimits or encodes a user name or a
 // query.
-func mayBeSecret(address string) bool { return strings.ContainsAny(address, "@?#%&=") }
+func mayBeSecret(text string) bool { return strings.ContainsAny(text, "@?#%&=") }

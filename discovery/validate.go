@@ -42,8 +42,7 @@ func (c Config) invalid(flag, value, must string) error {
 func (c Config) Validate() error {
 	names := kindNames()
 	if _, ok := kinds[c.Kind]; !ok {
-		return c.invalid("discovery", strconv.Quote(c.Kind),
-			"must be one of "+strings.Join(names, ", "))
+		return c.invalid("discovery", quote(c.Kind), "must be one of "+strings.Join(names, ", "))
 	}
 	for _, name := range names {
 		if err := kinds[name].check(c, name == c.Kind); err != nil {
@@ -62,7 +61,7 @@ func checkEtcd(c Config, selected bool) error {
 	}
 	if (selected || c.Prefix != "") &&
 		(!strings.HasPrefix(c.Prefix, "/") || !strings.HasSuffix(c.Prefix, "/")) {
-		return c.invalid("prefix", strconv.Quote(c.Prefix),
+		return c.invalid("prefix", quote(c.Prefix),
 			"must be a path that begins and ends with a slash")
 	}
 	if (selected || c.TTL != 0) && (c.TTL < minTTL || c.TTL%time.Second != 0) {
