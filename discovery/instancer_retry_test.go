@@ -95,11 +95,15 @@ func TestInstancerRetriesFromAShortPause(t *testing.T) {
 			t.Fatal(err)
 		}
 		const longest = minTTL / 3
-		for n, want := range []time.Duration{
+		pauses := []time.Duration{
 			firstRetry, 2 * firstRetry, 4 * firstRetry, longest, longest,
 			time.Minute + firstRetry,
 			2 * firstRetry, 4 * firstRetry, longest,
-		} {
+		}
+		if len(reads) <= len(pauses) {
+			t.Fatalf("have %d reads, want more than %d", len(reads), len(pauses))
+		}
+		for n, want := range pauses {
 			have := reads[n+1].Sub(reads[n])
 			if least := want / 2; have > want || have < least {
 				t.Errorf("have %s from read %d to the next, want %s to %s",

@@ -32,11 +32,15 @@ func TestKeeperRetriesFromAShortPause(t *testing.T) {
 		if have, want := times[0].Sub(begin), minTTL/3; have != want {
 			t.Errorf("have the first renewal after %s, want %s", have, want)
 		}
-		for n, want := range []time.Duration{
+		pauses := []time.Duration{
 			firstRetry, 2 * firstRetry, 4 * firstRetry, minTTL / 3, minTTL / 3, // failures
 			minTTL / 3, // the success
 			firstRetry, 2 * firstRetry,
-		} {
+		}
+		if len(times) <= len(pauses) {
+			t.Fatalf("have %d attempts, want more than %d", len(times), len(pauses))
+		}
+		for n, want := range pauses {
 			if have := times[n+1].Sub(times[n]); have > want {
 				t.Errorf("have a pause of %s after attempt %d, want at most %s", have, n+1, want)
 			}
