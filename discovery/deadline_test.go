@@ -141,6 +141,10 @@ func TestEveryRequestEndsWithTheTimeout(t *testing.T) {
 	if err := timed(t, "Close", 0, r.Close); err != nil {
 		t.Errorf("Close without registered instances: have %v, want nil", err)
 	}
+	err = timed(t, "Deregister", 0, func() error { return a.Deregister(context.Background()) })
+	if err != nil {
+		t.Errorf("Deregister after Close: have %v, want nil", err)
+	}
 
 	// The keys of a Deregister that failed expire.
 	e.restart(t, true)

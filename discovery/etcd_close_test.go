@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 func TestCloseInterruptsRegister(t *testing.T) {
@@ -41,6 +43,29 @@ func TestNoRequestIsSentAfterClose(t *testing.T) {
 	if len(f.calls) > 0 {
 		t.Errorf("have the requests %q, want none", f.calls)
 	}
+}
+
+func TestStopIsNotAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeEtcd()
+		f.get = func(ctx context.Context) (*clientv3.GetResponse, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		registry := f.registry()
+		i, err := registry.Instancer("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // until it reads
+		i.Stop()
+		if i.(*etcdInstancer).failed() {
+			t.Error("have an outage after Stop, want none")
+		}
+		if err := registry.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Register has returned before the lease of its failed attempt is revoked.

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -75,6 +76,17 @@ func TestFailedRegisterLeavesNoLease(t *testing.T) {
 	}
 	if registrar.keeper != nil {
 		t.Error("have a keeper, want none")
+	}
+}
+
+// The error of Deregister would contain the address, which may have a password.
+func TestDeregisterOfAnInvalidAddressHasNoError(t *testing.T) {
+	registrar := newFakeEtcd().registry().Registrar("", "http://u:s3cret@h:1").(*etcdRegistrar)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	registrar.sem <- struct{}{} // as while another call is at work
+	if err := registrar.Deregister(ctx); err != nil {
+		t.Errorf("have %v, want nil", err)
 	}
 }
 

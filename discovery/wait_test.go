@@ -74,6 +74,7 @@ func (s stubInstancer) Register(ch chan<- sd.Event) {
 }
 
 func TestWaitWorksOnOtherInstancers(t *testing.T) {
+	onFire := errors.New("on fire")
 	for _, test := range []struct {
 		name      string
 		instancer sd.Instancer
@@ -81,18 +82,22 @@ func TestWaitWorksOnOtherInstancers(t *testing.T) {
 	}{
 		{"instances", sd.FixedInstancer{addrA}, ""},
 		{"no instances", sd.FixedInstancer{}, "discovery: no instance is known"},
-		{"error", stubInstancer{&sd.Event{Err: errors.New("on fire")}}, "discovery: on fire"},
+		{"error", stubInstancer{&sd.Event{Err: onFire}}, "discovery: on fire"},
 		{"no event", stubInstancer{},
 			"discovery: the instancer did not answer: context deadline exceeded"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			have := ""
 			ctx := testkit.Context(t, 100*time.Millisecond)
-			if err := discovery.Wait(ctx, test.instancer); err != nil {
+			err := discovery.Wait(ctx, test.instancer)
+			if err != nil {
 				have = err.Error()
 			}
 			if have != test.want {
 				t.Errorf("have %q, want %q", have, test.want)
+			}
+			if test.name == "error" && !errors.Is(err, onFire) {
+				t.Errorf("have %#v, want it to wrap the error of the event", err)
 			}
 		})
 	}
