@@ -16,7 +16,7 @@ type Config struct {
 	Members int
 
 	// Dir is the folder for the data of the members. If it is empty, the data is in a temporary
-	// folder, which Close removes. Close does not remove Dir. Start does not use data that an
+	// folder, which Close removes. Close does not remove Dir. Start removes the data that an
 	// earlier cluster has left in Dir.
 	Dir string
 }
