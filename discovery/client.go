@@ -17,67 +17,73 @@ import (
 )
 
 const (
-	// firstRetry is the shortest pause before something is tried again.
+	// firstRetry is the shortest pause between two attempts.
 	firstRetry = 100 * time.Millisecond
 
-	// maxRedial is the longest pause between two attempts to connect. gRPC's own
-	// would grow to two minutes and miss the promise of two TTLs.
+	// maxRedial is the longest pause between two attempts to connect. The default of gRPC is two
+	// minutes, too long to restore a registration within two TTLs.
 	maxRedial = time.Second
 )
 
-// An etcdClient is the connection that all registrars and instancers of one
-// registry share.
+// An etcdClient is the connection to etcd that all registrars and instancers of one registry share.
 type etcdClient struct {
 	*clientv3.Client
-	connections *connections
-	name        string // how errors call it
+	conns *connTracker
+	name  string // "etcd " and the addresses of the members, for errors
 }
 
 func dial(c Config) (*etcdClient, error) {
-	connections := newConnections()
+	conns := newConnTracker()
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints:            c.Etcd,
 		DialTimeout:          c.DialTimeout,
 		DialKeepAliveTime:    c.DialKeepAlive,
 		DialKeepAliveTimeout: c.DialKeepAlive,
-		Logger:               zap.NewNop(), // its default writes to standard error
+		Logger:               zap.NewNop(), // the default logger writes to standard error
 		DialOptions: []grpc.DialOption{
-			grpc.WithStatsHandler(connections),
-			grpc.WithConnectParams(grpc.ConnectParams{
-				Backoff: backoff.Config{
-					BaseDelay:  firstRetry,
-					Multiplier: 1.6,
-					Jitter:     0.2,
-					MaxDelay:   min(maxRedial, c.TTL/3),
-				},
-				MinConnectTimeout: c.DialTimeout,
-			}),
+			grpc.WithStatsHandler(conns),
+			grpc.WithConnectParams(connectParams(c)),
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &etcdClient{client, connections, "etcd " + strings.Join(c.Etcd, ",")}, nil
+	return &etcdClient{client, conns, "etcd " + strings.Join(c.Etcd, ",")}, nil
 }
 
-// ask sends one request that ends with ctx or after limit, and makes the error
-// one that says who was asked.
-func ask[T any](ctx context.Context, c *etcdClient, limit time.Duration, request func(context.Context) (T, error)) (T, error) {
-	bounded, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	answer, err := request(bounded)
-	if err != nil {
-		err = c.explain(ctx, err)
+func connectParams(c Config) grpc.ConnectParams {
+	return grpc.ConnectParams{
+		Backoff: backoff.Config{
+			BaseDelay:  firstRetry,
+			Multiplier: 1.6,
+			Jitter:     0.2,
+			MaxDelay:   min(maxRedial, c.TTL/3),
+		},
+		MinConnectTimeout: c.DialTimeout,
 	}
-	return answer, err
 }
 
-func (c *etcdClient) explain(ctx context.Context, err error) error {
+// call sends one request, which ends with ctx or after timeout. Its errors name the etcd members.
+func call[T any](
+	ctx context.Context, c *etcdClient, timeout time.Duration,
+	request func(context.Context) (T, error),
+) (T, error) {
+	bounded, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	response, err := request(bounded)
+	if err != nil {
+		err = c.wrap(ctx, err)
+	}
+	return response, err
+}
+
+// wrap returns the error of a request that was sent under ctx, with the name of the client.
+func (c *etcdClient) wrap(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return ended(ctx) // not etcd's doing
+		return contextError(ctx) // etcd did not cause the error
 	case status.Code(err) == codes.DeadlineExceeded:
-		// The server's clock was the faster one.
+		// The server reported the end of the deadline before this process noticed it.
 		return fmt.Errorf("%s did not answer: %w", c.name, context.DeadlineExceeded)
 	case errors.Is(err, context.DeadlineExceeded), unavailable(err):
 		return fmt.Errorf("%s did not answer: %w", c.name, err)
@@ -86,32 +92,33 @@ func (c *etcdClient) explain(ctx context.Context, err error) error {
 	}
 }
 
-// ended returns why ctx is over: ErrClosed when its registry was closed.
-func ended(ctx context.Context) error {
+// contextError returns why ctx has ended: [ErrClosed] if the registry was closed, else ctx.Err().
+func contextError(ctx context.Context) error {
 	if context.Cause(ctx) == ErrClosed {
 		return ErrClosed
 	}
 	return ctx.Err()
 }
 
-// unavailable reports whether the same request may succeed a moment later.
+// unavailable reports whether a repetition of the request may succeed.
 func unavailable(err error) bool {
-	var refused rpctypes.EtcdError
-	if errors.As(err, &refused) {
-		return refused.Code() == codes.Unavailable
+	var etcdErr rpctypes.EtcdError
+	if errors.As(err, &etcdErr) {
+		return etcdErr.Code() == codes.Unavailable
 	}
 	return status.Code(err) == codes.Unavailable
 }
 
-// put writes a key under a lease. The client library does not repeat a write that
-// a broken connection or an election cut short; this one may be, as it says the
-// same every time.
-func (c *etcdClient) put(ctx context.Context, limit time.Duration, key, value string, lease clientv3.LeaseID) error {
-	_, err := ask(ctx, c, limit, func(ctx context.Context) (*clientv3.PutResponse, error) {
-		retry := retries{max: maxRedial}
+// put writes a key under a lease. It repeats a write that was interrupted by a broken connection or
+// by an election. The etcd client does not, because a write may not be idempotent; this one is.
+func (c *etcdClient) put(
+	ctx context.Context, timeout time.Duration, key, value string, lease clientv3.LeaseID,
+) error {
+	_, err := call(ctx, c, timeout, func(ctx context.Context) (*clientv3.PutResponse, error) {
+		retry := retryBackoff{max: maxRedial}
 		for {
 			resp, err := c.Put(ctx, key, value, clientv3.WithLease(lease))
-			if err == nil || !unavailable(err) || !pause(ctx, retry.next()) {
+			if err == nil || !unavailable(err) || !sleep(ctx, retry.next()) {
 				return resp, err
 			}
 		}

@@ -8,24 +8,25 @@ import (
 	"go.uber.org/goleak"
 
 	"bookservice/discovery"
+	"bookservice/discovery/internal/testkit"
 )
 
-// Not parallel: it looks at all goroutines.
+// Not parallel, because it inspects all goroutines.
 func TestCloseEndsEveryGoroutine(t *testing.T) {
 	e := startEtcd(t, 1)
-	e.put(t, "/", "") // connects the raw client, whose goroutines are not meant
+	e.put(t, "/", "") // connects the raw client, so that its goroutines exist before Open
 	for _, test := range []struct {
 		name   string
 		config discovery.Config
-		stop   bool // etcd is down when Close is called
+		stop   bool // etcd is stopped before Close
 	}{
 		{"static", discovery.Config{Kind: "static", Instances: []string{addrA}}, false},
 		{"etcd", config(e.Endpoints()...), false},
-		{"etcd is down", impatient(e.Endpoints()...), true},
+		{"etcd is down", shortTimeout(e.Endpoints()...), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
-			r, err := discovery.Open(t.Context(), test.config)
+			r, err := discovery.Open(t.Context(), test.config, discovery.WithLogger(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -33,17 +34,17 @@ func TestCloseEndsEveryGoroutine(t *testing.T) {
 			register(t, r, addrB)
 			for range 3 {
 				i := instancer(t, r)
-				i.Register(make(chan sd.Event)) // and never deregistered
-				if err := discovery.Wait(within(t, limit), i); err != nil {
+				i.Register(make(chan sd.Event)) // is never deregistered
+				if err := discovery.Wait(testkit.Context(t, limit), i); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if test.stop {
-				e.raw.Close() // its goroutines, which would connect again, are not meant
+				e.raw.Close() // it would start goroutines to connect again
 				e.Stop()
 			}
 			if err := r.Close(); (err != nil) != test.stop {
-				t.Errorf("have %v, want an error: %t", err, test.stop)
+				t.Errorf("have error %v, want an error: %t", err, test.stop)
 			}
 			if err := goleak.Find(before); err != nil {
 				t.Error(err)
@@ -52,7 +53,7 @@ func TestCloseEndsEveryGoroutine(t *testing.T) {
 				return
 			}
 			for _, addr := range []string{addrA, addrB} {
-				if have := e.held(t, key(addr)); have != (held{}) {
+				if have := e.get(t, key(addr)); have != (entry{}) {
 					t.Errorf("have %v after Close, want no key", have)
 				}
 			}
@@ -61,9 +62,9 @@ func TestCloseEndsEveryGoroutine(t *testing.T) {
 }
 
 func TestOpenChecksItsContext(t *testing.T) {
-	ctx := within(t, time.Nanosecond)
+	ctx := testkit.Context(t, time.Nanosecond)
 	<-ctx.Done()
 	if _, err := discovery.Open(ctx, discovery.DefaultConfig()); err == nil {
-		t.Error("have no error, want one: the context was over")
+		t.Error("have no error, want one: the context has ended")
 	}
 }

@@ -1,141 +1,214 @@
 package discovery_test
 
 import (
-	"flag"
-	"io"
+	"errors"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"bookservice/discovery"
 )
 
-func TestValidate(t *testing.T) {
-	const (
-		wantEndpoint = "want host:port, http://host:port or https://host:port, with a port from 1 to 65535"
-		wantAddress  = "want host:port, with a port from 1 to 65535"
-		wantTTL      = "want whole seconds, at least 2s (etcd counts leases in seconds)"
-	)
-	etcd := func(addresses ...string) func(*discovery.Config) {
-		return func(c *discovery.Config) { c.Etcd = addresses }
+const (
+	mustEndpoint = "must be host:port, http://host:port or https://host:port, " +
+		"with a port of 1 to 65535"
+	mustNoUser = "must be host:port, http://host:port or https://host:port, " +
+		"without user, password and query"
+	mustInstance = "must be host:port with a port of 1 to 65535"
+	mustNoScheme = "must be host:port without a scheme"
+	mustPrefix   = "must be a path that begins and ends with a slash"
+	mustTTL      = "must be 2s or more, in whole seconds"
+	mustPositive = "must be more than 0s"
+	mustOnce     = "must be listed only once"
+)
+
+// validate returns the text of the error of c.Validate, or "" if there is none. It fails the test
+// if the error of Open differs, or if the error does not name the setting.
+func validate(t *testing.T, c discovery.Config, setting string) string {
+	t.Helper()
+	err := c.Validate()
+	if err == nil {
+		return ""
 	}
-	static := func(addresses ...string) func(*discovery.Config) {
-		return func(c *discovery.Config) { *c = discovery.Config{Kind: "static", Instances: addresses} }
+	var s interface {
+		error
+		Setting() string
 	}
-	for _, test := range []struct {
-		name   string
-		change func(*discovery.Config)
-		want   string // "" is no error
-	}{
-		{"default", func(*discovery.Config) {}, ""},
-		{"unknown kind", func(c *discovery.Config) { c.Kind = "etdc" }, `discovery: unknown kind "etdc" (have etcd, static)`},
-		{"no kind", func(c *discovery.Config) { c.Kind = "" }, `discovery: unknown kind "" (have etcd, static)`},
-		{"several members", etcd("a:1", "b.example:65535", "[::1]:2379"), ""},
-		{"schemes", etcd("http://a:1", "b:2"), ""},
-		{"encrypted", etcd("https://a:1", "https://b:2"), ""},
-		{"mixed encryption", etcd("https://a:1", "b:2"), `discovery: -etcd "https://a:1,b:2": want https:// for all addresses or for none`},
-		{"no etcd", etcd(), `discovery: -etcd "": want one address at least`},
-		{"empty etcd", etcd("a:1", ""), `discovery: -etcd "": ` + wantEndpoint},
-		{"etcd without port", etcd("127.0.0.1"), `discovery: -etcd "127.0.0.1": ` + wantEndpoint},
-		{"etcd without host", etcd(":2379"), `discovery: -etcd ":2379": ` + wantEndpoint},
-		{"etcd with a path", etcd("http://a:1/v3"), `discovery: -etcd "http://a:1/v3": ` + wantEndpoint},
-		{"other scheme", etcd("ftp://a:1"), `discovery: -etcd "ftp://a:1": ` + wantEndpoint},
-		{"named port", etcd("a:etcd"), `discovery: -etcd "a:etcd": ` + wantEndpoint},
-		{"port 0", etcd("a:0"), `discovery: -etcd "a:0": ` + wantEndpoint},
-		{"port 65536", etcd("a:65536"), `discovery: -etcd "a:65536": ` + wantEndpoint},
-		{"signed port", etcd("a:+1"), `discovery: -etcd "a:+1": ` + wantEndpoint},
-		{"space in host", etcd("a b:1"), `discovery: -etcd "a b:1": ` + wantEndpoint},
-		{"etcd twice", etcd("a:1", "http://A:1"), `discovery: -etcd "http://A:1": is there twice (want each address once)`},
-		{"no prefix", func(c *discovery.Config) { c.Prefix = "" }, `discovery: -prefix "": want it to begin and end with a slash`},
-		{"prefix without first slash", func(c *discovery.Config) { c.Prefix = "a/" }, `discovery: -prefix "a/": want it to begin and end with a slash`},
-		{"prefix without last slash", func(c *discovery.Config) { c.Prefix = "/a" }, `discovery: -prefix "/a": want it to begin and end with a slash`},
-		{"ttl of 1s", func(c *discovery.Config) { c.TTL = time.Second }, "discovery: -ttl 1s: " + wantTTL},
-		{"ttl of 2.5s", func(c *discovery.Config) { c.TTL = 2500 * time.Millisecond }, "discovery: -ttl 2.5s: " + wantTTL},
-		{"negative ttl", func(c *discovery.Config) { c.TTL = -time.Second }, "discovery: -ttl -1s: " + wantTTL},
-		{"no dial timeout", func(c *discovery.Config) { c.DialTimeout = 0 }, "discovery: -etcd-dial-timeout 0s: want more than 0s"},
-		{"negative keepalive", func(c *discovery.Config) { c.DialKeepAlive = -1 }, "discovery: -etcd-keepalive -1ns: want more than 0s"},
-		{"no timeout", func(c *discovery.Config) { c.Timeout = 0 }, "discovery: -etcd-timeout 0s: want more than 0s"},
-		{"static", static("a:1", "b:1"), ""},
-		{"static without instances", static(), `discovery: -instances "": want one address at least`},
-		{"static with a scheme", static("http://a:1"), `discovery: -instances "http://a:1": ` + wantAddress},
-		{"static without port", static("a"), `discovery: -instances "a": ` + wantAddress},
-		{"static twice", static("a:1", "b:1", "a:1"), `discovery: -instances "a:1": is there twice (want each address once)`},
+	if !errors.As(err, &s) || s.Setting() != setting {
+		t.Errorf("have %#v, want an error with the setting %s", err, setting)
+	}
+	if _, openErr := discovery.Open(t.Context(), c); openErr == nil ||
+		openErr.Error() != err.Error() {
+		t.Errorf("Open: have %v, want %v", openErr, err)
+	}
+	return err.Error()
+}
+
+func TestValidateKind(t *testing.T) {
+	for kind, shown := range map[string]string{
+		"": "", "etdc": "etdc", "Static": "Static",
+		"http://root:s3cret@h:2379": "xxxxx", // meant for -etcd
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		c := discovery.DefaultConfig()
+		c.Kind = kind
+		want := `-discovery "` + shown + `": must be one of etcd, static`
+		if have := validate(t, c, "discovery"); have != want {
+			t.Errorf("have %s\nwant %s", have, want)
+		}
+	}
+}
+
+func TestValidateEtcd(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		etcd []string
+		want string // after the name of the flag; "" if valid
+	}{
+		{"several members", []string{"a:1", "b.example:65535", "[::1]:2379", "10.0.0.1:1"}, ""},
+		{"zone", []string{"[fe80::1%eth0]:2379"}, ""},
+		{"schemes", []string{"http://a:1", "b:2"}, ""},
+		{"encrypted", []string{"https://a:1", "https://b:2"}, ""},
+		{"underscore", []string{"my_etcd:1"}, ""},
+		{"some encrypted", []string{"https://a:1", "b:2"},
+			`"https://a:1,b:2": must be https:// for all addresses or for none`},
+		{"last encrypted", []string{"a:1", "https://b:2"},
+			`"a:1,https://b:2": must be https:// for all addresses or for none`},
+		{"empty", []string{"a:1", ""}, `"": ` + mustEndpoint},
+		{"no port", []string{"127.0.0.1"}, `"127.0.0.1": ` + mustEndpoint},
+		{"no host", []string{":2379"}, `":2379": ` + mustEndpoint},
+		{"no brackets", []string{"::1:2379"}, `"::1:2379": ` + mustEndpoint},
+		{"path", []string{"http://a:1/v3"}, `"http://a:1/v3": ` + mustEndpoint},
+		{"other scheme", []string{"ftp://a:1"}, `"ftp://a:1": ` + mustEndpoint},
+		{"port 0", []string{"a:0"}, `"a:0": ` + mustEndpoint},
+		{"port 65536", []string{"a:65536"}, `"a:65536": ` + mustEndpoint},
+		{"signed port", []string{"a:+1"}, `"a:+1": ` + mustEndpoint},
+		{"space in host", []string{"a b:1"}, `"a b:1": ` + mustEndpoint},
+		{"listed twice", []string{"a:1", "http://A:1"}, `"http://A:1": ` + mustOnce},
+		// Text that may be secret is masked.
+		{"named port", []string{"a:etcd"}, `"a:xxxxx": ` + mustEndpoint},
+		{"user and password", []string{"http://root:s3cret@h:2379"}, `"xxxxx": ` + mustNoUser},
+		{"query", []string{"http://h:2379?token=s3cret"}, `"xxxxx": ` + mustNoUser},
+		{"no host after the password", []string{"a:1", "http://root:s3cret", "cret:1"},
+			`"http://root:xxxxx": ` + mustEndpoint},
+		{"number that is no port", []string{"http://root:123456"},
+			`"http://root:xxxxx": ` + mustEndpoint},
+		{"user in a later address", []string{"a", "root:s3cret@h:1"}, `"xxxxx": ` + mustEndpoint},
+		{"user in the zone", []string{"[fe80::1%s3cret@h]:1"}, `"xxxxx": ` + mustNoUser},
+	} {
+		for _, kind := range []string{"etcd", "static"} {
+			t.Run(test.name+" "+kind, func(t *testing.T) {
+				c := discovery.DefaultConfig()
+				c.Kind, c.Etcd, c.Instances = kind, test.etcd, []string{addrA}
+				want := test.want
+				if want != "" {
+					want = "-etcd " + want
+				}
+				if have := validate(t, c, "etcd"); have != want {
+					t.Errorf("have %s\nwant %s", have, want)
+				}
+			})
+		}
+	}
+}
+
+func TestValidateInstances(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		instances []string
+		want      string // after the name of the flag; "" if valid
+	}{
+		{"several", []string{"a:1", "b:1"}, ""},
+		{"http", []string{"http://10.0.0.1:80"}, `"http://10.0.0.1:80": ` + mustNoScheme},
+		{"dns", []string{"a:1", "dns:///x:1"}, `"dns:///x:1": ` + mustNoScheme},
+		{"grpc", []string{"grpc://10.0.0.1:80"}, `"grpc://10.0.0.1:80": ` + mustNoScheme},
+		{"no port", []string{"a"}, `"a": ` + mustInstance},
+		{"empty", []string{""}, `"": ` + mustInstance},
+		{"listed twice", []string{"a:1", "b:1", "A:1"}, `"A:1": ` + mustOnce},
+		{"user and password", []string{"u:s3cret@h:1"}, `"xxxxx": ` + mustInstance},
+		{"user, password and scheme", []string{"http://u:s3cret@h"}, `"xxxxx": ` + mustNoScheme},
+	} {
+		for _, kind := range []string{"etcd", "static"} {
+			t.Run(test.name+" "+kind, func(t *testing.T) {
+				c := discovery.DefaultConfig()
+				c.Kind, c.Instances = kind, test.instances
+				want := test.want
+				if want != "" {
+					want = "-instances " + want
+				}
+				if have := validate(t, c, "instances"); have != want {
+					t.Errorf("have %s\nwant %s", have, want)
+				}
+			})
+		}
+	}
+}
+
+func TestValidateOthers(t *testing.T) {
+	for _, test := range []struct {
+		setting, want string
+		change        func(*discovery.Config)
+	}{
+		{"prefix", `"a/": ` + mustPrefix, func(c *discovery.Config) { c.Prefix = "a/" }},
+		{"prefix", `"/a": ` + mustPrefix, func(c *discovery.Config) { c.Prefix = "/a" }},
+		{"prefix", `"xxxxx": ` + mustPrefix, func(c *discovery.Config) {
+			c.Prefix = "http://root:s3cret@h:2379"
+		}},
+		{"ttl", "1s: " + mustTTL, func(c *discovery.Config) { c.TTL = time.Second }},
+		{"ttl", "2.5s: " + mustTTL, func(c *discovery.Config) { c.TTL = 2500 * time.Millisecond }},
+		{"ttl", "-4s: " + mustTTL, func(c *discovery.Config) { c.TTL = -4 * time.Second }},
+		{"etcd-dial-timeout", "-1ns: " + mustPositive,
+			func(c *discovery.Config) { c.DialTimeout = -1 }},
+		{"etcd-keepalive", "-1ns: " + mustPositive,
+			func(c *discovery.Config) { c.DialKeepAlive = -1 }},
+		{"etcd-timeout", "-1s: " + mustPositive,
+			func(c *discovery.Config) { c.Timeout = -time.Second }},
+	} {
+		for _, kind := range []string{"etcd", "static"} {
+			t.Run(kind+" "+test.want, func(t *testing.T) {
+				c := discovery.DefaultConfig()
+				c.Kind, c.Instances = kind, []string{addrA}
+				test.change(&c)
+				want := "-" + test.setting + " " + test.want
+				if have := validate(t, c, test.setting); have != want {
+					t.Errorf("have %s\nwant %s", have, want)
+				}
+			})
+		}
+	}
+}
+
+// Settings may be zero unless their kind is selected.
+func TestValidateZero(t *testing.T) {
+	for _, test := range []struct {
+		setting, want string
+		change        func(*discovery.Config)
+	}{
+		{"etcd", `"": must be at least one address`, func(c *discovery.Config) { c.Etcd = nil }},
+		{"prefix", `"": ` + mustPrefix, func(c *discovery.Config) { c.Prefix = "" }},
+		{"ttl", "0s: " + mustTTL, func(c *discovery.Config) { c.TTL = 0 }},
+		{"etcd-dial-timeout", "0s: " + mustPositive,
+			func(c *discovery.Config) { c.DialTimeout = 0 }},
+		{"etcd-keepalive", "0s: " + mustPositive,
+			func(c *discovery.Config) { c.DialKeepAlive = 0 }},
+		{"etcd-timeout", "0s: " + mustPositive, func(c *discovery.Config) { c.Timeout = 0 }},
+	} {
+		t.Run(test.setting, func(t *testing.T) {
 			c := discovery.DefaultConfig()
 			test.change(&c)
-			have := ""
-			if err := c.Validate(); err != nil {
-				have = err.Error()
+			want := "-" + test.setting + " " + test.want
+			if have := validate(t, c, test.setting); have != want {
+				t.Errorf("have %s\nwant %s", have, want)
 			}
-			if have != test.want {
-				t.Errorf("have %s\nwant %s", have, test.want)
-			}
-			if test.want == "" {
-				return
-			}
-			if _, err := discovery.Open(t.Context(), c); err == nil || err.Error() != test.want {
-				t.Errorf("Open: have %v, want %s", err, test.want)
+			c.Kind, c.Instances = "static", []string{addrA}
+			if have := validate(t, c, ""); have != "" {
+				t.Errorf("static: have %s, want no error", have)
 			}
 		})
 	}
-}
-
-func TestFlags(t *testing.T) {
-	preset := discovery.Config{Kind: "static", Instances: []string{"c:3"}, TTL: time.Minute}
-	withDefaults := discovery.DefaultConfig()
-	withDefaults.Kind, withDefaults.Instances, withDefaults.TTL = preset.Kind, preset.Instances, preset.TTL
-	for _, test := range []struct {
-		name   string
-		before discovery.Config
-		args   []string
-		want   discovery.Config
-	}{
-		{"none", discovery.Config{}, nil, discovery.DefaultConfig()},
-		{"preset", preset, nil, withDefaults},
-		{"all", discovery.Config{}, []string{
-			"-discovery", "static", "-etcd", "a:1, b:2", "-prefix", "/p/", "-ttl", "4s",
-			"-etcd-dial-timeout", "1s", "-etcd-keepalive", "2s", "-etcd-timeout", "3s", "-instances", "c:3,d:4",
-		}, discovery.Config{
-			Kind: "static", Etcd: []string{"a:1", "b:2"}, Prefix: "/p/", TTL: 4 * time.Second,
-			DialTimeout: time.Second, DialKeepAlive: 2 * time.Second, Timeout: 3 * time.Second, Instances: []string{"c:3", "d:4"},
-		}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			have := test.before
-			fs := flag.NewFlagSet(test.name, flag.ContinueOnError)
-			have.RegisterFlags(fs)
-			if err := fs.Parse(test.args); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(test.want, have); diff != "" {
-				t.Errorf("have (+), want (-):\n%s", diff)
-			}
-		})
+	want := `-instances "": must be at least one address`
+	if have := validate(t, discovery.Config{Kind: "static"}, "instances"); have != want {
+		t.Errorf("have %s\nwant %s", have, want)
 	}
-}
-
-func TestListFlagsReplaceAndPrint(t *testing.T) {
-	var c discovery.Config
-	fs := flag.NewFlagSet("list", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	c.RegisterFlags(fs)
-	fs.PrintDefaults() // asks the zero value for its text
-	for _, set := range []struct{ value, want string }{
-		{"a:1", "a:1"},
-		{"b:2 , c:3", "b:2,c:3"},
-		{"b:2,,c:3", "b:2,,c:3"}, // for Validate to refuse
-		{" ", ""},
-	} {
-		if err := fs.Set("etcd", set.value); err != nil {
-			t.Fatal(err)
-		}
-		if have := fs.Lookup("etcd").Value.String(); have != set.want {
-			t.Errorf("set %q: have %q, want %q", set.value, have, set.want)
-		}
-	}
-	if len(discovery.DefaultConfig().Etcd) != 1 {
-		t.Error("setting a flag changed the default")
+	if have := validate(t, discovery.DefaultConfig(), ""); have != "" {
+		t.Errorf("etcd without instances: have %s, want no error", have)
 	}
 }

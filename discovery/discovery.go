@@ -12,79 +12,82 @@ import (
 	"github.com/go-kit/kit/sd"
 )
 
-// ErrClosed is what calls return once their registry is closed.
+// ErrClosed is wrapped by the errors of calls after [Registry.Close], and by the error of [Wait]
+// after Stop.
 var ErrClosed = errors.New("registry is closed")
 
-// Registry registers instances of services and finds them.
+// A Registry registers and finds instances of services. All methods may be called concurrently.
 type Registry interface {
-	// Registrar returns the registrar of one instance, the same one for the same
-	// arguments. The service is empty when the prefix names it, and has no slash;
-	// addr is a host:port that clients can reach. Neither is checked before
-	// Register.
+	// Registrar returns the registrar of one instance. The service is empty if the key prefix
+	// already names it. It must not contain a slash. The address is a host:port that clients can
+	// reach, without a scheme. Invalid arguments are an error of Register.
 	Registrar(service, addr string) Registrar
 
-	// Instancer returns a new instancer that follows the instances of a service,
-	// named as for Registrar. It does not wait for an answer of etcd. Stop ends it,
-	// and so does Close. The error is for a service that cannot be, or ErrClosed.
+	// Instancer returns a new instancer for a service, which is named as for Registrar. It does not
+	// wait for etcd. The caller must call Stop, unless the registry is closed. The error reports an
+	// invalid service name, or ErrClosed.
 	Instancer(service string) (sd.Instancer, error)
 
-	// Close stops instancers and registrars, ends all goroutines and closes the
-	// connection. The leases of instances that are still registered are revoked
-	// within Config.Timeout; the error says which could not be, and these end with
-	// their TTL. Closing again waits for the first Close and returns the same.
+	// Close stops all registrars and instancers, ends their goroutines and closes the connection to
+	// etcd. It revokes the leases of registered instances, for up to Config.Timeout. Its error
+	// names the instances whose leases were not revoked; these expire after their TTL. Further
+	// calls wait for the first one and return its error.
 	Close() error
 }
 
-// Registrar registers one instance of a service and keeps it registered.
+// A Registrar registers one instance of a service and restores the registration if it is lost. All
+// methods may be called concurrently.
 type Registrar interface {
-	// Register makes the instance known and keeps it so until Deregister or Close,
-	// whatever happens to etcd meanwhile. The context bounds this call only. It
-	// returns nil at once when the instance is registered already, and kept even
-	// if it is lost just now. After an error nothing stays registered.
+	// Register registers the instance until Deregister or Close is called. The context limits only
+	// the call. If the instance is registered already, Register returns nil at once, even if the
+	// registration is lost and not yet restored. After an error the instance is not registered.
 	Register(ctx context.Context) error
 
-	// Deregister makes the instance unknown: once it has returned nil its key is
-	// gone. After an error the instance is no longer kept and goes with its TTL;
-	// Deregister may be tried again. When nothing is registered it returns nil.
+	// Deregister removes the registration: when it returns nil, the key does not exist any more.
+	// After an error the registration is not renewed any more and expires after its TTL, and
+	// Deregister may be called again. If the instance is not registered, Deregister returns nil.
 	Deregister(ctx context.Context) error
 }
 
-// An Option changes what Open does beside its Config.
+// An Option configures [Open].
 type Option func(*options)
 
 type options struct {
 	log *slog.Logger
 }
 
-// WithLogger sets where outages are logged: once when a registration is lost or
-// etcd does not answer, and once when it is back. Without it nothing is logged.
+// WithLogger sets the logger. The default is [slog.Default]. If log is nil, nothing is logged.
+//
+// A lost registration and an outage of etcd are logged at level Warn, and their ends at level Info,
+// each once.
 func WithLogger(log *slog.Logger) Option {
 	return func(o *options) {
-		if log != nil {
-			o.log = log
+		if log == nil {
+			log = slog.New(slog.DiscardHandler)
 		}
+		o.log = log
 	}
 }
 
-// A kind is one way to discover instances.
+// A kind is one implementation of [Registry].
 type kind struct {
-	check func(Config) error
+	// check reports the first invalid setting of this kind. Settings that only this kind needs may
+	// be zero unless it is selected.
+	check func(c Config, selected bool) error
 	open  func(Config, options) (Registry, error)
 }
 
-// kinds names every kind that configuration can ask for.
+// kinds has all values of [Config.Kind].
 var kinds = map[string]kind{
 	"etcd":   {checkEtcd, openEtcd},
 	"static": {checkStatic, openStatic},
 }
 
-func kindNames() string {
-	return strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")
-}
+func kindNames() []string { return slices.Sorted(maps.Keys(kinds)) }
 
-// Open makes the registry that c asks for, after c.Validate. It does not wait for
-// etcd, which may come up later. The context bounds Open only. The caller owes a
-// Close.
+// Open validates c and creates a registry of the kind that it selects. Open does not wait for etcd:
+// etcd may be started later. The context limits only the call. The caller must call
+// [Registry.Close].
 func Open(ctx context.Context, c Config, opts ...Option) (Registry, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -92,7 +95,7 @@ func Open(ctx context.Context, c Config, opts ...Option) (Registry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("discovery: open: %w", err)
 	}
-	o := options{log: slog.New(slog.DiscardHandler)}
+	o := options{log: slog.Default()}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -103,10 +106,11 @@ func Open(ctx context.Context, c Config, opts ...Option) (Registry, error) {
 	return registry, nil
 }
 
-// checkService refuses names that would reach into the keys of another service.
+// checkService returns an error for a name with a slash, whose keys would be those of another
+// service.
 func checkService(service string) error {
 	if strings.Contains(service, "/") {
-		return fmt.Errorf("service %q: want no slash", service)
+		return fmt.Errorf("service %q must not contain a slash", service)
 	}
 	return nil
 }
@@ -115,5 +119,8 @@ func checkInstance(service, addr string) error {
 	if err := checkService(service); err != nil {
 		return err
 	}
-	return checkAddress(addr)
+	if must := instanceRule(addr); must != "" {
+		return fmt.Errorf("address %q %s", redact([]string{addr}, instanceRule)[0], must)
+	}
+	return nil
 }

@@ -1,54 +1,52 @@
-// Package discovery brings servers and clients together: a server registers its
-// address under the name of a service, and a client learns which addresses that
-// service has, now and as they change. Instances are told through go-kit's
-// sd.Instancer, so that go-kit's endpointers and balancers work on it unchanged.
+// Package discovery registers the addresses of servers in etcd and finds them. A server registers
+// its address under the name of a service. A client gets the addresses of the service, and each
+// later change of them, from a go-kit [sd.Instancer]. Go-kit's endpoints and balancers work with it
+// unchanged.
 //
-// Open makes a Registry of the kind that Config names:
+// [Open] creates a [Registry] of the kind that [Config] selects:
 //
-//	etcd    addresses are keys in etcd, each under a lease
-//	static  addresses are a fixed list; registering does nothing
+//	etcd    each address is a key in etcd, under a lease
+//	static  the addresses are a fixed list; registering has no effect
 //
-// In etcd the key of an instance is <prefix><service>/<address>, or
-// <prefix><address> when no service is named because the prefix names it
-// already. The value is the address. A key of another shape below the prefix
-// is somebody else's and is not looked at.
+// The key of an instance is <prefix><service>/<address>, or <prefix><address> if the service name
+// is empty. The value is the address. Keys of any other shape below the prefix are ignored.
 //
-// # What a registration promises
+// # Registrations
 //
-//   - A registered key is always under a lease of the configured TTL, so that a
-//     server that dies is forgotten within that time.
-//   - A lost registration comes back: when its lease has run out or was revoked,
-//     or its key was deleted or overwritten, it is there again within two TTLs.
-//   - A registration survives a restart of etcd, with or without its data: it is
-//     there again within two TTLs of etcd answering.
-//   - Registering twice makes no second key; several registrars do not disturb
-//     each other.
-//   - Deregister removes the key at once, and the key does not come back.
-//   - Every call ends with its context, whether etcd answers or not.
+//   - A registered key is under a lease of the configured TTL.
+//   - The key of a dead server expires with its lease.
+//   - A lost registration is restored within two TTLs, whether its lease has expired or was
+//     revoked, or its key was deleted or overwritten.
+//   - A registration survives a restart of etcd, with or without its data: it is restored within
+//     two TTLs after etcd answers again.
+//   - Registering again creates no second key.
+//   - Registrars of different instances do not affect each other.
+//   - Deregister removes the key before it returns, and the key is not restored.
+//   - Every call ends with its context, whether or not etcd answers.
+//   - Every request to etcd ends after the configured timeout.
 //
-// # What an instancer promises
+// # Instancers
 //
-//   - It is made at once, even while etcd is down, and catches up by itself.
-//   - It follows etcd: through a compaction, a restart, the loss of a member, and
-//     a restart that lost all data, which leaves an ordinary watch waiting for a
-//     revision that is far in the future.
-//   - Its last good list stays in use while etcd is down. An outage is told once,
-//     as an event with an error.
-//   - When etcd comes back empty or without its data, the instances known before
-//     are kept for one TTL, in which the servers register again; only then is
-//     the new list believed. An instance that is deleted meanwhile goes at once.
-//   - Events carry a sorted list without duplicates that belongs to the receiver.
-//   - A slow subscriber blocks nobody; it misses intermediate lists, and never
-//     the newest one.
-//   - Nothing is sent on a channel after its Deregister has returned.
+//   - An instancer is created while etcd is down, and reads the instances once etcd answers.
+//   - It follows etcd through a compaction, the loss of a member, and a restart, with or without
+//     its data.
+//   - The last list stays in use during an outage. The outage is reported once, as an event with an
+//     error.
+//   - If etcd loses its data, the known instances are kept for a grace period of one TTL, in which
+//     the servers register again. An instance that is deleted in the grace period is removed at
+//     once.
+//   - Lists are sorted, have no duplicates, and belong to the receiver.
+//   - A slow subscriber does not delay others. It can miss lists, but never the latest one.
+//   - Nothing is sent on a channel after it was deregistered.
 //
-// Close ends every goroutine, of registrars and instancers alike. All types of
-// this package may be used by several goroutines at the same time.
+// Close ends every goroutine of registrars and instancers. All types of this package are safe for
+// concurrent use.
 //
 // # Limits
 //
-// An address belongs to one registrar: two processes that keep the same key
-// overwrite each other at every check. How soon a connection is found dead that
-// was cut without a word depends on -etcd-keepalive, which gRPC raises to at
-// least ten seconds.
+// Two processes must not register the same address for the same service: each would overwrite the
+// other's key at every renewal.
+//
+// A connection that breaks without being closed is detected by a probe, after 10 s or more: see
+// [Config.DialKeepAlive].
 package discovery

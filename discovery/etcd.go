@@ -11,7 +11,7 @@ import (
 	"github.com/go-kit/kit/sd"
 )
 
-// etcdRegistry registers and finds instances in etcd.
+// An etcdRegistry registers and finds instances in etcd.
 type etcdRegistry struct {
 	client  *etcdClient
 	prefix  string
@@ -19,7 +19,7 @@ type etcdRegistry struct {
 	timeout time.Duration
 	log     *slog.Logger
 
-	// ctx is over, with ErrClosed as its cause, once Close has begun.
+	// ctx ends, with ErrClosed as its cause, when Close begins.
 	ctx  context.Context
 	stop context.CancelCauseFunc
 
@@ -27,9 +27,10 @@ type etcdRegistry struct {
 	registrars map[string]*etcdRegistrar // by key
 	instancers map[*etcdInstancer]struct{}
 
-	// loose counts goroutines that clean up behind a call that has returned. One
-	// begins only while its registrar has the turn, which Close takes first.
-	loose sync.WaitGroup
+	// background counts the goroutines that revoke leases after Register has failed. They are
+	// started only while the registrar's semaphore is held. Close acquires all of them before it
+	// waits.
+	background sync.WaitGroup
 
 	closing  sync.Once
 	closeErr error
@@ -40,30 +41,35 @@ func openEtcd(c Config, o options) (Registry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newEtcdRegistry(client, c, o.log), nil
+}
+
+func newEtcdRegistry(client *etcdClient, c Config, log *slog.Logger) *etcdRegistry {
 	r := &etcdRegistry{
 		client:     client,
 		prefix:     c.Prefix,
 		ttl:        c.TTL,
 		timeout:    c.Timeout,
-		log:        o.log,
+		log:        log,
 		registrars: map[string]*etcdRegistrar{},
 		instancers: map[*etcdInstancer]struct{}{},
 	}
 	r.ctx, r.stop = context.WithCancelCause(context.Background())
-	return r, nil
+	return r
 }
 
-// under returns the prefix of a service's keys.
-func (r *etcdRegistry) under(service string) string {
+// servicePrefix returns the prefix of the keys of a service.
+func (r *etcdRegistry) servicePrefix(service string) string {
 	if service == "" {
 		return r.prefix
 	}
 	return r.prefix + service + "/"
 }
 
-// Registrar returns the one registrar of a key: two would fight over it.
+// Registrar implements [Registry]. There is one registrar for each key, because two would overwrite
+// each other's lease.
 func (r *etcdRegistry) Registrar(service, addr string) Registrar {
-	key := r.under(service) + addr
+	key := r.servicePrefix(service) + addr
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	registrar, ok := r.registrars[key]
@@ -75,7 +81,7 @@ func (r *etcdRegistry) Registrar(service, addr string) Registrar {
 	return registrar
 }
 
-// Instancer starts an instancer.
+// Instancer implements [Registry].
 func (r *etcdRegistry) Instancer(service string) (sd.Instancer, error) {
 	if err := checkService(service); err != nil {
 		return nil, fmt.Errorf("discovery: instancer: %w", err)
@@ -85,25 +91,25 @@ func (r *etcdRegistry) Instancer(service string) (sd.Instancer, error) {
 	if r.ctx.Err() != nil {
 		return nil, fmt.Errorf("discovery: instancer: %w", ErrClosed)
 	}
-	i := newEtcdInstancer(r, r.under(service))
+	i := newEtcdInstancer(r, r.servicePrefix(service))
 	r.instancers[i] = struct{}{}
 	i.start(r.ctx)
 	return i, nil
 }
 
-// Close makes all calls and goroutines end, and then gives back what they used:
-// the leases, once their keepers have ended, and last the client.
+// Close implements [Registry]. It first interrupts all calls and goroutines. Then it revokes each
+// lease, after the lease's keeper has ended, and finally closes the client.
 func (r *etcdRegistry) Close() error {
 	r.closing.Do(func() {
-		registrars, instancers := r.retire()
+		registrars, instancers := r.beginClose()
 		var errs []error
-		if err := revokeAll(registrars); err != nil {
+		if err := closeAll(registrars); err != nil {
 			errs = append(errs, fmt.Errorf("discovery: close: %w", err))
 		}
 		for _, i := range instancers {
 			i.Stop()
 		}
-		r.loose.Wait()
+		r.background.Wait()
 		if err := r.client.Close(); err != nil && !errors.Is(err, context.Canceled) {
 			errs = append(errs, fmt.Errorf("discovery: close: %w", err))
 		}
@@ -112,9 +118,9 @@ func (r *etcdRegistry) Close() error {
 	return r.closeErr
 }
 
-// retire makes every later call end with ErrClosed, and returns what there is to
-// stop.
-func (r *etcdRegistry) retire() (registrars []*etcdRegistrar, instancers []*etcdInstancer) {
+// beginClose ends r.ctx, so that all later calls fail with ErrClosed. It returns the registrars and
+// instancers that exist.
+func (r *etcdRegistry) beginClose() (registrars []*etcdRegistrar, instancers []*etcdInstancer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stop(ErrClosed)
@@ -127,17 +133,18 @@ func (r *etcdRegistry) retire() (registrars []*etcdRegistrar, instancers []*etcd
 	return registrars, instancers
 }
 
-func revokeAll(registrars []*etcdRegistrar) error {
+// closeAll closes the registrars concurrently and joins their errors.
+func closeAll(registrars []*etcdRegistrar) error {
 	errs := make([]error, len(registrars))
-	var revoking sync.WaitGroup
+	var closing sync.WaitGroup
 	for n, registrar := range registrars {
-		revoking.Go(func() { errs[n] = registrar.close() })
+		closing.Go(func() { errs[n] = registrar.close() })
 	}
-	revoking.Wait()
+	closing.Wait()
 	return errors.Join(errs...)
 }
 
-func (r *etcdRegistry) forget(i *etcdInstancer) {
+func (r *etcdRegistry) removeInstancer(i *etcdInstancer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.instancers, i)

@@ -9,15 +9,14 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// An etcdInstancer follows the keys below one prefix and broadcasts the instances
-// they name.
+// An etcdInstancer watches the keys below one prefix and publishes the instances that they contain.
 type etcdInstancer struct {
 	*broadcaster
 	registry *etcdRegistry
 	prefix   string
 
-	// Owned by the goroutine that follows etcd.
-	view view
+	// instances is used by the goroutine run alone.
+	instances instanceSet
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -28,7 +27,7 @@ func newEtcdInstancer(r *etcdRegistry, prefix string) *etcdInstancer {
 		broadcaster: newBroadcaster(),
 		registry:    r,
 		prefix:      prefix,
-		view:        view{prefix: prefix, patience: r.ttl},
+		instances:   instanceSet{prefix: prefix, gracePeriod: r.ttl},
 		done:        make(chan struct{}),
 	}
 }
@@ -38,101 +37,102 @@ func (i *etcdInstancer) start(ctx context.Context) {
 	go i.run(ctx)
 }
 
-// Stop ends the goroutine and all subscriptions. Stopping again is nothing.
+// Stop ends the goroutine and all subscriptions. Further calls have no effect.
 func (i *etcdInstancer) Stop() {
 	i.cancel()
 	<-i.done
 	i.close()
-	i.registry.forget(i)
+	i.registry.removeInstancer(i)
 }
 
-func (i *etcdInstancer) place() (where, source string) {
+// location implements locator.
+func (i *etcdInstancer) location() (where, source string) {
 	source = i.registry.client.name
 	return fmt.Sprintf("under %s on %s", i.prefix, source), source
 }
 
-// run reads all keys and then follows the changes, again and again: whatever ends
-// the one is mended by the other.
+// run alternates full reads and watches. A broken watch is repaired by the next read.
 func (i *etcdInstancer) run(ctx context.Context) {
 	defer close(i.done)
-	retry := retries{max: i.registry.ttl / 3}
+	retry := retryBackoff{max: i.registry.ttl / 3}
 	for {
-		// Asked before reading: see connections.
-		epoch := i.registry.client.connections.now()
+		// The epoch is taken before the read: see connTracker.epoch.
+		epoch := i.registry.client.conns.epoch()
 		begin := time.Now()
 		revision, err := i.read(ctx, epoch)
 		if err == nil {
-			if err = i.follow(ctx, epoch, revision+1); err != nil {
-				i.registry.log.Debug("watch broken", "prefix", i.prefix, "err", err)
+			if err = i.watch(ctx, epoch, revision+1); err != nil {
+				i.registry.log.Debug("watch failed", "prefix", i.prefix, "err", err)
 			}
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		// A watch that held for a while is no reason for ever longer pauses; one
-		// that breaks at once is.
+		// The pauses grow only if the watch fails soon after it was created.
 		if err == nil || time.Since(begin) > retry.max+i.registry.timeout {
 			retry.reset()
 		}
-		if !pause(ctx, retry.next()) {
+		if !sleep(ctx, retry.next()) {
 			return
 		}
 	}
 }
 
-// read takes over all keys as they are and returns their revision.
+// read replaces all instances by those in etcd and returns the revision of etcd.
 func (i *etcdInstancer) read(ctx, epoch context.Context) (revision int64, err error) {
 	client := i.registry.client
-	resp, err := ask(ctx, client, i.registry.timeout, func(ctx context.Context) (*clientv3.GetResponse, error) {
-		return client.Get(ctx, i.prefix, clientv3.WithPrefix())
-	})
+	resp, err := call(ctx, client, i.registry.timeout,
+		func(ctx context.Context) (*clientv3.GetResponse, error) {
+			return client.Get(ctx, i.prefix, clientv3.WithPrefix())
+		})
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
 	if err != nil {
-		i.view.broken = true
+		i.instances.interrupted = true
 		if err = fmt.Errorf("discovery: %w", err); i.fail(err) {
-			i.registry.log.Warn("instances not readable", "prefix", i.prefix, "err", err)
+			i.registry.log.Warn("cannot read instances", "prefix", i.prefix, "err", err)
 		}
 		return 0, err
 	}
 	if epoch.Err() != nil {
-		i.view.broken = true
+		i.instances.interrupted = true
 	}
-	i.view.replace(resp.Kvs, resp.Header.GetRevision(), time.Now())
+	i.instances.replace(resp.Kvs, resp.Header.GetRevision(), time.Now())
 	if i.failed() {
-		i.registry.log.Info("instances readable", "prefix", i.prefix)
+		i.registry.log.Info("can read instances again", "prefix", i.prefix)
 	}
-	i.update(i.view.addresses())
+	i.update(i.instances.addresses())
 	return resp.Header.GetRevision(), nil
 }
 
-// follow applies changes from revision on until the watch breaks, for whatever
-// reason, or a connection that it may depend on has ended, which is no error.
-func (i *etcdInstancer) follow(ctx, epoch context.Context, revision int64) error {
+// watch applies changes beginning at revision. It returns an error if the watch fails, and nil if
+// ctx or epoch ends.
+func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) error {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	defer context.AfterFunc(epoch, cancel)()
-	defer func() { i.view.broken = epoch.Err() != nil }()
+	defer func() { i.instances.interrupted = epoch.Err() != nil }()
 
-	patience := time.After(i.view.left(time.Now()))
-	changes := i.registry.client.Watch(ctx, i.prefix, clientv3.WithPrefix(), clientv3.WithRev(revision))
+	graceEnd := time.After(i.instances.graceLeft(time.Now()))
+	responses := i.registry.client.Watch(ctx, i.prefix,
+		clientv3.WithPrefix(), clientv3.WithRev(revision))
 	for {
 		select {
-		case change, ok := <-changes:
-			if err := change.Err(); err != nil {
+		case resp, ok := <-responses:
+			if err := resp.Err(); err != nil {
 				return err
 			}
 			if !ok && ctx.Err() == nil {
-				return errors.New("watch closed")
+				return errors.New("watch channel was closed")
 			}
 			if !ok {
 				return nil
 			}
-			i.view.apply(change.Events)
-		case <-patience:
-			i.view.believe(time.Now())
+			i.instances.apply(resp.Events)
+		case <-graceEnd:
+			i.instances.endGrace(time.Now())
 		}
-		i.update(i.view.addresses())
+		i.update(i.instances.addresses())
 	}
 }

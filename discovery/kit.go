@@ -8,9 +8,9 @@ import (
 	"github.com/go-kit/kit/sd"
 )
 
-// Kit returns r as go-kit's sd.Registrar, whose calls have neither a context nor
-// an error: each is bounded by timeout, which must be positive, and an error is
-// logged. A nil logger logs nothing.
+// Kit returns r as a go-kit [sd.Registrar], whose methods have neither a context nor an error. Each
+// call is limited by timeout, which must be positive, and its error is logged. If log is nil,
+// nothing is logged.
 func Kit(r Registrar, timeout time.Duration, log *slog.Logger) sd.Registrar {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -24,14 +24,14 @@ type kitRegistrar struct {
 	log       *slog.Logger
 }
 
-// Register implements sd.Registrar.
+// Register implements [sd.Registrar].
 func (k *kitRegistrar) Register() {
-	k.call("register failed", k.registrar.Register)
+	k.call("cannot register", k.registrar.Register)
 }
 
-// Deregister implements sd.Registrar.
+// Deregister implements [sd.Registrar].
 func (k *kitRegistrar) Deregister() {
-	k.call("deregister failed", k.registrar.Deregister)
+	k.call("cannot deregister", k.registrar.Deregister)
 }
 
 func (k *kitRegistrar) call(message string, f func(context.Context) error) {

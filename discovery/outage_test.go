@@ -12,36 +12,41 @@ import (
 
 	"bookservice/discovery"
 	"bookservice/discovery/discoverytest"
+	"bookservice/discovery/internal/testkit"
 )
 
-// messages is a log that keeps the messages only.
-type messages struct {
+// A recorder is a [slog.Handler] that keeps the messages of level Info and above.
+type recorder struct {
 	slog.Handler
-	mu   sync.Mutex
-	list []string
+	mu       sync.Mutex
+	messages []string
 }
 
-func newMessages() *messages { return &messages{Handler: slog.DiscardHandler} }
+func newRecorder() *recorder { return &recorder{Handler: slog.DiscardHandler} }
 
-func (m *messages) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
-func (m *messages) WithAttrs([]slog.Attr) slog.Handler               { return m }
-func (m *messages) Handle(_ context.Context, r slog.Record) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.list = append(m.list, r.Message)
+func (r *recorder) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelInfo
+}
+
+func (r *recorder) WithAttrs([]slog.Attr) slog.Handler { return r }
+
+func (r *recorder) Handle(_ context.Context, record slog.Record) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.messages = append(r.messages, record.Message)
 	return nil
 }
 
-func (m *messages) sorted() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Sorted(slices.Values(m.list))
+func (r *recorder) sorted() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(slices.Values(r.messages))
 }
 
-func (m *messages) forget() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.list = nil
+func (r *recorder) reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.messages = nil
 }
 
 func TestRegistrationSurvivesARestartOfEtcd(t *testing.T) {
@@ -56,75 +61,91 @@ func TestRegistrationSurvivesARestartOfEtcd(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			e := startEtcd(t, 1)
-			for n := range 100 { // brings the old revision far ahead of a new etcd's
-				e.put(t, "/else", fmt.Sprint(n))
-			}
-			log := newMessages()
-			c := impatient(e.Endpoints()...)
-			servers, clients := open(t, c, discovery.WithLogger(slog.New(log))), open(t, c)
+			e.raiseRevision(t)
+			log := newRecorder()
+			c := shortTimeout(e.Endpoints()...)
+			servers := open(t, c, discovery.WithLogger(slog.New(log)))
+			clients := open(t, c)
 			a, b := register(t, servers, addrA), register(t, servers, addrB)
 			f := discoverytest.Follow(t, instancer(t, clients))
 			f.WaitFor(t, limit, addrA, addrB)
-			before := e.held(t, key(addrA))
-			log.forget()
+			before := e.get(t, key(addrA))
+			log.reset()
 
 			e.Stop()
 			f.WaitForError(t, limit)
-			poll(t, limit, "both losses logged", func() bool { return len(log.sorted()) == 2 })
+			testkit.Eventually(t, "both losses are logged", func() bool {
+				return len(log.sorted()) == 2
+			})
 			e.restart(t, test.keepData)
 
-			took := poll(t, 2*ttl, "both registrations back", func() bool {
-				return e.held(t, key(addrA)).lease != 0 && e.held(t, key(addrB)).lease != 0
-			})
-			t.Logf("registrations back after %s", took)
-			if kept := e.held(t, key(addrA)).lease == before.lease; kept != test.keepData {
-				t.Errorf("have the old lease: %t, want %t", kept, test.keepData)
+			took := testkit.EventuallyWithin(t, 2*ttl, "both registrations are restored",
+				func() bool { return e.registered(t, addrA) && e.registered(t, addrB) })
+			t.Logf("registrations restored after %s", took)
+			if same := e.get(t, key(addrA)).lease == before.lease; same != test.keepData {
+				t.Errorf("have the former lease: %t, want %t", same, test.keepData)
 			}
-			poll(t, limit, "both recoveries logged", func() bool { return len(log.sorted()) == 4 })
-			lost, back := "registration lost", "registration back"
-			if have, want := log.sorted(), []string{back, back, lost, lost}; !slices.Equal(have, want) {
+			testkit.Eventually(t, "both recoveries are logged", func() bool {
+				return len(log.sorted()) == 4
+			})
+			lost, restored := "registration lost", "registration restored"
+			want := []string{lost, lost, restored, restored}
+			if have := log.sorted(); !slices.Equal(have, want) {
 				t.Errorf("have log %q, want %q", have, want)
 			}
 
-			// The instancer's watch is alive: it sees what happens from now on.
-			if event := f.Next(t, limit); event.Err != nil || !slices.Equal(event.Instances, []string{addrA, addrB}) {
-				t.Errorf("have event %v after the outage, want the list of before", event)
+			// The instancer follows later changes.
+			event := f.Next(t, limit)
+			if event.Err != nil || !slices.Equal(event.Instances, []string{addrA, addrB}) {
+				t.Errorf("have event %v after the outage, want the former list", event)
 			}
 			begin := time.Now()
 			register(t, servers, addrC)
 			f.WaitFor(t, limit, addrA, addrB, addrC)
-			if err := errors.Join(a.Deregister(within(t, limit)), b.Deregister(within(t, limit))); err != nil {
-				t.Fatal(err)
-			}
+			deregister(t, a)
+			deregister(t, b)
 			f.WaitFor(t, limit, addrC)
-			t.Logf("changes seen after %s", time.Since(begin))
+			t.Logf("changes received after %s", time.Since(begin))
 		})
 	}
 }
 
-func TestQuickRestartWithoutDataIsNoticed(t *testing.T) {
+// No request fails in these restarts: the instancer reports no outage, and must notice them by the
+// end of its connection.
+func TestInstancerFollowsThroughARestart(t *testing.T) {
 	t.Parallel()
-	e := startEtcd(t, 1)
-	for n := range 100 {
-		e.put(t, "/else", fmt.Sprint(n))
+	for _, test := range []struct {
+		name     string
+		keepData bool
+	}{
+		{"with its data", true},
+		{"without its data", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			e := startEtcd(t, 1)
+			e.raiseRevision(t)
+			e.put(t, key(addrA), addrA)
+			c := config(e.Endpoints()...)
+			c.Timeout = limit
+			f := discoverytest.Follow(t, instancer(t, open(t, c)))
+			f.WaitFor(t, limit, addrA)
+			e.restart(t, test.keepData)
+			e.put(t, key(addrB), addrB)
+			f.WaitFor(t, limit, addrA, addrB)
+			if !test.keepData {
+				f.WaitFor(t, limit, addrB) // after the grace period
+			}
+		})
 	}
-	e.put(t, key(addrA), addrA)
-	c := config(e.Endpoints()...)
-	c.Timeout = limit // no request fails: the outage is not told, and yet noticed
-	f := discoverytest.Follow(t, instancer(t, open(t, c)))
-	f.WaitFor(t, limit, addrA)
-	e.restart(t, false)
-	e.put(t, key(addrB), addrB)
-	f.WaitFor(t, limit, addrA, addrB)
-	f.WaitFor(t, limit, addrB) // after the time of patience
 }
 
-func TestKnownInstancesAreKeptWhenEtcdLosesItsData(t *testing.T) {
+func TestInstancesAreKeptForAGracePeriod(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
-	e.put(t, key(addrA), addrA) // by a server that is dead and will not come back
+	e.put(t, key(addrA), addrA) // its server does not register again
 	c := config(e.Endpoints()...)
-	c.TTL = 2 * ttl // time enough for what has to happen meanwhile
+	c.TTL = 2 * ttl // long enough for the steps below
 	f := discoverytest.Follow(t, instancer(t, open(t, c)))
 	f.WaitFor(t, limit, addrA)
 
@@ -132,60 +153,65 @@ func TestKnownInstancesAreKeptWhenEtcdLosesItsData(t *testing.T) {
 	e.restart(t, false)
 	e.put(t, key(addrB), addrB)
 	f.WaitFor(t, limit, addrA, addrB)
-	e.delete(t, key(addrB)) // deleted, not lost: goes at once
+	e.delete(t, key(addrB)) // was not lost: removed at once
 	f.WaitFor(t, limit, addrA)
 	f.WaitFor(t, limit)
 	took := time.Since(begin)
-	t.Logf("believed the empty etcd after %s", took)
+	t.Logf("removed known instances after %s", took)
 	if took < c.TTL {
-		t.Errorf("have given up known instances after %s, want not before %s", took, c.TTL)
+		t.Errorf("removed known instances after %s, want after %s or more", took, c.TTL)
 	}
 }
 
-func TestLastGoodListStaysInUse(t *testing.T) {
+func TestLastListStaysInUseDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	e.put(t, key(addrA), addrA)
-	log := newMessages()
+	log := newRecorder()
 	c := config(e.Endpoints()...)
 	c.Timeout = 300 * time.Millisecond
 	i := instancer(t, open(t, c, discovery.WithLogger(slog.New(log))))
 	early := discoverytest.Follow(t, i)
 	early.WaitFor(t, limit, addrA)
-	log.forget() // a first read that was too slow
+	log.reset() // the first read may have been too slow
 
 	e.Stop()
-	want := fmt.Sprintf("discovery: etcd %s did not answer: context deadline exceeded", e.Endpoints()[0])
+	want := fmt.Sprintf("discovery: etcd %s did not answer: context deadline exceeded",
+		e.Endpoints()[0])
 	err := early.WaitForError(t, limit)
 	if err.Error() != want || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("have error %v, want %s", err, want)
 	}
-	poll(t, limit, "the outage logged", func() bool { return len(log.sorted()) == 1 })
-	// Long enough for several more reads that fail.
+	testkit.Eventually(t, "the outage is logged", func() bool { return len(log.sorted()) == 1 })
+	// Long enough for several more reads, all of which fail.
 	for range 5 {
 		late := discoverytest.Follow(t, i)
 		begin := time.Now()
 		late.WaitFor(t, limit, addrA)
 		if took := time.Since(begin); took > time.Second {
-			t.Errorf("have the last good list after %s, want it at once", took)
+			t.Errorf("received the last list after %s, want it at once", took)
 		}
 		late.WaitForError(t, limit)
-		if err := discovery.Wait(within(t, limit), i); err != nil {
-			t.Errorf("have %v while the last good list is in use, want nil", err)
+		if err := discovery.Wait(testkit.Context(t, limit), i); err != nil {
+			t.Errorf("Wait: have %v during the outage, want nil", err)
 		}
-		stays(t, 300*time.Millisecond, "the log with one line", func() bool { return len(log.sorted()) == 1 })
+		testkit.Always(t, c.Timeout, "the log has one line", func() bool {
+			return len(log.sorted()) == 1
+		})
 	}
 
 	e.restart(t, true)
-	if event := early.Next(t, limit); event.Err != nil || !slices.Equal(event.Instances, []string{addrA}) {
-		t.Errorf("have event %v after one outage, want the list", event)
+	event := early.Next(t, limit)
+	if event.Err != nil || !slices.Equal(event.Instances, []string{addrA}) {
+		t.Errorf("have event %v after the outage, want the list", event)
 	}
-	if have, want := log.sorted(), []string{"instances not readable", "instances readable"}; !slices.Equal(have, want) {
-		t.Errorf("have log %q, want %q", have, want)
+	wantLog := []string{"can read instances again", "cannot read instances"}
+	if have := log.sorted(); !slices.Equal(have, wantLog) {
+		t.Errorf("have log %q, want %q", have, wantLog)
 	}
 }
 
-func TestOneMemberOfThreeStops(t *testing.T) {
+func TestInstancerFollowsThroughTheLossOfAMember(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 3)
 	servers, clients := e.open(t), e.open(t)
@@ -198,11 +224,26 @@ func TestOneMemberOfThreeStops(t *testing.T) {
 	}
 	b := register(t, servers, addrB)
 	f.WaitFor(t, limit, addrA, addrB)
-	stays(t, ttl+ttl/2, "both registrations", func() bool {
-		return e.held(t, key(addrA)).lease != 0 && e.held(t, key(addrB)).lease != 0
+	testkit.Always(t, ttl+ttl/2, "both are registered", func() bool {
+		return e.registered(t, addrA) && e.registered(t, addrB)
 	})
-	if err := b.Deregister(within(t, limit)); err != nil {
-		t.Fatal(err)
+	deregister(t, b)
+	f.WaitFor(t, limit, addrA)
+}
+
+// The client stays connected to a member that has no leader any more.
+func TestLossOfTheMajorityIsReported(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 3)
+	e.put(t, key(addrA), addrA)
+	f := discoverytest.Follow(t, instancer(t, open(t, shortTimeout(e.Endpoints()[2]))))
+	f.WaitFor(t, limit, addrA)
+	for i := range 2 {
+		if err := e.StopMember(i); err != nil {
+			t.Fatal(err)
+		}
 	}
+	f.WaitForError(t, limit)
+	e.restart(t, true)
 	f.WaitFor(t, limit, addrA)
 }

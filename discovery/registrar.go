@@ -10,32 +10,34 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// An etcdRegistrar keeps one key in etcd.
+// An etcdRegistrar registers one key in etcd.
 type etcdRegistrar struct {
 	registry *etcdRegistry
 	key      string
 	addr     string
-	invalid  error // why Register refuses the arguments, nil when they are good
+	invalid  error // the error of Register for invalid arguments, else nil
 
-	// turn holds one token. Register, Deregister and close work while they have
-	// it; a channel, unlike a mutex, is given up on when a context is over.
-	turn chan struct{}
+	// sem is a semaphore that Register, Deregister and close hold while they work. Unlike a mutex,
+	// it can be waited for until a context ends.
+	sem chan struct{}
 
-	// Owned by who has the turn.
-	keeper *keeper // nil when not registered
+	// keeper is nil if the key is not registered. It is guarded by sem.
+	keeper *leaseKeeper
 
-	// Owned by the keeper while it runs, else by who has the turn.
-	lease clientv3.LeaseID // NoLease when there is nothing to revoke
+	// lease is NoLease if there is no lease to revoke. While the keeper runs it is used by the
+	// keeper alone, otherwise it is guarded by sem.
+	lease clientv3.LeaseID
 }
 
 func newEtcdRegistrar(r *etcdRegistry, key, addr string) *etcdRegistrar {
-	registrar := &etcdRegistrar{registry: r, key: key, addr: addr, turn: make(chan struct{}, 1)}
-	registrar.turn <- struct{}{}
-	return registrar
+	return &etcdRegistrar{registry: r, key: key, addr: addr, sem: make(chan struct{}, 1)}
 }
 
-// Register implements Registrar.
+// Register implements [Registrar].
 func (r *etcdRegistrar) Register(ctx context.Context) error {
+	if r.invalid != nil {
+		return fmt.Errorf("discovery: register: %w", r.invalid)
+	}
 	if err := r.register(ctx); err != nil {
 		return fmt.Errorf("discovery: register %s: %w", r.addr, err)
 	}
@@ -43,34 +45,31 @@ func (r *etcdRegistrar) Register(ctx context.Context) error {
 }
 
 func (r *etcdRegistrar) register(ctx context.Context) error {
-	if r.invalid != nil {
-		return r.invalid
-	}
-	ctx, cancel := r.scope(ctx)
+	ctx, cancel := r.untilClosed(ctx)
 	defer cancel()
-	if err := r.takeTurn(ctx); err != nil {
+	if err := r.acquire(ctx); err != nil {
 		return err
 	}
-	defer r.giveTurn()
+	defer r.release()
 	if r.registry.ctx.Err() != nil {
 		return ErrClosed
 	}
 	if r.keeper != nil {
 		return nil
 	}
-	// A lease that an earlier Deregister could not revoke is left to run out: the
-	// key moves to the new one.
+	// A lease that an earlier Deregister could not revoke expires by itself: claim moves the key to
+	// a new lease.
 	r.lease = clientv3.NoLease
 	if err := r.claim(ctx, r.registry.timeout); err != nil {
-		r.abandon()
+		r.revokeInBackground()
 		return err
 	}
-	r.keeper = startKeeper(r)
+	r.keeper = startLeaseKeeper(r)
 	return nil
 }
 
-// scope returns a context that is also over when the registry is closed.
-func (r *etcdRegistrar) scope(ctx context.Context) (context.Context, func()) {
+// untilClosed returns a copy of ctx that also ends when the registry is closed.
+func (r *etcdRegistrar) untilClosed(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	detach := context.AfterFunc(r.registry.ctx, func() { cancel(ErrClosed) })
 	return ctx, func() {
@@ -79,41 +78,45 @@ func (r *etcdRegistrar) scope(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// claim grants a lease and puts the key under it. The lease is noted before the
-// key is put: whoever revokes it afterwards removes the key as well, even one
-// that etcd writes after this call gave up, since etcd refuses a lease that is
-// gone.
-func (r *etcdRegistrar) claim(ctx context.Context, limit time.Duration) error {
+// claim grants a lease and puts the key under it. It stores the lease before it puts the key, so
+// that revoking r.lease always removes the key. This includes a put that etcd executes after claim
+// has returned an error: etcd rejects a put under a revoked lease.
+func (r *etcdRegistrar) claim(ctx context.Context, timeout time.Duration) error {
 	client, seconds := r.registry.client, int64(r.registry.ttl/time.Second)
-	grant, err := ask(ctx, client, limit, func(ctx context.Context) (*clientv3.LeaseGrantResponse, error) {
-		return client.Grant(ctx, seconds)
-	})
+	grant, err := call(ctx, client, timeout,
+		func(ctx context.Context) (*clientv3.LeaseGrantResponse, error) {
+			return client.Grant(ctx, seconds)
+		})
 	if err != nil {
 		return err
 	}
 	r.lease = grant.ID
-	return client.put(ctx, limit, r.key, r.addr, r.lease)
+	return client.put(ctx, timeout, r.key, r.addr, r.lease)
 }
 
-// abandon revokes the lease of a claim that failed, without keeping the caller,
-// whose context may be over.
-func (r *etcdRegistrar) abandon() {
+// revokeInBackground revokes the lease of a claim that has failed. It does not delay the caller,
+// whose context may have ended.
+func (r *etcdRegistrar) revokeInBackground() {
 	lease := r.lease
 	if r.lease = clientv3.NoLease; lease == clientv3.NoLease {
 		return
 	}
-	r.registry.loose.Go(func() {
+	r.registry.background.Go(func() {
 		if err := r.revoke(context.Background(), lease); err != nil {
-			r.registry.log.Debug("lease left to run out", "key", r.key, "err", err)
+			r.registry.log.Debug("cannot revoke lease, it expires after its TTL",
+				"key", r.key, "err", err)
 		}
 	})
 }
 
-// Deregister implements Registrar.
+// Deregister implements [Registrar].
 func (r *etcdRegistrar) Deregister(ctx context.Context) error {
-	err := r.takeTurn(ctx)
+	if r.invalid != nil {
+		return nil // Register has always failed
+	}
+	err := r.acquire(ctx)
 	if err == nil {
-		defer r.giveTurn()
+		defer r.release()
 		err = r.deregister(ctx)
 	}
 	if err != nil {
@@ -122,8 +125,8 @@ func (r *etcdRegistrar) Deregister(ctx context.Context) error {
 	return nil
 }
 
-// deregister stops the keeper before it revokes the lease, so that the key cannot
-// come back.
+// deregister stops the keeper before it revokes the lease, so that the keeper cannot restore the
+// key.
 func (r *etcdRegistrar) deregister(ctx context.Context) error {
 	if r.keeper != nil {
 		r.keeper.stop()
@@ -139,11 +142,11 @@ func (r *etcdRegistrar) deregister(ctx context.Context) error {
 	return nil
 }
 
-// close deregisters for the registry's Close. What Deregister has tried before
-// is not tried again.
+// close deregisters the instance when the registry is closed. It does not repeat a Deregister that
+// has failed.
 func (r *etcdRegistrar) close() error {
-	<-r.turn
-	defer r.giveTurn()
+	r.sem <- struct{}{}
+	defer r.release()
 	if r.keeper == nil {
 		r.lease = clientv3.NoLease
 		return nil
@@ -158,29 +161,30 @@ func (r *etcdRegistrar) close() error {
 
 func (r *etcdRegistrar) revoke(ctx context.Context, lease clientv3.LeaseID) error {
 	client := r.registry.client
-	_, err := ask(ctx, client, r.registry.timeout, func(ctx context.Context) (*clientv3.LeaseRevokeResponse, error) {
-		return client.Revoke(ctx, lease)
-	})
+	_, err := call(ctx, client, r.registry.timeout,
+		func(ctx context.Context) (*clientv3.LeaseRevokeResponse, error) {
+			return client.Revoke(ctx, lease)
+		})
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
 		return nil
 	}
 	return err
 }
 
-// takeTurn prefers the turn to the end of ctx, so that a call with nothing to ask
-// of etcd succeeds whatever its context.
-func (r *etcdRegistrar) takeTurn(ctx context.Context) error {
+// acquire acquires the semaphore, or returns an error when ctx ends. If the semaphore is free, it
+// succeeds even if ctx has ended: a call that sends no request to etcd does not depend on ctx.
+func (r *etcdRegistrar) acquire(ctx context.Context) error {
 	select {
-	case <-r.turn:
+	case r.sem <- struct{}{}:
 		return nil
 	default:
 	}
 	select {
-	case <-r.turn:
+	case r.sem <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return ended(ctx)
+		return contextError(ctx)
 	}
 }
 
-func (r *etcdRegistrar) giveTurn() { r.turn <- struct{}{} }
+func (r *etcdRegistrar) release() { <-r.sem }

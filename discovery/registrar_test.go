@@ -7,6 +7,7 @@ import (
 
 	"bookservice/discovery"
 	"bookservice/discovery/discoverytest"
+	"bookservice/discovery/internal/testkit"
 )
 
 func TestRegisteredKeyIsUnderALease(t *testing.T) {
@@ -14,18 +15,20 @@ func TestRegisteredKeyIsUnderALease(t *testing.T) {
 	e := startEtcd(t, 1)
 	r := e.open(t)
 	for _, test := range []struct{ name, service, addr, key string }{
-		{"no service", "", addrA, "/services/book/" + addrA},
-		{"service", "admin", addrB, "/services/book/admin/" + addrB},
+		{"no service", "", addrA, "/services/" + addrA},
+		{"service", "admin", addrB, "/services/admin/" + addrB},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if err := r.Registrar(test.service, test.addr).Register(within(t, limit)); err != nil {
+			registrar := r.Registrar(test.service, test.addr)
+			if err := registrar.Register(testkit.Context(t, limit)); err != nil {
 				t.Fatal(err)
 			}
-			have := e.held(t, test.key)
+			have := e.get(t, test.key)
 			if have.value != test.addr {
 				t.Errorf("have value %q, want %q", have.value, test.addr)
 			}
-			lease, err := e.raw.TimeToLive(within(t, limit), have.lease, clientv3.WithAttachedKeys())
+			lease, err := e.raw.TimeToLive(testkit.Context(t, limit), have.lease,
+				clientv3.WithAttachedKeys())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,107 +40,182 @@ func TestRegisteredKeyIsUnderALease(t *testing.T) {
 			}
 		})
 	}
-	first := e.held(t, key(addrA))
-	stays(t, 2*ttl, "the key under its first lease", func() bool { return e.held(t, key(addrA)) == first })
+	first := e.get(t, key(addrA))
+	testkit.Always(t, 2*ttl, "the key is under its first lease", func() bool {
+		return e.get(t, key(addrA)) == first
+	})
 }
 
-func TestLostRegistrationComesBack(t *testing.T) {
+func TestKeyOfADeadServerExpires(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	p := startProxy(t, e.Endpoints()[0])
+	register(t, open(t, config(p.address())), addrA)
+
+	p.cut() // as a server that is dead, it renews nothing
+	took := testkit.EventuallyWithin(t, ttl+slack, "the key expired", func() bool {
+		return e.absent(t, addrA)
+	})
+	t.Logf("expired after %s", took)
+	p.restore()
+	took = testkit.EventuallyWithin(t, 2*ttl, "the registration is restored", func() bool {
+		return e.registered(t, addrA)
+	})
+	t.Logf("restored after %s", took)
+}
+
+func TestLostRegistrationIsRestored(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	r := e.open(t)
 	for _, test := range []struct {
 		name, addr string
-		fault      func(*testing.T, string, held)
+		fault      func(t *testing.T, key string, before entry)
 	}{
-		{"lease revoked", "127.0.0.1:1", func(t *testing.T, _ string, h held) { e.revoke(t, h.lease) }},
-		{"key deleted", "127.0.0.1:2", func(t *testing.T, key string, _ held) { e.delete(t, key) }},
-		{"key overwritten", "127.0.0.1:3", func(t *testing.T, key string, _ held) { e.put(t, key, "x") }},
-		{"key without lease", "127.0.0.1:4", func(t *testing.T, key string, h held) { e.put(t, key, h.value) }},
+		{"lease revoked", "127.0.0.1:1", func(t *testing.T, _ string, before entry) {
+			e.revoke(t, before.lease)
+		}},
+		{"key deleted", "127.0.0.1:2", func(t *testing.T, key string, _ entry) {
+			e.delete(t, key)
+		}},
+		{"key overwritten", "127.0.0.1:3", func(t *testing.T, key string, _ entry) {
+			e.put(t, key, "x")
+		}},
+		{"value overwritten", "127.0.0.1:5", func(t *testing.T, key string, before entry) {
+			_, err := e.raw.Put(testkit.Context(t, limit), key, "x",
+				clientv3.WithLease(before.lease))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"key without lease", "127.0.0.1:4", func(t *testing.T, key string, before entry) {
+			e.put(t, key, before.value)
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			register(t, r, test.addr)
-			for range 2 { // it comes back more than once
-				before := e.held(t, key(test.addr))
-				test.fault(t, key(test.addr), before)
-				took := poll(t, 2*ttl, "the registration back", func() bool {
-					have := e.held(t, key(test.addr))
-					return have.value == test.addr && have.lease != 0
-				})
-				t.Logf("back after %s", took)
+			for range 2 { // it is restored more than once
+				test.fault(t, key(test.addr), e.get(t, key(test.addr)))
+				took := testkit.EventuallyWithin(t, 2*ttl, "the registration is restored",
+					func() bool { return e.registered(t, test.addr) })
+				t.Logf("restored after %s", took)
 			}
 		})
 	}
 }
 
-func TestSeveralRegistrarsDoNotDisturbEachOther(t *testing.T) {
+func TestRegisteringAgainCreatesNoSecondKey(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	r := e.open(t)
+	a := register(t, r, addrA)
+	want := e.get(t, key(addrA))
+	for _, again := range []discovery.Registrar{a, r.Registrar("", addrA)} {
+		if err := again.Register(testkit.Context(t, limit)); err != nil {
+			t.Fatal(err)
+		}
+		if have := e.get(t, key(addrA)); have != want {
+			t.Errorf("have %v after registering again, want %v", have, want)
+		}
+	}
+	resp, err := e.raw.Get(testkit.Context(t, limit), "/", clientv3.WithPrefix())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Count != 1 {
+		t.Errorf("have %d keys, want 1", resp.Count)
+	}
+}
+
+func TestRegistrarsDoNotAffectEachOther(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	r, other := e.open(t), e.open(t)
-	f := discoverytest.Follow(t, instancer(t, r)) // on the registrars' own connection
+	f := discoverytest.Follow(t, instancer(t, r)) // shares the connection of two registrars
 	a, b, c := register(t, r, addrA), register(t, r, addrB), register(t, other, addrC)
 	f.WaitFor(t, limit, addrA, addrB, addrC)
-	want := []held{e.held(t, key(addrA)), e.held(t, key(addrB)), e.held(t, key(addrC))}
+	want := []entry{e.get(t, key(addrA)), e.get(t, key(addrB)), e.get(t, key(addrC))}
 	for _, again := range []discovery.Registrar{a, b, c, r.Registrar("", addrA)} {
-		if err := again.Register(within(t, limit)); err != nil {
+		if err := again.Register(testkit.Context(t, limit)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i, addr := range []string{addrA, addrB, addrC} {
-		if have := e.held(t, key(addr)); have != want[i] {
-			t.Errorf("have %v after registering twice, want %v", have, want[i])
+		if have := e.get(t, key(addr)); have != want[i] {
+			t.Errorf("have %v after registering again, want %v", have, want[i])
 		}
 	}
-	if err := b.Deregister(within(t, limit)); err != nil {
-		t.Fatal(err)
-	}
+	deregister(t, b)
 	f.WaitFor(t, limit, addrA, addrC)
 	register(t, r, addrB)
 	f.WaitFor(t, limit, addrA, addrB, addrC)
 }
 
-func TestDeregisterRemovesTheKeyAtOnce(t *testing.T) {
+func TestDeregisterRemovesTheKey(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	r := e.open(t)
 	registrar := r.Registrar("", addrA)
 	for n := range 20 {
 		register(t, r, addrA)
-		if n%2 == 0 { // a keeper that mends must not win against Deregister
-			e.revoke(t, e.held(t, key(addrA)).lease)
+		if n%2 == 0 { // a keeper that restores the key must not win against Deregister
+			e.revoke(t, e.get(t, key(addrA)).lease)
 		}
-		if err := registrar.Deregister(within(t, limit)); err != nil {
-			t.Fatal(err)
-		}
-		if have := e.held(t, key(addrA)); have != (held{}) {
-			t.Fatalf("round %d: have %v right after Deregister, want no key", n, have)
+		deregister(t, registrar)
+		if have := e.get(t, key(addrA)); have != (entry{}) {
+			t.Fatalf("round %d: have %v after Deregister, want no key", n, have)
 		}
 	}
-	stays(t, ttl, "no key", func() bool { return e.held(t, key(addrA)) == held{} })
-	e.wantNoLeases(t)
-}
-
-func TestDeregisterLeavesAKeyThatIsNotOurs(t *testing.T) {
-	t.Parallel()
-	e := startEtcd(t, 1)
-	registrar := register(t, e.open(t), addrA)
-	e.put(t, key(addrA), "somebody else's")
-	if err := registrar.Deregister(within(t, limit)); err != nil {
-		t.Fatal(err)
-	}
-	// Unless the keeper took it back in between, which it may.
-	if have := e.held(t, key(addrA)); have.value != "somebody else's" && have != (held{}) {
-		t.Errorf("have %v, want the other's key or none", have)
-	}
-}
-
-func (e *etcd) wantNoLeases(t *testing.T) {
-	t.Helper()
-	poll(t, 2*ttl, "no leases left", func() bool {
-		leases, err := e.raw.Leases(within(t, limit))
+	testkit.Always(t, ttl, "there is no key", func() bool { return e.absent(t, addrA) })
+	testkit.EventuallyWithin(t, 2*ttl, "there is no lease", func() bool {
+		leases, err := e.raw.Leases(testkit.Context(t, limit))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return len(leases.Leases) == 0
 	})
+}
+
+func TestDeregisterKeepsAKeyOfAnotherOwner(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	registrar := register(t, e.open(t), addrA)
+	e.put(t, key(addrA), "of another owner")
+	deregister(t, registrar)
+	// The keeper may have overwritten the value in between; then Deregister removes the key.
+	if have := e.get(t, key(addrA)); have.value != "of another owner" && have != (entry{}) {
+		t.Errorf("have %v, want the value of the other owner or no key", have)
+	}
+}
+
+func TestInvalidInstanceIsNotRegistered(t *testing.T) {
+	t.Parallel()
+	const (
+		noScheme = "must be host:port without a scheme"
+		hostPort = "must be host:port with a port of 1 to 65535"
+	)
+	c := config(testkit.ClosedAddr(t))
+	static := discovery.Config{Kind: "static", Instances: []string{addrA}}
+	for _, test := range []struct{ service, addr, want string }{
+		{"", "http://10.0.0.1:80", `address "http://10.0.0.1:80" ` + noScheme},
+		{"", "dns:///x:1", `address "dns:///x:1" ` + noScheme},
+		{"", "grpc://10.0.0.1:80", `address "grpc://10.0.0.1:80" ` + noScheme},
+		{"", "http://u:s3cret@h:1", `address "xxxxx" ` + noScheme},
+		{"", "u:s3cret@h:1", `address "xxxxx" ` + hostPort},
+		{"", "", `address "" ` + hostPort},
+		{"", "10.0.0.1", `address "10.0.0.1" ` + hostPort},
+		{"a/b", addrA, `service "a/b" must not contain a slash`},
+	} {
+		for _, r := range []discovery.Registry{open(t, c), open(t, static)} {
+			registrar := r.Registrar(test.service, test.addr)
+			err := registrar.Register(testkit.Context(t, limit))
+			if want := "discovery: register: " + test.want; err == nil || err.Error() != want {
+				t.Errorf("%q, %q: have %v, want %s", test.service, test.addr, err, want)
+			}
+			if err := registrar.Deregister(testkit.Context(t, limit)); err != nil {
+				t.Errorf("Deregister: have %v, want nil", err)
+			}
+		}
+	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/go-kit/kit/sd"
 )
 
-// staticRegistry serves one fixed list under every service name.
+// A staticRegistry has one fixed list of instances for every service name.
 type staticRegistry struct {
 	instances []string
 
@@ -25,12 +25,12 @@ func openStatic(c Config, _ options) (Registry, error) {
 	}, nil
 }
 
-// Registrar returns a registrar that checks its arguments and does nothing.
+// Registrar implements [Registry]. The registrar checks its arguments and changes nothing.
 func (r *staticRegistry) Registrar(service, addr string) Registrar {
 	return &staticRegistrar{registry: r, addr: addr, invalid: checkInstance(service, addr)}
 }
 
-// Instancer returns an instancer of the list.
+// Instancer implements [Registry].
 func (r *staticRegistry) Instancer(service string) (sd.Instancer, error) {
 	if err := checkService(service); err != nil {
 		return nil, fmt.Errorf("discovery: instancer: %w", err)
@@ -46,7 +46,7 @@ func (r *staticRegistry) Instancer(service string) (sd.Instancer, error) {
 	return i, nil
 }
 
-// Close stops the instancers.
+// Close implements [Registry].
 func (r *staticRegistry) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +69,7 @@ type staticInstancer struct {
 	registry *staticRegistry
 }
 
-// Stop ends all subscriptions. Stopping again is nothing.
+// Stop ends all subscriptions. Further calls have no effect.
 func (i *staticInstancer) Stop() {
 	i.close()
 	i.registry.mu.Lock()
@@ -77,22 +77,23 @@ func (i *staticInstancer) Stop() {
 	delete(i.registry.instancers, i)
 }
 
-func (i *staticInstancer) place() (where, source string) {
+// location implements locator.
+func (i *staticInstancer) location() (where, source string) {
 	return "in the static list", "static list"
 }
 
 type staticRegistrar struct {
 	registry *staticRegistry
 	addr     string
-	invalid  error
+	invalid  error // the error of Register for invalid arguments, else nil
 }
 
-// Register fails only for what would fail with every kind.
+// Register implements [Registrar]. It returns the errors that every kind of registry returns.
 func (r *staticRegistrar) Register(ctx context.Context) error {
-	err := r.invalid
-	if err == nil {
-		err = ctx.Err()
+	if r.invalid != nil {
+		return fmt.Errorf("discovery: register: %w", r.invalid)
 	}
+	err := ctx.Err()
 	if err == nil && r.registry.isClosed() {
 		err = ErrClosed
 	}
@@ -102,5 +103,5 @@ func (r *staticRegistrar) Register(ctx context.Context) error {
 	return nil
 }
 
-// Deregister does nothing.
+// Deregister implements [Registrar]. It has no effect.
 func (r *staticRegistrar) Deregister(context.Context) error { return nil }

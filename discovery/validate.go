@@ -1,111 +1,178 @@
 package discovery
 
 import (
-	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
-// minTTL is the shortest lease that leaves room for a second attempt.
+// minTTL is the shortest TTL. With a shorter one, a renewal that fails could not be repeated before
+// the lease expires.
 const minTTL = 2 * time.Second
 
-// Validate reports the first setting that makes no sense, in one line that names
-// the flag, its value and what is allowed. Only the settings of the chosen kind
-// are looked at.
+// A settingError reports an invalid setting.
+type settingError struct {
+	flag  string // name without the dash, with the prefix given to RegisterFlags
+	value string // as in the error: strings are quoted, secrets are masked
+	must  string // "must be …"
+}
+
+// Error returns "-flag value: must be …".
+func (e *settingError) Error() string {
+	return fmt.Sprintf("-%s %s: %s", e.flag, e.value, e.must)
+}
+
+// Setting returns the name of the flag without the dash.
+func (e *settingError) Setting() string { return e.flag }
+
+func (c Config) invalid(flag, value, must string) error {
+	return &settingError{c.flagPrefix + flag, value, must}
+}
+
+// Validate returns an error for the first invalid setting. It has the form "-flag value: must be …"
+// and a method Setting() string, which returns the name of the flag without the dash. User names,
+// passwords and queries in addresses are masked.
+//
+// The settings of both kinds are checked, whichever is selected. The settings of a kind that is not
+// selected may be zero.
 func (c Config) Validate() error {
-	k, ok := kinds[c.Kind]
-	if !ok {
-		return fmt.Errorf("discovery: unknown kind %q (have %s)", c.Kind, kindNames())
+	names := kindNames()
+	if _, ok := kinds[c.Kind]; !ok {
+		return c.invalid("discovery", quote(c.Kind), "must be one of "+strings.Join(names, ", "))
 	}
-	if err := k.check(c); err != nil {
-		return fmt.Errorf("discovery: %w", err)
+	for _, name := range names {
+		if err := kinds[name].check(c, name == c.Kind); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func checkEtcd(c Config) error {
-	if err := checkAddresses("-etcd", c.Etcd, checkEndpoint); err != nil {
+func checkEtcd(c Config, selected bool) error {
+	if err := c.checkAddresses("etcd", c.Etcd, endpointRule, selected); err != nil {
 		return err
 	}
-	if err := checkSchemes(c.Etcd); err != nil {
+	if err := c.checkSchemes(); err != nil {
 		return err
 	}
-	if !strings.HasPrefix(c.Prefix, "/") || !strings.HasSuffix(c.Prefix, "/") {
-		return fmt.Errorf("-prefix %q: want it to begin and end with a slash", c.Prefix)
+	if (selected || c.Prefix != "") &&
+		(!strings.HasPrefix(c.Prefix, "/") || !strings.HasSuffix(c.Prefix, "/")) {
+		return c.invalid("prefix", quote(c.Prefix),
+			"must be a path that begins and ends with a slash")
 	}
-	if c.TTL < minTTL || c.TTL%time.Second != 0 {
-		return fmt.Errorf("-ttl %s: want whole seconds, at least %s (etcd counts leases in seconds)", c.TTL, minTTL)
+	if (selected || c.TTL != 0) && (c.TTL < minTTL || c.TTL%time.Second != 0) {
+		return c.invalid("ttl", c.TTL.String(),
+			fmt.Sprintf("must be %s or more, in whole seconds", minTTL))
 	}
-	return checkDurations(c)
-}
-
-func checkDurations(c Config) error {
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
 	}{
-		{"-etcd-dial-timeout", c.DialTimeout},
-		{"-etcd-keepalive", c.DialKeepAlive},
-		{"-etcd-timeout", c.Timeout},
+		{"etcd-dial-timeout", c.DialTimeout},
+		{"etcd-keepalive", c.DialKeepAlive},
+		{"etcd-timeout", c.Timeout},
 	} {
-		if d.value <= 0 {
-			return fmt.Errorf("%s %s: want more than 0s", d.flag, d.value)
+		if d.value < 0 || selected && d.value == 0 {
+			return c.invalid(d.flag, d.value.String(), "must be more than 0s")
 		}
 	}
 	return nil
 }
 
-func checkStatic(c Config) error {
-	return checkAddresses("-instances", c.Instances, checkAddress)
+func checkStatic(c Config, selected bool) error {
+	return c.checkAddresses("instances", c.Instances, instanceRule, selected)
 }
 
-// checkAddresses wants one address at least, each as check wants it, none twice.
-func checkAddresses(flag string, addresses []string, check func(string) error) error {
-	if len(addresses) == 0 {
-		return fmt.Errorf("%s %q: want one address at least", flag, "")
+// checkAddresses returns an error if an address does not comply with the rule or is listed twice,
+// or if there is none although one is required.
+func (c Config) checkAddresses(flag string, addresses []string, r rule, required bool) error {
+	if required && len(addresses) == 0 {
+		return c.invalid(flag, `""`, "must be at least one address")
+	}
+	for i, address := range addresses {
+		if must := r(address); must != "" {
+			return c.invalid(flag, strconv.Quote(redact(addresses, r)[i]), must)
+		}
 	}
 	seen := make(map[string]bool, len(addresses))
 	for _, address := range addresses {
-		if err := check(address); err != nil {
-			return fmt.Errorf("%s %q: %w", flag, address, err)
-		}
-		bare := strings.ToLower(bareAddress(address))
+		bare := strings.ToLower(withoutScheme(address))
 		if seen[bare] {
-			return fmt.Errorf("%s %q: is there twice (want each address once)", flag, address)
+			return c.invalid(flag, strconv.Quote(address), "must be listed only once")
 		}
 		seen[bare] = true
 	}
 	return nil
 }
 
-// checkSchemes refuses a mix, because a connection to etcd is either encrypted to
-// all members or to none.
-func checkSchemes(endpoints []string) error {
-	secure := strings.HasPrefix(endpoints[0], "https://")
-	for _, endpoint := range endpoints[1:] {
-		if strings.HasPrefix(endpoint, "https://") != secure {
-			return fmt.Errorf("-etcd %q: want https:// for all addresses or for none", strings.Join(endpoints, ","))
+// checkSchemes returns an error if only some members of etcd have an https address. The etcd client
+// uses TLS for all members or for none.
+func (c Config) checkSchemes() error {
+	secure := 0
+	for _, endpoint := range c.Etcd {
+		if strings.HasPrefix(endpoint, "https://") {
+			secure++
 		}
 	}
-	return nil
-}
-
-func checkEndpoint(endpoint string) error {
-	if checkAddress(bareAddress(endpoint)) != nil {
-		return errors.New("want host:port, http://host:port or https://host:port, with a port from 1 to 65535")
+	if secure != 0 && secure != len(c.Etcd) {
+		return c.invalid("etcd", strconv.Quote(strings.Join(c.Etcd, ",")),
+			"must be https:// for all addresses or for none")
 	}
 	return nil
 }
 
-func checkAddress(address string) error {
+// A rule returns what an address must be, in the form "must be …", or "" if the address complies.
+type rule func(address string) (must string)
+
+// endpointRule is the rule for addresses of etcd.
+func endpointRule(endpoint string) string {
+	const forms = "must be host:port, http://host:port or https://host:port, "
+	switch {
+	case isHostPort(withoutScheme(endpoint)):
+		return ""
+	case mayBeSecret(endpoint):
+		return forms + "without user, password and query"
+	default:
+		return forms + "with a port of 1 to 65535"
+	}
+}
+
+// instanceRule is the rule for addresses of instances.
+func instanceRule(address string) string {
+	switch {
+	case isHostPort(address):
+		return ""
+	case strings.Contains(address, "://"):
+		return "must be host:port without a scheme"
+	default:
+		return "must be host:port with a port of 1 to 65535"
+	}
+}
+
+func isHostPort(address string) bool {
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || !isPort(port) || host == "" || strings.ContainsAny(host, "/,@?# \t\r\n\"") {
-		return errors.New("want host:port, with a port from 1 to 65535")
+	return err == nil && isHost(host) && isPort(port)
+}
+
+// isHost reports whether host is a name, an IPv4 address, or an IPv6 address with or without a
+// zone.
+func isHost(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
+		return addr.Zone() == "" || isName(addr.Zone())
 	}
-	return nil
+	return isName(host)
+}
+
+// isName reports whether s has only characters that are allowed in host names, and underscores. It
+// excludes all characters that delimit the parts of a URL.
+func isName(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-_", r)
+	}) < 0
 }
 
 func isPort(port string) bool {
@@ -113,10 +180,11 @@ func isPort(port string) bool {
 	return err == nil && n > 0
 }
 
-func bareAddress(endpoint string) string {
+// withoutScheme returns endpoint without http:// or https://.
+func withoutScheme(endpoint string) string {
 	for _, scheme := range []string{"http://", "https://"} {
-		if bare, ok := strings.CutPrefix(endpoint, scheme); ok {
-			return bare
+		if address, ok := strings.CutPrefix(endpoint, scheme); ok {
+			return address
 		}
 	}
 	return endpoint

@@ -9,90 +9,91 @@ import (
 	"github.com/go-kit/kit/sd"
 )
 
-// ErrNoInstances is what Wait returns when the service was there to be asked and
-// had no instance.
+// ErrNoInstances is the error of [Wait] if the service was read and had no instance.
 var ErrNoInstances = errors.New("no instances")
 
-// Wait returns nil as soon as the instancer knows one instance at least. When ctx
-// is over before that, the error is one line that says where nothing was found,
-// for which errors.Is reports ErrNoInstances, or what did not answer; it wraps
-// the error of ctx as well. An instancer that is stopped meanwhile gives
-// ErrClosed.
+// Wait waits until the instancer has at least one instance. It works on every [sd.Instancer].
+//
+// If ctx ends first, the error is one line. It wraps the error of ctx and, depending on the cause,
+// [ErrNoInstances] or the error of the instancer. If an instancer of this package is stopped, the
+// error wraps [ErrClosed].
 func Wait(ctx context.Context, instancer sd.Instancer) error {
 	events := make(chan sd.Event, 1)
 	instancer.Register(events)
-	defer leave(instancer, events)
+	defer deregister(instancer, events)
 
-	var stopped <-chan struct{} // nil, and so never ready, for other instancers
-	ours, _ := instancer.(located)
+	var stopped <-chan struct{} // stays nil, which blocks, for other instancers
+	ours, _ := instancer.(locator)
 	if ours != nil {
 		stopped = ours.stopped()
 	}
 	var last *sd.Event
 	for {
 		select {
-		case event := <-events:
-			if last = &event; len(event.Instances) > 0 {
+		case e := <-events:
+			if last = &e; len(e.Instances) > 0 {
 				return nil
 			}
 		case <-stopped:
 			return fmt.Errorf("discovery: wait for an instance: %w", ErrClosed)
 		case <-ctx.Done():
-			return waitError(ours, last, ctx.Err())
+			return newWaitError(ours, last, ctx.Err())
 		}
 	}
 }
 
-// leave receives while it deregisters: other instancers than ours may hold their
-// lock while they send.
-func leave(instancer sd.Instancer, events chan sd.Event) {
-	left := make(chan struct{})
+// deregister deregisters events and drains it meanwhile: an instancer of another package may hold a
+// lock while it sends.
+func deregister(instancer sd.Instancer, events chan sd.Event) {
+	done := make(chan struct{})
 	go func() {
 		for {
 			select {
 			case <-events:
-			case <-left:
+			case <-done:
 				return
 			}
 		}
 	}()
 	instancer.Deregister(events)
-	close(left)
+	close(done)
 }
 
-// located is what our instancers tell beside the events.
-type located interface {
-	// place says where instances are looked for, and what is asked for them.
-	place() (where, source string)
-	// stopped is closed by Stop.
+// A locator is an instancer of this package.
+type locator interface {
+	// location returns where instances are looked for ("under KEY on SOURCE") and their source.
+	location() (where, source string)
+	// stopped returns a channel that Stop closes.
 	stopped() <-chan struct{}
 }
 
-func waitError(ours located, last *sd.Event, cause error) error {
+// newWaitError returns the error of Wait after ctx has ended with cause. The locator is nil for
+// instancers of other packages, last is nil if there was no event.
+func newWaitError(l locator, last *sd.Event, cause error) error {
 	where, source := "is known", "the instancer"
-	if ours != nil {
-		where, source = ours.place()
+	if l != nil {
+		where, source = l.location()
 	}
 	switch {
 	case last == nil:
 		return fmt.Errorf("discovery: %s did not answer: %w", source, cause)
 	case last.Err != nil:
-		return &waitFailure{withPrefix(last.Err), []error{last.Err, cause}}
+		return &waitError{withPrefix(last.Err), []error{last.Err, cause}}
 	default:
-		return &waitFailure{"discovery: no instance " + where, []error{ErrNoInstances, cause}}
+		return &waitError{"discovery: no instance " + where, []error{ErrNoInstances, cause}}
 	}
 }
 
-// withPrefix names this package in errors of other instancers; ours name it.
+// withPrefix returns the text of err beginning with the name of this package.
 func withPrefix(err error) string {
 	return "discovery: " + strings.TrimPrefix(err.Error(), "discovery: ")
 }
 
-// A waitFailure has one line to read and several errors to ask for.
-type waitFailure struct {
-	line   string
+// A waitError wraps several errors and has a text of its own.
+type waitError struct {
+	text   string
 	causes []error
 }
 
-func (f *waitFailure) Error() string   { return f.line }
-func (f *waitFailure) Unwrap() []error { return f.causes }
+func (e *waitError) Error() string   { return e.text }
+func (e *waitError) Unwrap() []error { return e.causes }

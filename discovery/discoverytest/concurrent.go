@@ -2,19 +2,16 @@ package discoverytest
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-kit/kit/endpoint"
 	"github.com/go-kit/kit/sd"
 	"github.com/go-kit/log"
-)
 
-// pollEvery is how often a condition is looked at that has no channel.
-const pollEvery = 10 * time.Millisecond
+	"bookservice/discovery/internal/testkit"
+)
 
 func testEndpointerWorks(t *testing.T, s suite) {
 	a, b := s.addresses()
@@ -25,23 +22,14 @@ func testEndpointerWorks(t *testing.T, s suite) {
 	}
 	i := s.instancer(t, "books")
 	endpointer := sd.NewEndpointer(i, factory, log.NewNopLogger())
-	want, have := len(s.list(a, b)), -1
-	ctx := s.context(t)
-	ticker := time.NewTicker(pollEvery)
-	defer ticker.Stop()
-	for have != want {
+	testkit.EventuallyWithin(t, s.Within, "there is one endpoint for each instance", func() bool {
 		endpoints, err := endpointer.Endpoints()
 		if err != nil {
 			t.Fatal(err)
 		}
-		have = len(endpoints)
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			t.Fatalf("have %d endpoints, want %d", have, want)
-		}
-	}
-	// In both orders: the endpointer closes its channel right after Deregister.
+		return len(endpoints) == len(s.list(a, b))
+	})
+	// Before and after Stop: the endpointer closes its channel right after Deregister.
 	endpointer.Close()
 	sd.NewEndpointer(i, factory, log.NewNopLogger()).Close()
 	last := sd.NewEndpointer(i, factory, log.NewNopLogger())
@@ -87,7 +75,7 @@ func testConcurrentUse(t *testing.T, s suite) {
 	close(errs)
 	for err := range errs {
 		if err != nil {
-			t.Error(fmt.Errorf("concurrent use: %w", err))
+			t.Errorf("concurrent use: %v", err)
 		}
 	}
 	Follow(t, i).WaitFor(t, s.Within, s.list(b)...)

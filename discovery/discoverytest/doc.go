@@ -1,17 +1,18 @@
-// Package discoverytest is the suite that every discovery passes, a third party's
-// as well. Run checks, on real registries that its caller opens:
+// Package discoverytest is a conformance suite for implementations of [discovery.Registry],
+// including those of other modules. [Run] opens registries and checks these promises:
 //
-//   - a registered instance is seen by an instancer that was there before and by
-//     one that comes later, and Register is nothing the second time;
-//   - a deregistered instance is gone, and Deregister is nothing the second time;
-//   - the instances of two services do not mix;
-//   - a subscriber gets the list at once, sorted, each instance once, and owns it;
-//   - a subscriber that does not receive blocks nobody;
-//   - nothing is sent on a channel after its Deregister has returned;
-//   - go-kit's endpointer works on an instancer;
-//   - what cannot be an address or a service is refused;
-//   - Stop and Close may be called again, and after Close calls give ErrClosed;
-//   - all of it may be used by several goroutines at a time: run it with -race.
+//   - An instancer lists registered instances, whether it was created before or after them.
+//     Registering again has no effect.
+//   - A deregistered instance is not listed any more. Deregistering again has no effect.
+//   - The instances of different services are separate.
+//   - A subscriber gets the list at once. Lists are sorted, have no duplicates, and belong to the
+//     receiver.
+//   - A slow subscriber does not delay others, and gets the latest list.
+//   - Nothing is sent on a channel after Deregister has returned.
+//   - Go-kit's endpointer works with an instancer.
+//   - Invalid addresses and service names are errors.
+//   - Stop and Close may be called again. Calls after Close return [discovery.ErrClosed].
+//   - All methods may be called concurrently. Run the suite with -race to check this.
 //
-// A kind whose list is fixed skips what registering would change.
+// For a kind whose list is fixed, the parts that need registering to change the list are left out.
 package discoverytest

@@ -8,7 +8,7 @@ import (
 	"github.com/go-kit/kit/sd"
 )
 
-// A Follower is a subscriber of an instancer, for one goroutine of a test.
+// A Follower is a subscriber of an instancer. It must not be used concurrently.
 type Follower struct {
 	events chan sd.Event
 }
@@ -22,7 +22,7 @@ func Follow(t testing.TB, instancer sd.Instancer) *Follower {
 	return f
 }
 
-// Next returns the next event, and ends the test when there is none within limit.
+// Next returns the next event. It fails the test if there is none within limit.
 func (f *Follower) Next(t testing.TB, limit time.Duration) sd.Event {
 	t.Helper()
 	select {
@@ -34,8 +34,8 @@ func (f *Follower) Next(t testing.TB, limit time.Duration) sd.Event {
 	}
 }
 
-// WaitFor returns once an event lists exactly these instances, in any order, and
-// passes over other events. It ends the test when there is none within limit.
+// WaitFor receives events until one lists exactly these instances, in any order. It fails the test
+// if there is none within limit.
 func (f *Follower) WaitFor(t testing.TB, limit time.Duration, instances ...string) {
 	t.Helper()
 	slices.Sort(instances)
@@ -44,8 +44,8 @@ func (f *Follower) WaitFor(t testing.TB, limit time.Duration, instances ...strin
 	})
 }
 
-// WaitForError returns the error of the next event that has one, and passes over
-// lists. It ends the test when there is none within limit.
+// WaitForError receives events until one has an error, and returns the error. It fails the test if
+// there is none within limit.
 func (f *Follower) WaitForError(t testing.TB, limit time.Duration) error {
 	t.Helper()
 	return f.waitFor(t, limit, "an error", func(event sd.Event) bool {
@@ -53,19 +53,21 @@ func (f *Follower) WaitForError(t testing.TB, limit time.Duration) error {
 	}).Err
 }
 
-func (f *Follower) waitFor(t testing.TB, limit time.Duration, want any, match func(sd.Event) bool) sd.Event {
+func (f *Follower) waitFor(
+	t testing.TB, limit time.Duration, want any, match func(sd.Event) bool,
+) sd.Event {
 	t.Helper()
 	timeout := time.After(limit)
-	var seen []sd.Event
+	var received []sd.Event
 	for {
 		select {
 		case event := <-f.events:
 			if match(event) {
 				return event
 			}
-			seen = append(seen, event)
+			received = append(received, event)
 		case <-timeout:
-			t.Fatalf("have events %v within %s, want %v", seen, limit, want)
+			t.Fatalf("have events %v within %s, want %v", received, limit, want)
 		}
 	}
 }

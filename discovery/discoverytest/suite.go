@@ -11,27 +11,27 @@ import (
 	"github.com/go-kit/kit/sd"
 
 	"bookservice/discovery"
+	"bookservice/discovery/internal/testkit"
 )
 
-// Options says what the suite cannot know about a kind of discovery.
+// Options describe a kind of registry.
 type Options struct {
-	// Fixed is the list that every registry serves, at least two addresses, for a
-	// kind that registering does not change. It is empty for all others.
+	// Fixed is the list of every registry, for a kind whose list registering does not change. It
+	// has at least two addresses. For other kinds it is empty.
 	Fixed []string
 
-	// Within is how long a change may take to be seen; 0 means ten seconds.
+	// Within is how long it may take until an instancer lists a change. 0 means 10 s.
 	Within time.Duration
 }
 
-// suite is one subtest at work.
+// A suite is the state of one subtest.
 type suite struct {
 	Options
 	registry discovery.Registry
 }
 
-// Run runs the suite, each part on a registry of its own from open. Registries
-// that are open at the same time must not see each other's instances. Run closes
-// them.
+// Run runs each part of the suite as a parallel subtest, on a registry that open returns and Run
+// closes. The instances of different registries must be separate.
 func Run(t *testing.T, open func(t *testing.T) discovery.Registry, o Options) {
 	t.Helper()
 	if o.Within == 0 {
@@ -42,18 +42,18 @@ func Run(t *testing.T, open func(t *testing.T) discovery.Registry, o Options) {
 		dynamic bool
 		test    func(*testing.T, suite)
 	}{
-		{"RegisteredIsSeen", false, testRegisteredIsSeen},
-		{"RegisterTwiceIsOnce", false, testRegisterTwiceIsOnce},
-		{"DeregisteredIsGone", true, testDeregisteredIsGone},
+		{"RegisteredIsListed", false, testRegisteredIsListed},
+		{"RegisterTwice", false, testRegisterTwice},
+		{"DeregisteredIsNotListed", true, testDeregisteredIsNotListed},
 		{"RegisterAgainAfterDeregister", true, testRegisterAgain},
-		{"ServicesDoNotMix", true, testServicesDoNotMix},
+		{"ServicesAreSeparate", true, testServicesAreSeparate},
 		{"ListsAreSortedAndOwned", false, testListsAreSortedAndOwned},
-		{"SlowSubscriberBlocksNobody", false, testSlowSubscriberBlocksNobody},
-		{"NothingAfterDeregister", false, testNothingAfterDeregister},
+		{"SlowSubscriberDoesNotDelayOthers", false, testSlowSubscriberDoesNotDelayOthers},
+		{"NothingIsSentAfterDeregister", false, testNothingIsSentAfterDeregister},
 		{"EndpointerWorks", false, testEndpointerWorks},
-		{"BadNamesAreRefused", false, testBadNamesAreRefused},
+		{"InvalidNamesAreErrors", false, testInvalidNamesAreErrors},
 		{"StopTwice", false, testStopTwice},
-		{"ClosedIsClosed", false, testClosedIsClosed},
+		{"CallsAfterCloseReturnErrClosed", false, testErrClosed},
 		{"ConcurrentUse", false, testConcurrentUse},
 	} {
 		if part.dynamic && len(o.Fixed) > 0 {
@@ -72,7 +72,7 @@ func Run(t *testing.T, open func(t *testing.T) discovery.Registry, o Options) {
 	}
 }
 
-// addresses returns two addresses that may be registered.
+// addresses returns two valid addresses, which are listed if the list is fixed.
 func (s suite) addresses() (a, b string) {
 	if len(s.Fixed) > 0 {
 		return s.Fixed[0], s.Fixed[1]
@@ -80,7 +80,7 @@ func (s suite) addresses() (a, b string) {
 	return "127.0.0.1:50051", "127.0.0.1:50052"
 }
 
-// list is what an instancer tells when these are registered.
+// list returns the list of an instancer when the given addresses are registered.
 func (s suite) list(registered ...string) []string {
 	if len(s.Fixed) > 0 {
 		return slices.Compact(slices.Sorted(slices.Values(s.Fixed)))
@@ -90,9 +90,7 @@ func (s suite) list(registered ...string) []string {
 
 func (s suite) context(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), s.Within)
-	t.Cleanup(cancel)
-	return ctx
+	return testkit.Context(t, s.Within)
 }
 
 func (s suite) register(t *testing.T, service, addr string) discovery.Registrar {
@@ -120,7 +118,7 @@ func (s suite) deregister(t *testing.T, r discovery.Registrar) {
 	}
 }
 
-func testRegisteredIsSeen(t *testing.T, s suite) {
+func testRegisteredIsListed(t *testing.T, s suite) {
 	a, b := s.addresses()
 	early := Follow(t, s.instancer(t, "books"))
 	s.register(t, "books", a)
@@ -136,7 +134,7 @@ func testRegisteredIsSeen(t *testing.T, s suite) {
 	Follow(t, late).WaitFor(t, s.Within, s.list(a, b)...)
 }
 
-func testRegisterTwiceIsOnce(t *testing.T, s suite) {
+func testRegisterTwice(t *testing.T, s suite) {
 	a, _ := s.addresses()
 	r := s.register(t, "books", a)
 	if err := r.Register(s.context(t)); err != nil {
@@ -146,12 +144,12 @@ func testRegisterTwiceIsOnce(t *testing.T, s suite) {
 	Follow(t, s.instancer(t, "books")).WaitFor(t, s.Within, s.list(a)...)
 }
 
-func testDeregisteredIsGone(t *testing.T, s suite) {
+func testDeregisteredIsNotListed(t *testing.T, s suite) {
 	a, b := s.addresses()
 	first, second := s.register(t, "books", a), s.register(t, "books", b)
 	f := Follow(t, s.instancer(t, "books"))
 	f.WaitFor(t, s.Within, a, b)
-	for range 2 { // the second time is nothing
+	for range 2 { // the second call has no effect
 		s.deregister(t, first)
 	}
 	f.WaitFor(t, s.Within, b)
@@ -163,7 +161,7 @@ func testRegisterAgain(t *testing.T, s suite) {
 	a, _ := s.addresses()
 	f := Follow(t, s.instancer(t, "books"))
 	r := s.registry.Registrar("books", a)
-	s.deregister(t, r) // nothing yet
+	s.deregister(t, r) // is not registered yet
 	for range 3 {
 		s.register(t, "books", a)
 		f.WaitFor(t, s.Within, a)
@@ -172,10 +170,10 @@ func testRegisterAgain(t *testing.T, s suite) {
 	}
 }
 
-func testServicesDoNotMix(t *testing.T, s suite) {
+func testServicesAreSeparate(t *testing.T, s suite) {
 	a, b := s.addresses()
 	s.register(t, "books", a)
-	s.register(t, "bookshops", b) // the other name begins the same way
+	s.register(t, "bookshops", b) // the names have a common prefix
 	s.register(t, "", "127.0.0.1:50053")
 	Follow(t, s.instancer(t, "books")).WaitFor(t, s.Within, a)
 	Follow(t, s.instancer(t, "bookshops")).WaitFor(t, s.Within, b)
@@ -190,21 +188,21 @@ func testListsAreSortedAndOwned(t *testing.T, s suite) {
 	first, second := Follow(t, i), Follow(t, i)
 	want := s.list(a, b)
 	have := first.Next(t, s.Within)
-	for !slices.Equal(have.Instances, want) { // etcd may tell of one first
+	for !slices.Equal(have.Instances, want) { // the first list may have one instance
 		if !slices.IsSorted(have.Instances) {
-			t.Fatalf("have %v, want it sorted", have.Instances)
+			t.Fatalf("have %v, want a sorted list", have.Instances)
 		}
 		have = first.Next(t, s.Within)
 	}
-	have.Instances[0] = "changed by its receiver"
+	have.Instances[0] = "changed by the receiver"
 	second.WaitFor(t, s.Within, want...)
 	Follow(t, i).WaitFor(t, s.Within, want...)
 }
 
-func testSlowSubscriberBlocksNobody(t *testing.T, s suite) {
+func testSlowSubscriberDoesNotDelayOthers(t *testing.T, s suite) {
 	a, _ := s.addresses()
 	i := s.instancer(t, "books")
-	slow := Follow(t, i) // receives nothing for now
+	slow := Follow(t, i) // receives at the end
 	quick := Follow(t, i)
 	r := s.register(t, "books", a)
 	quick.WaitFor(t, s.Within, s.list(a)...)
@@ -217,28 +215,28 @@ func testSlowSubscriberBlocksNobody(t *testing.T, s suite) {
 		}
 	}
 	if have, want := slow.Next(t, s.Within).Instances, s.list(a); !slices.Equal(have, want) {
-		t.Errorf("have %v for a late receiver, want the newest list %v", have, want)
+		t.Errorf("have %v in a late receiver, want the latest list %v", have, want)
 	}
 }
 
-func testNothingAfterDeregister(t *testing.T, s suite) {
+func testNothingIsSentAfterDeregister(t *testing.T, s suite) {
 	a, _ := s.addresses()
 	i := s.instancer(t, "books")
 	for range 50 {
 		events := make(chan sd.Event)
 		i.Register(events)
 		go func() {
-			for range events { // as go-kit's endpointer receives
+			for range events { // go-kit's endpointer receives like this
 			}
 		}()
 		s.register(t, "books", a)
 		i.Deregister(events)
-		close(events) // a send would panic
+		close(events) // a later send would panic
 	}
-	i.Deregister(make(chan sd.Event)) // never registered
+	i.Deregister(make(chan sd.Event)) // was not registered
 }
 
-func testClosedIsClosed(t *testing.T, s suite) {
+func testErrClosed(t *testing.T, s suite) {
 	a, _ := s.addresses()
 	r := s.register(t, "books", a)
 	i := s.instancer(t, "books")
@@ -251,7 +249,8 @@ func testClosedIsClosed(t *testing.T, s suite) {
 	if err := r.Register(s.context(t)); !errors.Is(err, discovery.ErrClosed) {
 		t.Errorf("Register: have %v, want ErrClosed", err)
 	}
-	if err := s.registry.Registrar("books", a).Register(s.context(t)); !errors.Is(err, discovery.ErrClosed) {
+	created := s.registry.Registrar("books", a)
+	if err := created.Register(s.context(t)); !errors.Is(err, discovery.ErrClosed) {
 		t.Errorf("Register of a new registrar: have %v, want ErrClosed", err)
 	}
 	if _, err := s.registry.Instancer("books"); !errors.Is(err, discovery.ErrClosed) {
@@ -263,7 +262,7 @@ func testClosedIsClosed(t *testing.T, s suite) {
 	if err := r.Deregister(s.context(t)); err != nil {
 		t.Errorf("Deregister: have %v, want nil", err)
 	}
-	i.Stop()
+	i.Stop() // has no effect
 }
 
 func testStopTwice(t *testing.T, s suite) {
@@ -277,17 +276,18 @@ func testStopTwice(t *testing.T, s suite) {
 		stopping.Go(i.Stop)
 	}
 	stopping.Wait()
-	i.Register(make(chan sd.Event)) // does nothing, and does not block
+	i.Register(make(chan sd.Event)) // has no effect and does not block
 	Follow(t, other).WaitFor(t, s.Within, s.list(a)...)
 }
 
-func testBadNamesAreRefused(t *testing.T, s suite) {
+func testInvalidNamesAreErrors(t *testing.T, s suite) {
 	for _, test := range []struct{ name, service, addr string }{
 		{"empty address", "books", ""},
 		{"no port", "books", "127.0.0.1"},
 		{"port zero", "books", "127.0.0.1:0"},
 		{"no host", "books", ":50051"},
 		{"address with a slash", "books", "a/b:50051"},
+		{"address with a scheme", "books", "http://127.0.0.1:50051"},
 		{"service with a slash", "books/old", "127.0.0.1:50051"},
 	} {
 		r := s.registry.Registrar(test.service, test.addr)

@@ -10,41 +10,40 @@ import (
 	"time"
 )
 
-// Config says what to start. The zero value is one member with temporary data.
+// A Config configures a cluster. The zero value is one member with temporary data.
 type Config struct {
-	// Members is how many members the cluster has: 1 or 3; 0 means 1.
+	// Members is the number of members: 1 or 3. 0 means 1.
 	Members int
 
-	// Dir is where the members keep their data. When it is empty a temporary
-	// folder is made and Close removes it; a folder that is named stays, and a
-	// later Start on it with as many members finds new ports and therefore
-	// begins without the old data.
+	// Dir is the folder for the data of the members. If it is empty, the data is in a temporary
+	// folder, which Close removes. Close does not remove Dir. Start removes the data that an
+	// earlier cluster has left in Dir.
 	Dir string
 }
 
-// Cluster is a running or stopped etcd. All methods may be called by several
-// goroutines; those that start or stop members take turns.
+// A Cluster is a running or stopped etcd cluster. All methods may be called concurrently. Methods
+// that start or stop members wait for each other.
 type Cluster struct {
 	dir       string
 	temporary bool
 
-	mu      sync.Mutex // held while members start and stop
+	mu      sync.Mutex // held while members are started or stopped
 	members []*member
 	closed  bool
 }
 
-// startTries is how often Start looks for other ports when somebody else took
-// one of those it had found.
+// startTries is how often Start looks for free ports. It looks again if another process has taken
+// one of them before a member listens on it.
 const startTries = 10
 
-// Start starts all members and returns when each of them answers. The context
-// bounds the start only; the cluster runs until Close, which the caller owes.
+// Start starts all members and waits until each of them answers. The context limits only the call.
+// The caller must call [Cluster.Close].
 func Start(ctx context.Context, c Config) (*Cluster, error) {
 	if c.Members == 0 {
 		c.Members = 1
 	}
 	if c.Members != 1 && c.Members != 3 {
-		return nil, fmt.Errorf("etcdembed: %d members (want 1 or 3)", c.Members)
+		return nil, fmt.Errorf("etcdembed: start %d members: must be 1 or 3", c.Members)
 	}
 	cluster, err := newCluster(c)
 	if err != nil {
@@ -64,8 +63,7 @@ func newCluster(c Config) (*Cluster, error) {
 	return &Cluster{dir: dir, temporary: true}, err
 }
 
-// boot finds ports and starts on them, again with others when it lost a race
-// for one of them.
+// boot starts members on free ports. It tries other ports if one is not free any more.
 func (c *Cluster) boot(ctx context.Context, members int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,8 +79,8 @@ func (c *Cluster) boot(ctx context.Context, members int) error {
 	return err
 }
 
-// start starts every member before it waits for any: the members of a new
-// cluster become ready only together. When one fails, none is left running.
+// start starts all members before it waits for the first one: the members of a new cluster become
+// ready together. If one fails, it stops all.
 func (c *Cluster) start(ctx context.Context, keepData bool) error {
 	for _, m := range c.members {
 		if err := m.start(keepData); err != nil {
@@ -107,8 +105,8 @@ func (c *Cluster) stop() {
 	stopping.Wait()
 }
 
-// Endpoints returns the client addresses of all members as host:port. They stay
-// the same for the life of the cluster, and belong to the caller.
+// Endpoints returns the addresses for clients of all members as host:port, in a new slice. They
+// never change.
 func (c *Cluster) Endpoints() []string {
 	endpoints := make([]string, 0, len(c.members))
 	for _, m := range c.members {
@@ -117,36 +115,36 @@ func (c *Cluster) Endpoints() []string {
 	return endpoints
 }
 
-// ClientURL returns the address of the first member as http://host:port.
+// ClientURL returns the address for clients of the first member as http://host:port.
 func (c *Cluster) ClientURL() string { return "http://" + c.members[0].client }
 
-// Stop stops all members at once and keeps their ports and data for Restart.
+// Stop stops all members. They keep their ports and data for [Cluster.Restart].
 func (c *Cluster) Stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stop()
 }
 
-// StopMember stops member i, counted from 0 in the order of Endpoints, and
-// leaves the others alone. A member that is stopped already stays so.
+// StopMember stops member i, counted from 0 in the order of [Cluster.Endpoints]. If the member is
+// stopped already, StopMember has no effect.
 func (c *Cluster) StopMember(i int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if i < 0 || i >= len(c.members) {
-		return fmt.Errorf("etcdembed: stop member %d (have 0 to %d)", i, len(c.members)-1)
+		return fmt.Errorf("etcdembed: stop member %d: must be 0 to %d", i, len(c.members)-1)
 	}
 	c.members[i].stop()
 	return nil
 }
 
-// Restart stops what still runs and starts all members on their old ports, with
-// the data they had or with none. It returns when each of them answers. Until
-// ctx is over it waits for a port that somebody else has taken meanwhile.
+// Restart stops the members that run and starts all members on the same ports, with or without
+// their data. It waits until each of them answers. If another process uses one of the ports,
+// Restart tries again until ctx ends.
 func (c *Cluster) Restart(ctx context.Context, keepData bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return errors.New("etcdembed: restart: cluster is closed")
+		return errors.New("etcdembed: restart: the cluster is closed")
 	}
 	c.stop()
 	for {
@@ -165,7 +163,7 @@ func (c *Cluster) Restart(ctx context.Context, keepData bool) error {
 	}
 }
 
-// Close stops all members and removes temporary data. Closing twice is nothing.
+// Close stops all members and removes temporary data. Further calls have no effect.
 func (c *Cluster) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

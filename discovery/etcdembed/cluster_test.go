@@ -3,32 +3,34 @@ package etcdembed_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"bookservice/discovery/etcdembed"
+	"bookservice/discovery/internal/leakcheck"
+	"bookservice/discovery/internal/testkit"
 )
 
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
+// limit is the time for starting a cluster and for a request on a busy machine.
+const limit = 30 * time.Second
+
+// TestMain fails if a cluster leaves a goroutine.
+func TestMain(m *testing.M) { os.Exit(leakcheck.Run(m)) }
 
 func start(t *testing.T, c etcdembed.Config) *etcdembed.Cluster {
 	t.Helper()
-	cluster, err := etcdembed.Start(within(t, 30*time.Second), c)
+	cluster, err := etcdembed.Start(testkit.Context(t, limit), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,21 +52,26 @@ func client(t *testing.T, endpoints ...string) *clientv3.Client {
 	return c
 }
 
+// put repeats a put that fails because the leader was stopped: the etcd client does not.
 func put(t *testing.T, c *clientv3.Client, key string) {
 	t.Helper()
-	ctx := within(t, 20*time.Second)
+	ctx := testkit.Context(t, limit)
 	_, err := c.Put(ctx, key, "v")
-	for (errors.Is(err, rpctypes.ErrTimeoutDueToLeaderFail) || errors.Is(err, rpctypes.ErrTimeout)) && ctx.Err() == nil {
-		_, err = c.Put(ctx, key, "v") // the member that was stopped led, and this call with it: etcd does not try again
+	for leaderLost(err) && ctx.Err() == nil {
+		_, err = c.Put(ctx, key, "v")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
+func leaderLost(err error) bool {
+	return errors.Is(err, rpctypes.ErrTimeoutDueToLeaderFail) || errors.Is(err, rpctypes.ErrTimeout)
+}
+
 func count(t *testing.T, c *clientv3.Client, key string) int64 {
 	t.Helper()
-	resp, err := c.Get(within(t, 20*time.Second), key)
+	resp, err := c.Get(testkit.Context(t, limit), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +104,7 @@ func TestStartReturnsAClusterThatAnswers(t *testing.T) {
 	}
 }
 
-func TestStartRefusesOtherSizes(t *testing.T) {
+func TestStartChecksTheNumberOfMembers(t *testing.T) {
 	for _, members := range []int{-1, 2, 4} {
 		if _, err := etcdembed.Start(t.Context(), etcdembed.Config{Members: members}); err == nil {
 			t.Errorf("%d members: have no error, want one", members)
@@ -113,14 +120,14 @@ func TestStartEndsWithItsContext(t *testing.T) {
 	cluster, err := etcdembed.Start(ctx, etcdembed.Config{Members: 3, Dir: dir})
 	if err == nil {
 		cluster.Close()
-		t.Fatal("have no error, want one: the context was over")
+		t.Fatal("have no error, want one: the context has ended")
 	}
 }
 
 func TestShortLeases(t *testing.T) {
 	t.Parallel()
 	c := client(t, start(t, etcdembed.Config{}).Endpoints()...)
-	lease, err := c.Grant(within(t, 20*time.Second), 2)
+	lease, err := c.Grant(testkit.Context(t, limit), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +136,7 @@ func TestShortLeases(t *testing.T) {
 	}
 }
 
-func TestRestartKeepsTheDataOrNot(t *testing.T) {
+func TestRestartKeepsOrRemovesTheData(t *testing.T) {
 	t.Parallel()
 	cluster := start(t, etcdembed.Config{})
 	c := client(t, cluster.Endpoints()...)
@@ -137,11 +144,8 @@ func TestRestartKeepsTheDataOrNot(t *testing.T) {
 	endpoint := cluster.Endpoints()[0]
 
 	cluster.Stop()
-	if conn, err := net.Dial("tcp", endpoint); err == nil {
-		conn.Close()
-		t.Errorf("%s still answers after Stop", endpoint)
-	}
-	if err := cluster.Restart(within(t, 30*time.Second), true); err != nil {
+	refuses(t, endpoint)
+	if err := cluster.Restart(testkit.Context(t, limit), true); err != nil {
 		t.Fatal(err)
 	}
 	if have := cluster.Endpoints()[0]; have != endpoint {
@@ -151,7 +155,7 @@ func TestRestartKeepsTheDataOrNot(t *testing.T) {
 		t.Errorf("restart with data: have %d keys, want 1", have)
 	}
 
-	if err := cluster.Restart(within(t, 30*time.Second), false); err != nil {
+	if err := cluster.Restart(testkit.Context(t, limit), false); err != nil {
 		t.Fatal(err)
 	}
 	if have := count(t, c, "/k"); have != 0 {
@@ -159,21 +163,78 @@ func TestRestartKeepsTheDataOrNot(t *testing.T) {
 	}
 }
 
-func TestStopDoesNotWaitForOpenWatches(t *testing.T) {
+// By itself, etcd waits up to 5 s for open watches to end and, in a cluster of several members, for
+// another member to become the leader. The first happens by chance: hence the rounds.
+func TestStopClosesOpenConnectionsAtOnce(t *testing.T) {
 	t.Parallel()
-	cluster := start(t, etcdembed.Config{})
-	c := client(t, cluster.Endpoints()...)
-	put(t, c, "/k") // the connection is there
-	watch := c.Watch(t.Context(), "/", clientv3.WithPrefix(), clientv3.WithRev(1))
-	<-watch
-	begin := time.Now()
-	cluster.Stop()
-	if took := time.Since(begin); took > 4*time.Second {
-		t.Errorf("Stop took %s, want less than 4s", took)
+	for _, test := range []struct{ members, rounds int }{{1, 10}, {3, 1}} {
+		t.Run(fmt.Sprint(test.members), func(t *testing.T) {
+			t.Parallel()
+			cluster := start(t, etcdembed.Config{Members: test.members})
+			for range test.rounds {
+				for _, endpoint := range cluster.Endpoints() {
+					c := client(t, endpoint)
+					put(t, c, "/k") // connects
+					<-c.Watch(t.Context(), "/", clientv3.WithPrefix(), clientv3.WithRev(1))
+				}
+				begin := time.Now()
+				cluster.Stop()
+				if took := time.Since(begin); took > 4*time.Second {
+					t.Fatalf("Stop took %s, want less than 4s", took)
+				}
+				if err := cluster.Restart(testkit.Context(t, limit), true); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
-func TestTwoOfThreeMembersGoOn(t *testing.T) {
+// refuses fails the test if one of the endpoints accepts a connection.
+func refuses(t *testing.T, endpoints ...string) {
+	t.Helper()
+	for _, endpoint := range endpoints {
+		if conn, err := net.Dial("tcp", endpoint); err == nil {
+			conn.Close()
+			t.Errorf("have a connection to %s, want an error", endpoint)
+		}
+	}
+}
+
+func TestFailedRestartLeavesNoMemberRunning(t *testing.T) {
+	t.Parallel()
+	t.Run("context has ended", func(t *testing.T) {
+		t.Parallel()
+		cluster := start(t, etcdembed.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := cluster.Restart(ctx, true); !errors.Is(err, context.Canceled) {
+			t.Errorf("have %v, want context.Canceled", err)
+		}
+		refuses(t, cluster.Endpoints()...)
+	})
+	t.Run("port is in use", func(t *testing.T) {
+		t.Parallel()
+		cluster := start(t, etcdembed.Config{Members: 3})
+		endpoints := cluster.Endpoints()
+		cluster.Stop()
+		l, err := net.Listen("tcp", endpoints[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = cluster.Restart(testkit.Context(t, 500*time.Millisecond), true)
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("have %v, want context.DeadlineExceeded and EADDRINUSE", err)
+		}
+		refuses(t, endpoints[:2]...)
+		time.AfterFunc(200*time.Millisecond, func() { l.Close() })
+		if err := cluster.Restart(testkit.Context(t, limit), true); err != nil {
+			t.Errorf("have %v after the port was released, want nil", err)
+		}
+	})
+}
+
+func TestTwoOfThreeMembersAnswer(t *testing.T) {
 	t.Parallel()
 	cluster := start(t, etcdembed.Config{Members: 3})
 	for _, i := range []int{-1, 3} {
@@ -181,13 +242,13 @@ func TestTwoOfThreeMembersGoOn(t *testing.T) {
 			t.Errorf("stop member %d: have no error, want one", i)
 		}
 	}
-	for range 2 { // stopping twice is nothing
+	for range 2 { // the second call has no effect
 		if err := cluster.StopMember(0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	put(t, client(t, cluster.Endpoints()[1:]...), "/k")
-	if err := cluster.Restart(within(t, 30*time.Second), true); err != nil {
+	if err := cluster.Restart(testkit.Context(t, limit), true); err != nil {
 		t.Fatal(err)
 	}
 	if have := count(t, client(t, cluster.Endpoints()[0]), "/k"); have != 1 {
@@ -204,7 +265,7 @@ func TestCloseRemovesTemporaryDataOnly(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(dir); err != nil {
-		t.Errorf("the caller's folder is gone: %v", err)
+		t.Errorf("the folder of the caller was removed: %v", err)
 	}
 	if err := cluster.Restart(t.Context(), true); err == nil {
 		t.Error("restart after Close: have no error, want one")
@@ -223,24 +284,37 @@ func TestCloseRemovesTemporaryDataOnly(t *testing.T) {
 	}
 }
 
-// TestMain checks that Close ends every goroutine. The connections between the
-// members of one cluster end with etcd's read timeout of five seconds at the
-// latest, hence more patience than goleak has on its own.
-func TestMain(m *testing.M) {
-	// These tests wait more than they work: all at once, however small the machine.
-	if err := flag.Set("test.parallel", "8"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+// childEnv is set in the process that TestNothingIsWritten starts.
+const childEnv = "ETCDEMBED_TEST_CHILD"
+
+// The cluster runs in a process of its own, because etcd and gRPC get their output files when the
+// process starts.
+func TestNothingIsWritten(t *testing.T) {
+	if os.Getenv(childEnv) != "" {
+		cluster := start(t, etcdembed.Config{})
+		c := client(t, cluster.Endpoints()...)
+		put(t, c, "/k")
+		if err := cluster.Restart(testkit.Context(t, limit), true); err != nil {
+			t.Fatal(err)
+		}
+		put(t, c, "/k")
+		return
 	}
-	code := m.Run()
-	limit := time.Now().Add(15 * time.Second)
-	err := goleak.Find()
-	for err != nil && time.Now().Before(limit) {
-		err = goleak.Find()
+	t.Parallel()
+	test, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
+	ctx := testkit.Context(t, 2*limit)
+	child := exec.CommandContext(ctx, test, "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), childEnv+"=1")
+	out, err := child.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, out)
 	}
-	os.Exit(code)
+	for line := range strings.Lines(string(out)) { // package testing writes PASS
+		if line != "PASS\n" && !strings.HasPrefix(line, "coverage: ") {
+			t.Errorf("have output %q, want none", line)
+		}
+	}
 }

@@ -2,7 +2,6 @@ package etcdembed
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -15,24 +14,23 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Ticks of the members: long enough for a busy machine, and short enough that
-// etcd, whose shortest lease is one and a half election times rounded up to a
-// second, grants leases of one second and more.
+// The heartbeat interval and the election timeout are long enough for a busy machine. The shortest
+// lease that etcd grants is one and a half election timeouts, rounded up to seconds: here 1 s.
 const (
 	heartbeatMillis = 50
 	electionMillis  = 500
 )
 
-// A member is one etcd server. The cluster's lock guards starting and stopping.
+// A member is one etcd server. It is started and stopped with the cluster's lock held.
 type member struct {
 	name, dir, client, peer string
-	cluster                 string // every member as name=url,…
+	cluster                 string // all members: name=url,…
 
 	server *embed.Etcd // nil while stopped
 	rpc    *rpcServers
 }
 
-// newMembers plans members on ports that are free now.
+// newMembers returns members, not yet started, on free ports.
 func newMembers(dir string, count int) ([]*member, error) {
 	addresses, err := freeAddresses(2 * count)
 	if err != nil {
@@ -89,7 +87,7 @@ func (m *member) config(rpc *rpcServers) *embed.Config {
 	return c
 }
 
-// wait returns when the member answers clients.
+// wait waits until the member answers clients.
 func (m *member) wait(ctx context.Context) error {
 	select {
 	case <-m.server.Server.ReadyNotify():
@@ -97,15 +95,15 @@ func (m *member) wait(ctx context.Context) error {
 	case err := <-m.server.Err():
 		return fmt.Errorf("member %s: %w", m.name, err)
 	case <-m.server.Server.StopNotify():
-		return fmt.Errorf("member %s: %w", m.name, errors.New("stopped while it was starting"))
+		return fmt.Errorf("member %s stopped while it was starting", m.name)
 	case <-ctx.Done():
 		return fmt.Errorf("member %s is not ready: %w", m.name, ctx.Err())
 	}
 }
 
-// stop cuts the clients' connections and halts the server before it closes them:
-// etcd on its own would wait seconds for open watches to end and, as the leader
-// of a cluster that stops as a whole, for a successor that never comes.
+// stop closes the connections of clients and halts the server before it calls Close. Close alone
+// waits seconds for open watches to end. On the leader it also waits for another member to become
+// the leader, which fails if the whole cluster stops.
 func (m *member) stop() {
 	if m.server == nil {
 		return
@@ -116,8 +114,8 @@ func (m *member) stop() {
 	m.server, m.rpc = nil, nil
 }
 
-// rpcServers are the gRPC servers that etcd made for one run of a member. etcd
-// hands them out while it starts, which may be after the member was stopped.
+// rpcServers are the gRPC servers that etcd has created for one run of a member. It calls add for
+// each while it starts, which may be after the member was stopped.
 type rpcServers struct {
 	mu      sync.Mutex
 	servers []*grpc.Server

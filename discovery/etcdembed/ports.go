@@ -6,16 +6,16 @@ import (
 	"net"
 )
 
-// Ports are drawn from below the range that Linux, macOS and Windows give to
-// outgoing connections and to listeners on port 0, so that nobody is handed the
-// port of a stopped member before it starts again.
+// Ports are chosen below the ranges from which Linux, macOS and Windows take the ports of outgoing
+// connections and of listeners on port 0. So the system does not assign the port of a stopped
+// member to another socket before the member starts again.
 const (
 	firstPort = 20000
 	lastPort  = 31999
 	portTries = 1000
 )
 
-// freeAddresses returns addresses on 127.0.0.1 that were free while it looked.
+// freeAddresses returns addresses of 127.0.0.1 that were free when it was called.
 func freeAddresses(count int) ([]string, error) {
 	var addresses []string
 	for range portTries {
@@ -24,11 +24,12 @@ func freeAddresses(count int) ([]string, error) {
 		if err != nil {
 			continue
 		}
-		// Held until all are found, so that none is found twice.
+		// Stays open until all addresses are found, so that none is found twice.
 		defer listener.Close()
 		if addresses = append(addresses, address); len(addresses) == count {
 			return addresses, nil
 		}
 	}
-	return nil, fmt.Errorf("no %d free ports on 127.0.0.1 between %d and %d", count, firstPort, lastPort)
+	return nil, fmt.Errorf("%d free ports not found on 127.0.0.1 between %d and %d",
+		count, firstPort, lastPort)
 }

@@ -1,0 +1,82 @@
+package discovery
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+)
+
+// RegisterFlags defines one flag for each field of c. Parsing fs sets the fields. The default of a
+// flag is the current value of its field or, if the field is zero, its value in [DefaultConfig].
+//
+// The prefix is put before the name of each flag: "books-" defines -books-etcd. Errors of
+// [Config.Validate] name the flags with the prefix. If fs already has one of the flags,
+// RegisterFlags defines none and returns an error that names it.
+func (c *Config) RegisterFlags(fs *flag.FlagSet, prefix string) error {
+	if strings.HasPrefix(prefix, "-") || strings.Contains(prefix, "=") {
+		return fmt.Errorf("discovery: flag prefix %q must not begin with - or contain =", prefix)
+	}
+	var conflict error
+	new(Config).flags(prefix).VisitAll(func(f *flag.Flag) {
+		if name := prefix + f.Name; conflict == nil && fs.Lookup(name) != nil {
+			conflict = fmt.Errorf("discovery: flag -%s is defined already", name)
+		}
+	})
+	if conflict != nil {
+		return conflict
+	}
+	c.flagPrefix = prefix
+	c.setDefaults()
+	c.flags(prefix).VisitAll(func(f *flag.Flag) { fs.Var(f.Value, prefix+f.Name, f.Usage) })
+	return nil
+}
+
+// flags returns the flags of c. Their names have no prefix, the names in their usage have it.
+func (c *Config) flags(prefix string) *flag.FlagSet {
+	fs := flag.NewFlagSet("discovery", flag.ContinueOnError)
+	fs.StringVar(&c.Kind, "discovery", c.Kind,
+		"kind of service discovery: "+strings.Join(kindNames(), " or "))
+	fs.Var(&addressList{&c.Etcd, endpointRule}, "etcd",
+		"comma-separated `addresses` of etcd: host:port, http://host:port or https://host:port")
+	fs.StringVar(&c.Prefix, "prefix", c.Prefix,
+		"prefix of all keys in etcd; begins and ends with a slash")
+	fs.DurationVar(&c.TTL, "ttl", c.TTL,
+		"lifetime of a registration after its server has died: whole seconds, 2s or more")
+	fs.DurationVar(&c.DialTimeout, "etcd-dial-timeout", c.DialTimeout,
+		"limit of one attempt to connect to etcd")
+	fs.DurationVar(&c.DialKeepAlive, "etcd-keepalive", c.DialKeepAlive,
+		"idle time after which a connection to etcd is probed (at least 10s is used), "+
+			"and time limit of the probe")
+	fs.DurationVar(&c.Timeout, "etcd-timeout", c.Timeout, "limit of one request to etcd")
+	fs.Var(&addressList{&c.Instances, instanceRule}, "instances",
+		"comma-separated `addresses` of the instances for -"+prefix+"discovery static: host:port")
+	return fs
+}
+
+// An addressList is a [flag.Value] of comma-separated addresses. Space around an address is
+// ignored, and an empty text is an empty list.
+type addressList struct {
+	addresses *[]string
+	rule      rule
+}
+
+// String returns the addresses, separated by commas. Parts that may be secret are masked.
+func (l *addressList) String() string {
+	if l == nil || l.addresses == nil { // package flag calls String of the zero value
+		return ""
+	}
+	return strings.Join(redact(*l.addresses, l.rule), ",")
+}
+
+// Set replaces the addresses. It never fails, because package flag would print the text, which may
+// contain a password. Config.Validate checks the addresses.
+func (l *addressList) Set(text string) error {
+	*l.addresses = nil
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	for address := range strings.SplitSeq(text, ",") {
+		*l.addresses = append(*l.addresses, strings.TrimSpace(address))
+	}
+	return nil
+}
