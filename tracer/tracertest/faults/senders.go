@@ -27,33 +27,35 @@ type Sender struct {
 	open func(ctx context.Context, url, spool string) (session, error)
 }
 
-// A session is a sender's life in one process.
+// A session is an open sender.
 type session interface {
 	// finish starts and finishes a span.
 	finish(name string)
-	// close sends what is left, within flushTimeout if the sender knows such a thing.
+	// close sends queued spans, within the flush timeout if the sender has one.
 	close() error
 }
 
-// FlushTimeout is what a sender may take in the end. It is that of a tracer by default.
+// FlushTimeout limits how long closing a sender takes. It is the default of package tracer.
 const FlushTimeout = 5 * time.Second
 
-// tags are those of a call's span.
+// tags are the tags of each span.
 var tags = [][2]string{
 	{"rpc.system", "grpc"}, {"rpc.service", "book.BookService"}, {"rpc.method", "GetBookInfo"},
-	{"rpc.grpc.status_code", "0"}, {"http.user_agent", "grpc-go/1.85.0"}, {"net.peer.name", "books.example.com"},
+	{"rpc.grpc.status_code", "0"}, {"http.user_agent", "grpc-go/1.85.0"},
+	{"net.peer.name", "books.example.com"},
 }
 
-// Ours returns the tracer of this module, with the defaults but for the flush timeout, and a spool where the fault has a
-// restart.
+// Ours returns the tracer of this module with its defaults, except for the flush timeout. It has a
+// spool if the fault has a restart.
 func Ours(flush time.Duration, opts ...tracer.Option) Sender {
-	return Sender{"bookservice/tracer", func(ctx context.Context, url, spool string) (session, error) {
+	open := func(ctx context.Context, url, spool string) (session, error) {
 		c := tracer.DefaultConfig()
 		c.Backend, c.ServiceName, c.FlushTimeout = "zipkin", "books", flush
 		c.Zipkin.URL, c.Delivery.Spool = url+"/api/v2/spans", spool
 		tr, closer, err := tracer.Open(ctx, c, opts...)
 		return ours{tr, closer}, err
-	}}
+	}
+	return Sender{"bookservice/tracer", open}
 }
 
 type ours struct {
@@ -73,11 +75,13 @@ func (o ours) close() error { return o.closer.Close() }
 
 // ZipkinGo returns zipkin-go with its HTTP reporter.
 func ZipkinGo() Sender {
-	return Sender{"zipkin-go reporter", func(_ context.Context, url, _ string) (session, error) {
-		r := zipkinhttp.NewReporter(url+"/api/v2/spans", zipkinhttp.Logger(log.New(io.Discard, "", 0)))
+	open := func(_ context.Context, url, _ string) (session, error) {
+		quiet := zipkinhttp.Logger(log.New(io.Discard, "", 0))
+		r := zipkinhttp.NewReporter(url+"/api/v2/spans", quiet)
 		tr, err := zipkin.NewTracer(r)
 		return zipkinGo{tr, r}, err
-	}}
+	}
+	return Sender{"zipkin-go reporter", open}
 }
 
 type zipkinGo struct {
@@ -93,7 +97,7 @@ func (z zipkinGo) finish(name string) {
 	s.Finish()
 }
 
-// close gives up on a Close that takes longer than any collector's fault lasts: it has no limit of its own.
+// close abandons a Close that takes longer than any fault lasts, because zipkin-go has no limit.
 func (z zipkinGo) close() error {
 	closed := make(chan error, 1)
 	go func() { closed <- z.reporter.Close() }()
@@ -101,26 +105,29 @@ func (z zipkinGo) close() error {
 	case err := <-closed:
 		return err
 	case <-time.After(6 * FlushTimeout):
-		return errors.New("zipkin-go: Close does not return")
+		return errors.New("zipkin-go: Close has not returned")
 	}
 }
 
-// OpenTelemetry returns OpenTelemetry's SDK with its batch span processor and its OTLP exporter over HTTP.
+// OpenTelemetry returns OpenTelemetry's SDK with its batch span processor and its exporter of OTLP
+// over HTTP.
 func OpenTelemetry() Sender {
-	return Sender{"OpenTelemetry batcher", func(ctx context.Context, url, _ string) (session, error) {
-		exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(url+"/v1/traces"))
+	open := func(ctx context.Context, url, _ string) (session, error) {
+		endpoint := otlptracehttp.WithEndpointURL(url + "/v1/traces")
+		exporter, err := otlptracehttp.New(ctx, endpoint)
 		if err != nil {
 			return nil, err
 		}
 		provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(quiet{exporter}))
 		return otel{provider, provider.Tracer("books")}, nil
-	}}
+	}
+	return Sender{"OpenTelemetry batcher", open}
 }
 
-// quiet keeps the exporter's errors from the global handler, which does nothing but log them.
+// quiet hides the exporter's errors from the global handler, which only logs them.
 type quiet struct{ sdktrace.SpanExporter }
 
-// ExportSpans implements sdktrace.SpanExporter.
+// ExportSpans implements [sdktrace.SpanExporter].
 func (q quiet) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	_ = q.SpanExporter.ExportSpans(ctx, spans)
 	return nil
