@@ -13,8 +13,8 @@ import (
 	"bookservice/tracer/tracertest/receiver"
 )
 
-// localEndpoints returns the local endpoint of a span as memory and Zipkin, in both formats, receive
-// it.
+// localEndpoints returns the local endpoint of a span as memory and Zipkin, in both formats,
+// receive it.
 func localEndpoints(t *testing.T, address string) map[string]model.Endpoint {
 	t.Helper()
 	all := map[string]model.Endpoint{}
@@ -97,8 +97,8 @@ func TestNameThatCannotBeResolvedIsAnError(t *testing.T) {
 // TestMalformedAddressIsAnError checks the errors of Validate and Open.
 func TestMalformedAddressIsAnError(t *testing.T) {
 	for _, address := range []string{
-		"http://h:1", "h:65536", "h:-1", "h:http", "h:", ":", "a:b:1", "[::1]", "[::1", "a b:1", "a\tb",
-		"u@h:1", "h/p:1",
+		"http://h:1", "h:65536", "h:-1", "h:http", "h:", ":", "a:b:1", "[::1]", "[::1", "a b:1",
+		"a\tb", "u@h:1", "h/p:1",
 	} {
 		c := config("memory")
 		c.Address = address

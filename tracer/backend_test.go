@@ -146,7 +146,8 @@ func openNoop(context.Context, tracer.Config) (opentracing.Tracer, io.Closer, er
 // TestInvalidOptions passes backends and transports whose names are invalid or taken, and backends
 // that do not open.
 func TestInvalidOptions(t *testing.T) {
-	const mustBeUnique = ": the name must be unique, and must not be empty or contain commas or white space"
+	const mustBeUnique = ": the name must be unique, " +
+		"and must not be empty or contain commas or white space"
 	none := tracer.Transport{Name: ""}
 	for name, test := range map[string]struct {
 		backend string

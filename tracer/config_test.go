@@ -23,7 +23,8 @@ var settingTests = map[string]struct {
 }{
 	"sample":          {func(c *tracer.Config) { c.Sample = 1.5 }, `-sample 1.5: must be 0 to 1`},
 	"sample negative": {func(c *tracer.Config) { c.Sample = -0.1 }, `-sample -0.1: must be 0 to 1`},
-	"sample NaN":      {func(c *tracer.Config) { c.Sample = math.NaN() }, `-sample NaN: must be 0 to 1`},
+	"sample NaN": {func(c *tracer.Config) { c.Sample = math.NaN() },
+		`-sample NaN: must be 0 to 1`},
 	"sampler": {func(c *tracer.Config) { c.Sampler.Kind = "some" },
 		`-sampler "some": must be one of always, never, parent, probability, ratelimited`},
 	"rate": {func(c *tracer.Config) { c.Sampler.Rate = 0 }, `-sample-rate 0: must be above 0`},
@@ -96,8 +97,10 @@ var settingTests = map[string]struct {
 		`-zipkin-headers: must have names and values that HTTP allows; pair 2 has not`},
 	"queue": {func(c *tracer.Config) { c.Delivery.QueueBytes = 1<<20 - 1 },
 		`-queue-bytes 1048575: must be 1048576 or more`},
-	"no senders": {func(c *tracer.Config) { c.Delivery.Senders = 0 }, `-senders 0: must be 1 to 64`},
-	"senders":    {func(c *tracer.Config) { c.Delivery.Senders = 65 }, `-senders 65: must be 1 to 64`},
+	"no senders": {func(c *tracer.Config) { c.Delivery.Senders = 0 },
+		`-senders 0: must be 1 to 64`},
+	"senders": {func(c *tracer.Config) { c.Delivery.Senders = 65 },
+		`-senders 65: must be 1 to 64`},
 	"spool": {func(c *tracer.Config) { c.Delivery.SpoolBytes = 1<<20 - 1 },
 		`-spool-bytes 1048575: must be 1048576 or more`},
 	"spool sync": {func(c *tracer.Config) { c.Delivery.SpoolSync = time.Millisecond - 1 },
@@ -120,8 +123,9 @@ var settingTests = map[string]struct {
 }
 
 const (
-	mustBeRule = `must be operation=always, =never, =0.1 (a share, 0 to 1) or =10/s (traces a second)`
-	mustBeURL  = `must be like http://127.0.0.1:9411/api/v2/spans`
+	mustBeRule = `must be operation=always, =never, =0.1 (a share, 0 to 1) ` +
+		`or =10/s (traces a second)`
+	mustBeURL = `must be like http://127.0.0.1:9411/api/v2/spans`
 )
 
 // TestEverySettingIsChecked checks invalid settings, whether or not their backend is selected.
@@ -149,7 +153,8 @@ func TestEverySettingIsChecked(t *testing.T) {
 // TestLimitsOfSettingsAreInclusive checks the smallest and the largest valid values.
 func TestLimitsOfSettingsAreInclusive(t *testing.T) {
 	smallest, largest := config("log"), config("log")
-	smallest.Sample, smallest.Sampler.Rate, smallest.FlushTimeout = 0, math.SmallestNonzeroFloat64, 1
+	smallest.Sample, smallest.FlushTimeout = 0, 1
+	smallest.Sampler.Rate = math.SmallestNonzeroFloat64
 	smallest.Delivery = tracer.DeliveryConfig{
 		QueueBytes: 1 << 20, Senders: 1, SpoolBytes: 1 << 20, SpoolSync: time.Millisecond,
 	}
@@ -197,14 +202,15 @@ func TestSettingErrorsHaveOneForm(t *testing.T) {
 
 // TestOnlySelectedBackendsRequireSettings leaves settings empty.
 func TestOnlySelectedBackendsRequireSettings(t *testing.T) {
+	const mustBeBackend = `must be one of file, log, memory, noop, zipkin`
 	for name, test := range map[string]struct {
 		backend string
 		change  func(*tracer.Config)
 		want    string
 	}{
-		"unknown": {"zipkn", nil, `-tracer "zipkn": must be one of file, log, memory, noop, zipkin`},
-		"empty":   {"", nil, `-tracer "": must be one of file, log, memory, noop, zipkin`},
-		"not linked": {"log,otlp", nil, `-tracer "log,otlp": must be one of file, log, memory, noop, zipkin ` +
+		"unknown": {"zipkn", nil, `-tracer "zipkn": ` + mustBeBackend},
+		"empty":   {"", nil, `-tracer "": ` + mustBeBackend},
+		"not linked": {"log,otlp", nil, `-tracer "log,otlp": ` + mustBeBackend + ` ` +
 			`(otlp is not linked: import bookservice/tracer/otlp)`},
 		"noop and more": {"noop,log", nil, `-tracer "noop,log": must not list noop with others`},
 		"twice":         {"log,log", nil, `-tracer "log,log": must not list log twice`},

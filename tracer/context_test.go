@@ -34,7 +34,8 @@ func TestSpanContext(t *testing.T) {
 		}
 		if len(c.TraceID()) != test.trace || len(c.SpanID()) != test.span ||
 			c.Sampled() != test.sampled {
-			t.Errorf("%s: have trace %q, span %q, sampled %v", name, c.TraceID(), c.SpanID(), c.Sampled())
+			t.Errorf("%s: have trace %q, span %q, sampled %v",
+				name, c.TraceID(), c.SpanID(), c.Sampled())
 		}
 		id, ok := tracer.TraceID(test.sc)
 		if id != c.TraceID() || ok != (test.trace > 0) {

@@ -24,38 +24,50 @@ import (
 	"bookservice/tracer"
 )
 
-// A wire is a chain of two servers of one protocol. ask calls the first with the headers; it is traced, with go-kit's own
-// options, and calls the second, whose headers are returned by their names in lower case.
-type wire func(t *testing.T, tr opentracing.Tracer) (ask func(t *testing.T, headers map[string]string) map[string]string)
+type headers = map[string]string
+
+// A chain is two servers of one protocol. call calls the first one with headers. The first server
+// is traced with go-kit's options and calls the second one. call returns the headers that the
+// second server receives, with names in lower case.
+type chain func(
+	t *testing.T, tr opentracing.Tracer,
+) (call func(t *testing.T, in headers) (received headers))
 
 var (
-	nothing = func(context.Context, any) (any, error) { return &healthpb.HealthCheckRequest{}, nil }
-	answer  = func(context.Context, any) (any, error) { return &healthpb.HealthCheckResponse{}, nil }
-	nop     = log.NewNopLogger()
+	checkRequest = func(context.Context, any) (any, error) {
+		return &healthpb.HealthCheckRequest{}, nil
+	}
+	checkResponse = func(context.Context, any) (any, error) {
+		return &healthpb.HealthCheckResponse{}, nil
+	}
+	nop = log.NewNopLogger()
 )
 
 // healthFunc is a gRPC service of one function.
 type healthFunc struct {
 	healthpb.UnimplementedHealthServer
-	check func(context.Context, *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error)
+	check func(context.Context) error
 }
 
-func (h healthFunc) Check(ctx context.Context, in *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
-	return h.check(ctx, in)
+func (h healthFunc) Check(
+	ctx context.Context, _ *healthpb.HealthCheckRequest,
+) (*healthpb.HealthCheckResponse, error) {
+	return &healthpb.HealthCheckResponse{}, h.check(ctx)
 }
 
 // serveGRPC returns a connection to a server of the function.
-func serveGRPC(t *testing.T, h healthFunc) *grpc.ClientConn {
+func serveGRPC(t *testing.T, check func(context.Context) error) *grpc.ClientConn {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	srv := grpc.NewServer()
-	healthpb.RegisterHealthServer(srv, h)
+	healthpb.RegisterHealthServer(srv, healthFunc{check: check})
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(srv.Stop)
-	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	plain := grpc.WithTransportCredentials(insecure.NewCredentials())
+	conn, err := grpc.NewClient(l.Addr().String(), plain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,42 +75,44 @@ func serveGRPC(t *testing.T, h healthFunc) *grpc.ClientConn {
 	return conn
 }
 
-func overGRPC(t *testing.T, tr opentracing.Tracer) func(*testing.T, map[string]string) map[string]string {
-	got := map[string]string{}
-	last := serveGRPC(t, healthFunc{check: func(ctx context.Context, _ *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
+func overGRPC(t *testing.T, tr opentracing.Tracer) func(*testing.T, headers) headers {
+	received := headers{}
+	last := serveGRPC(t, func(ctx context.Context) error {
 		md, _ := metadata.FromIncomingContext(ctx)
-		clear(got)
+		clear(received)
 		for k, v := range md {
-			got[k] = strings.Join(v, ",")
+			received[k] = strings.Join(v, ",")
 		}
-		return &healthpb.HealthCheckResponse{}, nil
-	}})
-	next := kitot.TraceClient(tr, "next")(grpctransport.NewClient(last, "grpc.health.v1.Health", "Check", nothing, answer,
-		healthpb.HealthCheckResponse{}, grpctransport.ClientBefore(kitot.ContextToGRPC(tr, nop))).Endpoint())
-	handler := grpctransport.NewServer(kitot.TraceServer(tr, "first")(next), nothing, answer,
+		return nil
+	})
+	next := grpctransport.NewClient(last, "grpc.health.v1.Health", "Check",
+		checkRequest, checkResponse, healthpb.HealthCheckResponse{},
+		grpctransport.ClientBefore(kitot.ContextToGRPC(tr, nop)))
+	handler := grpctransport.NewServer(
+		kitot.TraceServer(tr, "first")(kitot.TraceClient(tr, "next")(next.Endpoint())),
+		checkRequest, checkResponse,
 		grpctransport.ServerBefore(kitot.GRPCToContext(tr, "first", nop)))
-	first := serveGRPC(t, healthFunc{check: func(ctx context.Context, in *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
-		if _, _, err := handler.ServeGRPC(ctx, in); err != nil {
-			return nil, err
-		}
-		return &healthpb.HealthCheckResponse{}, nil
-	}})
-	return func(t *testing.T, headers map[string]string) map[string]string {
+	first := serveGRPC(t, func(ctx context.Context) error {
+		_, _, err := handler.ServeGRPC(ctx, nil)
+		return err
+	})
+	return func(t *testing.T, in headers) headers {
 		t.Helper()
-		ctx := metadata.NewOutgoingContext(t.Context(), metadata.New(headers))
-		if _, err := healthpb.NewHealthClient(first).Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
+		ctx := metadata.NewOutgoingContext(t.Context(), metadata.New(in))
+		check := healthpb.NewHealthClient(first)
+		if _, err := check.Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
 			t.Fatal(err)
 		}
-		return got
+		return received
 	}
 }
 
-func overHTTP(t *testing.T, tr opentracing.Tracer) func(*testing.T, map[string]string) map[string]string {
-	got := map[string]string{}
+func overHTTP(t *testing.T, tr opentracing.Tracer) func(*testing.T, headers) headers {
+	received := headers{}
 	last := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		clear(got)
+		clear(received)
 		for k, v := range r.Header {
-			got[strings.ToLower(k)] = strings.Join(v, ",")
+			received[strings.ToLower(k)] = strings.Join(v, ",")
 		}
 	}))
 	t.Cleanup(last.Close)
@@ -106,22 +120,24 @@ func overHTTP(t *testing.T, tr opentracing.Tracer) func(*testing.T, map[string]s
 	if err != nil {
 		t.Fatal(err)
 	}
-	next := kitot.TraceClient(tr, "next")(httptransport.NewClient(http.MethodGet, at,
+	next := httptransport.NewClient(http.MethodGet, at,
 		func(context.Context, *http.Request, any) error { return nil },
 		func(context.Context, *http.Response) (any, error) { return nil, nil },
-		httptransport.ClientBefore(kitot.ContextToHTTP(tr, nop))).Endpoint())
-	first := httptest.NewServer(httptransport.NewServer(kitot.TraceServer(tr, "first")(next),
-		func(context.Context, *http.Request) (any, error) { return nil, nil }, httptransport.EncodeJSONResponse,
+		httptransport.ClientBefore(kitot.ContextToHTTP(tr, nop)))
+	first := httptest.NewServer(httptransport.NewServer(
+		kitot.TraceServer(tr, "first")(kitot.TraceClient(tr, "next")(next.Endpoint())),
+		func(context.Context, *http.Request) (any, error) { return nil, nil },
+		httptransport.EncodeJSONResponse,
 		httptransport.ServerBefore(kitot.HTTPToContext(tr, "first", nop))))
 	t.Cleanup(first.Close)
-	return func(t *testing.T, headers map[string]string) map[string]string {
+	return func(t *testing.T, in headers) headers {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, first.URL, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for k, v := range headers {
-			req.Header[mixedCase(k)] = []string{v} // as it is, and not as net/http would write it
+		for k, v := range in {
+			req.Header[mixedCase(k)] = []string{v} // not net/http's canonical form
 		}
 		resp, err := first.Client().Do(req)
 		if err != nil {
@@ -131,47 +147,69 @@ func overHTTP(t *testing.T, tr opentracing.Tracer) func(*testing.T, map[string]s
 		if resp.StatusCode != http.StatusOK {
 			t.Fatal(resp.Status)
 		}
-		return got
+		return received
 	}
 }
 
-// What a caller has decided goes through a service to the next one, over gRPC and HTTP as they are on the wire, in all
-// formats, and against what the service's own sampler would say.
-func TestDecisionsOverTheWire(t *testing.T) {
+// TestDecisionsArePreservedByGoKit sends each decision in each format through a go-kit service,
+// over gRPC and HTTP, although the sampler of the service would decide otherwise.
+func TestDecisionsArePreservedByGoKit(t *testing.T) {
 	const ids = trace128 + "-" + span1
-	for state, test := range map[string]struct {
-		in    []map[string]string
+	multi := func(name, value string) headers {
+		h := headers{"x-b3-traceid": trace128, "x-b3-spanid": span1}
+		if name != "" {
+			h[name] = value
+		}
+		return h
+	}
+	for decision, test := range map[string]struct {
+		in    []headers
 		share float64 // the opposite
-		spans int     // of the service: go-kit's SERVER and CLIENT
-		out   map[string]string
+		spans int     // of the service: go-kit's SERVER and CLIENT spans
+		want  headers // decisions by header
 	}{
-		"deny": {[]map[string]string{{"b3": ids + "-0"}, {"x-b3-traceid": trace128, "x-b3-spanid": span1, "x-b3-sampled": "0"},
-			{"traceparent": "00-" + ids + "-00"}, {"b3": "0", "traceparent": "00-" + ids + "-01"}, {"uber-trace-id": trace128 + ":" + span1 + ":0:0"}},
-			1, 0, map[string]string{"b3": "0", "x-b3-sampled": "0", "traceparent": "00", "uber-trace-id": "0"}},
-		"accept": {[]map[string]string{{"b3": ids + "-1"}, {"x-b3-traceid": trace128, "x-b3-spanid": span1, "x-b3-sampled": "1"},
-			{"traceparent": "00-" + ids + "-01"}, {"uber-trace-id": trace128 + ":" + span1 + ":0:1"}},
-			0, 2, map[string]string{"b3": "1", "x-b3-sampled": "1", "traceparent": "01", "uber-trace-id": "1"}},
-		"debug": {[]map[string]string{{"b3": ids + "-d"}, {"x-b3-traceid": trace128, "x-b3-spanid": span1, "x-b3-flags": "1"},
-			{"uber-trace-id": trace128 + ":" + span1 + ":0:3"}, {"x-b3-flags": "1", "traceparent": "00-" + ids + "-00"}},
-			0, 2, map[string]string{"b3": "d", "x-b3-flags": "1", "traceparent": "01", "uber-trace-id": "3"}},
-		"absent": {[]map[string]string{{"b3": ids}, {"x-b3-traceid": trace128, "x-b3-spanid": span1}},
-			0, 0, map[string]string{"b3": "0", "x-b3-sampled": "0", "traceparent": "00", "uber-trace-id": "0"}},
+		"deny": {
+			[]headers{
+				{"b3": ids + "-0"}, multi("x-b3-sampled", "0"),
+				{"traceparent": "00-" + ids + "-00"},
+				{"b3": "0", "traceparent": "00-" + ids + "-01"},
+				{"uber-trace-id": trace128 + ":" + span1 + ":0:0"},
+			}, 1, 0,
+			headers{"b3": "0", "x-b3-sampled": "0", "traceparent": "00", "uber-trace-id": "0"},
+		},
+		"accept": {
+			[]headers{
+				{"b3": ids + "-1"}, multi("x-b3-sampled", "1"),
+				{"traceparent": "00-" + ids + "-01"},
+				{"uber-trace-id": trace128 + ":" + span1 + ":0:1"},
+			}, 0, 2,
+			headers{"b3": "1", "x-b3-sampled": "1", "traceparent": "01", "uber-trace-id": "1"},
+		},
+		"debug": {
+			[]headers{
+				{"b3": ids + "-d"}, multi("x-b3-flags", "1"),
+				{"uber-trace-id": trace128 + ":" + span1 + ":0:3"},
+				{"x-b3-flags": "1", "traceparent": "00-" + ids + "-00"},
+			}, 0, 2,
+			headers{"b3": "d", "x-b3-flags": "1", "traceparent": "01", "uber-trace-id": "3"},
+		},
+		"undecided": {
+			[]headers{{"b3": ids}, multi("", "")}, 0, 0,
+			headers{"b3": "0", "x-b3-sampled": "0", "traceparent": "00", "uber-trace-id": "0"},
+		},
 	} {
-		for protocol, open := range map[string]wire{"gRPC": overGRPC, "HTTP": overHTTP} {
-			for i, headers := range test.in {
-				t.Run(fmt.Sprint(state, " over ", protocol, " ", i), func(t *testing.T) {
+		for protocol, start := range map[string]chain{"gRPC": overGRPC, "HTTP": overHTTP} {
+			for i, in := range test.in {
+				t.Run(fmt.Sprint(decision, " over ", protocol, " ", i), func(t *testing.T) {
 					c := config("memory")
 					c.Sample, c.Propagation.Inject = test.share, everyFormat
 					spans := &tracer.Memory{}
-					tr, closer, err := tracer.Open(t.Context(), c, tracer.WithMemory(spans))
-					if err != nil {
-						t.Fatal(err)
-					}
-					out := open(t, tr)(t, headers)
-					if err := closer.Close(); err != nil { // which gives go-kit's unfinished span up
+					tr, closer := open(t, c, tracer.WithMemory(spans))
+					received := start(t, tr)(t, in)
+					if err := closer.Close(); err != nil { // abandons go-kit's unfinished span
 						t.Error(err)
 					}
-					if diff := cmp.Diff(test.out, saidBy(t, out)); diff != "" {
+					if diff := cmp.Diff(test.want, decisionsIn(t, received)); diff != "" {
 						t.Errorf("-want +have\n%s", diff)
 					}
 					recorded := spans.Spans()
@@ -179,8 +217,8 @@ func TestDecisionsOverTheWire(t *testing.T) {
 						t.Errorf("have %d spans recorded, want %d", len(recorded), test.spans)
 					}
 					for _, s := range recorded {
-						if s.TraceID.String() != trace128 || s.Debug != (state == "debug") {
-							t.Errorf("have %+v", s)
+						if s.TraceID.String() != trace128 || s.Debug != (decision == "debug") {
+							t.Errorf("have trace %v with debug %v", s.TraceID, s.Debug)
 						}
 					}
 				})
@@ -189,13 +227,13 @@ func TestDecisionsOverTheWire(t *testing.T) {
 	}
 }
 
-// saidBy returns what each of the headers says about the decision, and checks that each names the trace.
-func saidBy(t *testing.T, headers map[string]string) map[string]string {
+// decisionsIn returns the decision in each header. It checks that each header names the trace.
+func decisionsIn(t *testing.T, received headers) headers {
 	t.Helper()
-	said := map[string]string{}
+	decisions := headers{}
 	for _, key := range []string{"x-b3-sampled", "x-b3-flags"} {
-		if value, ok := headers[key]; ok {
-			said[key] = value
+		if value, ok := received[key]; ok {
+			decisions[key] = value
 		}
 	}
 	for key, field := range map[string]struct {
@@ -203,15 +241,15 @@ func saidBy(t *testing.T, headers map[string]string) map[string]string {
 		trace     int
 		decision  int
 	}{"b3": {"-", 0, 2}, "traceparent": {"-", 1, 3}, "uber-trace-id": {":", 0, 3}} {
-		fields := strings.Split(headers[key], field.separator)
+		fields := strings.Split(received[key], field.separator)
 		if len(fields) < 3 || fields[field.trace] != trace128 {
-			t.Errorf("have %s %q, want it in trace %s", key, headers[key], trace128)
+			t.Errorf("have %s %q, want trace %s", key, received[key], trace128)
 			continue
 		}
-		said[key] = fields[field.decision]
+		decisions[key] = fields[field.decision]
 	}
-	if headers["x-b3-traceid"] != trace128 {
-		t.Errorf("have X-B3-TraceId %q, want %s", headers["x-b3-traceid"], trace128)
+	if received["x-b3-traceid"] != trace128 {
+		t.Errorf("have X-B3-TraceId %q, want %s", received["x-b3-traceid"], trace128)
 	}
-	return said
+	return decisions
 }

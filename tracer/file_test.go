@@ -250,7 +250,8 @@ func TestFileThatEndsWithinALine(t *testing.T) {
 		t.Fatal(err)
 	}
 	part, rest, _ := strings.Cut(string(data), "\n")
-	if part != `{"traceId":"1` || !json.Valid([]byte(rest)) || !strings.Contains(rest, `"name":"call"`) {
+	if part != `{"traceId":"1` || !json.Valid([]byte(rest)) ||
+		!strings.Contains(rest, `"name":"call"`) {
 		t.Errorf("have %q, want the span on a line of its own", data)
 	}
 }
@@ -265,8 +266,10 @@ func TestFileSettings(t *testing.T) {
 		`-file-path "": must not be empty for -tracer file`: func(c *tracer.Config) {
 			c.File.Path = ""
 		},
-		`-file-max-bytes 1: must be 1048576 or more`: func(c *tracer.Config) { c.File.MaxBytes = 1 },
-		`-file-keep -1: must be 0 or more`:           func(c *tracer.Config) { c.File.Keep = -1 },
+		`-file-max-bytes 1: must be 1048576 or more`: func(c *tracer.Config) {
+			c.File.MaxBytes = 1
+		},
+		`-file-keep -1: must be 0 or more`: func(c *tracer.Config) { c.File.Keep = -1 },
 		`-file-path "` + c.File.Path + `"` + mustBeWritable + `another process writes to it`: func(
 			*tracer.Config) {
 		},

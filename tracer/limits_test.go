@@ -187,9 +187,10 @@ func TestSpansThatEndBeforeTheyStart(t *testing.T) {
 		start := time.Now()
 		tr.StartSpan("call", opentracing.StartTime(start)).FinishWithOptions(
 			opentracing.FinishOptions{FinishTime: start.Add(duration)})
-		if have := spans.Spans()[0].Duration; have != test.want || m.Stats().Clamped != test.clamped {
+		have, clamped := spans.Spans()[0].Duration, m.Stats().Clamped
+		if have != test.want || clamped != test.clamped {
 			t.Errorf("%v: have %v and %d counted, want %v and %d",
-				duration, have, m.Stats().Clamped, test.want, test.clamped)
+				duration, have, clamped, test.want, test.clamped)
 		}
 	}
 }

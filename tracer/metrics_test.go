@@ -64,8 +64,8 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// TestCountersAddUpAtEveryMoment compares the counters of all kinds of sinks while spans finish, are
-// retried, and are dropped.
+// TestCountersAddUpAtEveryMoment compares the counters of all kinds of sinks while spans finish,
+// are retried, and are dropped.
 func TestCountersAddUpAtEveryMoment(t *testing.T) {
 	collector := receiver.NewZipkin(t, 3)
 	c := config("zipkin,log,mine")

@@ -119,7 +119,9 @@ func hangingQueue(name string) tracer.Option {
 		Name: name,
 		Open: func(_ context.Context, s tracer.Settings) (tracer.Sink, error) {
 			return s.Queue(tracer.Destination{
-				Encode: func(b []byte, s *finished.Span) []byte { return append(b, s.Model.Name...) },
+				Encode: func(b []byte, s *finished.Span) []byte {
+					return append(b, s.Model.Name...)
+				},
 				Send: func(ctx context.Context, _ delivery.Batch) error {
 					<-ctx.Done()
 					return ctx.Err()

@@ -13,8 +13,8 @@ import (
 	"bookservice/tracer"
 )
 
-// TestTracesAreSharedWithOpenTelemetry calls from a service with OpenTelemetry's SDK through one with
-// this tracer to another one with the SDK.
+// TestTracesAreSharedWithOpenTelemetry calls from a service with OpenTelemetry's SDK through one
+// with this tracer to another one with the SDK.
 func TestTracesAreSharedWithOpenTelemetry(t *testing.T) {
 	propagator := propagation.NewCompositeTextMapPropagator(
 		propagation.TraceContext{}, propagation.Baggage{})
@@ -40,7 +40,8 @@ func TestTracesAreSharedWithOpenTelemetry(t *testing.T) {
 	}
 	middle := tr.StartSpan("middle", opentracing.ChildOf(sc))
 	out := propagation.MapCarrier{}
-	if err := tr.Inject(middle.Context(), opentracing.TextMap, opentracing.TextMapCarrier(out)); err != nil {
+	err = tr.Inject(middle.Context(), opentracing.TextMap, opentracing.TextMapCarrier(out))
+	if err != nil {
 		t.Fatal(err)
 	}
 	middle.Finish()

@@ -9,7 +9,14 @@ import (
 	"bookservice/tracer"
 )
 
-// lines are the headers of a request in their order; a name may be repeated.
+const (
+	trace128 = "463ac35c9f6413ad48485a3953bb6124"
+	trace64  = "48485a3953bb6124"
+	span1    = "a2fb4a1d1a96d312"
+	parent1  = "0020000000000001"
+)
+
+// lines are the headers of a request, in order. A name may be repeated.
 type lines [][2]string
 
 func (l lines) ForeachKey(handler func(key, value string) error) error {
@@ -21,16 +28,19 @@ func (l lines) ForeachKey(handler func(key, value string) error) error {
 	return nil
 }
 
-// passOn does what a service does that is called with the headers in and calls another one. It returns the headers of that
-// call, and its own span.
-func passOn(t testing.TB, tr opentracing.Tracer, in opentracing.TextMapReader) (out opentracing.TextMapCarrier, own tracer.SpanContext) {
+// passOn acts as a service that receives the headers in and calls another service. It returns the
+// headers of that call and the context of the service's own span.
+func passOn(
+	t testing.TB, tr opentracing.Tracer, in opentracing.TextMapReader,
+) (out opentracing.TextMapCarrier, own tracer.SpanContext) {
 	t.Helper()
 	var opts []opentracing.StartSpanOption
 	sc, err := tr.Extract(opentracing.HTTPHeaders, in)
 	switch {
 	case err == nil:
 		opts = append(opts, opentracing.ChildOf(sc))
-	case !errors.Is(err, opentracing.ErrSpanContextNotFound) && !errors.Is(err, opentracing.ErrSpanContextCorrupted):
+	case !errors.Is(err, opentracing.ErrSpanContextNotFound) &&
+		!errors.Is(err, opentracing.ErrSpanContextCorrupted):
 		t.Fatal(err)
 	}
 	span := tr.StartSpan("service", opts...)
@@ -38,7 +48,9 @@ func passOn(t testing.TB, tr opentracing.Tracer, in opentracing.TextMapReader) (
 	return inject(t, tr, span.Context()), span.Context().(tracer.SpanContext)
 }
 
-func inject(t testing.TB, tr opentracing.Tracer, sc opentracing.SpanContext) opentracing.TextMapCarrier {
+func inject(
+	t testing.TB, tr opentracing.Tracer, sc opentracing.SpanContext,
+) opentracing.TextMapCarrier {
 	t.Helper()
 	out := opentracing.TextMapCarrier{}
 	if err := tr.Inject(sc, opentracing.HTTPHeaders, out); err != nil {
@@ -47,13 +59,19 @@ func inject(t testing.TB, tr opentracing.Tracer, sc opentracing.SpanContext) ope
 	return out
 }
 
-func sending(formats string) func(*tracer.Config) {
-	return func(c *tracer.Config) { c.Propagation.Inject = formats }
+// extract extracts a context from headers that are well formed.
+func extract(
+	t testing.TB, tr opentracing.Tracer, in opentracing.TextMapReader,
+) opentracing.SpanContext {
+	t.Helper()
+	sc, err := tr.Extract(opentracing.TextMap, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sc
 }
 
-const (
-	trace128 = "463ac35c9f6413ad48485a3953bb6124"
-	trace64  = "48485a3953bb6124"
-	span1    = "a2fb4a1d1a96d312"
-	parent1  = "0020000000000001"
-)
+// injecting sets the header formats that are sent.
+func injecting(formats string) func(*tracer.Config) {
+	return func(c *tracer.Config) { c.Propagation.Inject = formats }
+}

@@ -1,6 +1,7 @@
 package tracer_test
 
 import (
+	stdcmp "cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,9 +12,10 @@ import (
 	"bookservice/tracer"
 )
 
-// Every combination of formats sends its own headers and no others, and what is sent is read again as it was: the ids of 64
-// and of 128 bits, the parent and the decision, over each carrier.
-func TestEveryCombinationComesBack(t *testing.T) {
+// TestEveryCombinationOfFormats injects contexts in every combination of formats: with ids of 64
+// and 128 bits, with and without a parent id, with each decision, into each carrier. Only the
+// headers of the formats may be sent, and the extracted context must be the same.
+func TestEveryCombinationOfFormats(t *testing.T) {
 	names := []string{"b3", "b3multi", "w3c", "jaeger"}
 	for set := 1; set < 1<<len(names); set++ {
 		var chosen []string
@@ -23,24 +25,13 @@ func TestEveryCombinationComesBack(t *testing.T) {
 			}
 		}
 		formats := strings.Join(chosen, ",")
-		tr, _ := memory(t, sending(formats))
+		tr, _ := memory(t, injecting(formats))
 		for _, trace := range []string{trace128, trace64} {
 			for _, parent := range []string{"", parent1} {
 				for _, state := range []string{"", "0", "1", "d"} {
-					t.Run(fmt.Sprintf("%s %d %q %q", formats, len(trace)*4, parent, state), func(t *testing.T) {
-						sc := contextOf(t, tr, trace, parent, state)
-						have := inject(t, tr, sc)
-						if diff := cmp.Diff(headersOf(formats, trace, parent, state), have); diff != "" {
-							t.Errorf("-want +have\n%s", diff)
-						}
-						checkWellFormed(t, have)
-						for name, carry := range carriers {
-							again, err := carry(tr, sc)
-							if err != nil {
-								t.Fatalf("%s: %v", name, err)
-							}
-							checkSameContext(t, name, tr, again, trace, expressible(formats, state))
-						}
+					name := fmt.Sprintf("%s %d %q %q", formats, len(trace)*4, parent, state)
+					t.Run(name, func(t *testing.T) {
+						checkRoundTrip(t, tr, formats, trace, parent, state)
 					})
 				}
 			}
@@ -48,8 +39,7 @@ func TestEveryCombinationComesBack(t *testing.T) {
 	}
 }
 
-// contextOf extracts a context with the given facts.
-func contextOf(t *testing.T, tr opentracing.Tracer, trace, parent, state string) opentracing.SpanContext {
+func checkRoundTrip(t *testing.T, tr opentracing.Tracer, formats, trace, parent, state string) {
 	t.Helper()
 	in := lines{{"X-B3-TraceId", trace}, {"X-B3-SpanId", span1}, {"X-B3-ParentSpanId", parent}}
 	if state == "d" {
@@ -57,15 +47,32 @@ func contextOf(t *testing.T, tr opentracing.Tracer, trace, parent, state string)
 	} else {
 		in = append(in, [2]string{"X-B3-Sampled", state})
 	}
-	sc, err := tr.Extract(opentracing.HTTPHeaders, in)
-	if err != nil {
-		t.Fatal(err)
+	sc := extract(t, tr, in)
+	have := inject(t, tr, sc)
+	if diff := cmp.Diff(wantHeaders(formats, trace, parent, state), have); diff != "" {
+		t.Errorf("-want +have\n%s", diff)
 	}
-	return sc
+	checkWellFormed(t, have)
+	for name, carry := range carriers {
+		again, err := carry(tr, sc)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		c := again.(tracer.SpanContext)
+		if c.TraceID() != trace || c.SpanID() != span1 {
+			t.Errorf("%s: have span %s of trace %s, want %s of %s",
+				name, c.SpanID(), c.TraceID(), span1, trace)
+		}
+		if have, want := decisionOf(t, again), extractedDecision(formats, state); have != want {
+			t.Errorf("%s: have decision %q, want %q", name, have, want)
+		}
+	}
 }
 
-// headersOf returns what has to be sent.
-func headersOf(formats, trace, parent, state string) opentracing.TextMapCarrier {
+// wantHeaders returns the headers that must be injected.
+func wantHeaders(formats, trace, parent, state string) opentracing.TextMapCarrier {
+	w3cFlags := map[string]string{"": "00", "0": "00", "1": "01", "d": "01"}
+	jaegerFlags := map[string]string{"": "0", "0": "0", "1": "1", "d": "3"}
 	out := opentracing.TextMapCarrier{}
 	put := func(key, value string) {
 		if value != "" {
@@ -87,44 +94,31 @@ func headersOf(formats, trace, parent, state string) opentracing.TextMapCarrier 
 			put("x-b3-sampled", strings.Trim(state, "d"))
 			put("x-b3-flags", map[string]string{"d": "1"}[state])
 		case "w3c":
-			put("traceparent", fmt.Sprintf("00-%032s-%s-%s", trace, span1, map[string]string{"": "00", "0": "00", "1": "01", "d": "01"}[state]))
+			put("traceparent", fmt.Sprintf("00-%032s-%s-%s", trace, span1, w3cFlags[state]))
 			if formats == "w3c" && state == "d" {
 				put("tracestate", "b3="+trace+"-"+span1+"-d")
 			}
 		case "jaeger":
-			parent := parent
-			if parent == "" {
-				parent = "0"
-			}
-			put("uber-trace-id", trace+":"+span1+":"+parent+":"+map[string]string{"": "0", "0": "0", "1": "1", "d": "3"}[state])
+			put("uber-trace-id",
+				trace+":"+span1+":"+stdcmp.Or(parent, "0")+":"+jaegerFlags[state])
 		}
 	}
 	return out
 }
 
-// expressible is the decision that a reader sees: only B3 can leave it open.
-func expressible(formats, state string) string {
+// extractedDecision returns the decision that is extracted again: only B3 can express an undecided
+// state.
+func extractedDecision(formats, state string) string {
 	if state == "" && !strings.Contains(formats, "b3") {
 		return "0"
 	}
 	return state
 }
 
-func checkSameContext(t *testing.T, name string, tr opentracing.Tracer, sc opentracing.SpanContext, trace, state string) {
-	t.Helper()
-	c := sc.(tracer.SpanContext)
-	if c.TraceID() != trace || c.SpanID() != span1 {
-		t.Errorf("%s: have span %s of trace %s, want %s of %s", name, c.SpanID(), c.TraceID(), span1, trace)
-	}
-	if have := decisionOf(t, sc); have != state {
-		t.Errorf("%s: have decision %q, want %q", name, have, state)
-	}
-}
-
-// decisionOf returns the context's decision as B3 has it, empty when it is open.
+// decisionOf returns the decision of the context as B3 writes it, or "" if it is undecided.
 func decisionOf(t testing.TB, sc opentracing.SpanContext) string {
 	t.Helper()
-	tr, _ := memory(t, sending("b3"))
+	tr, _ := memory(t, injecting("b3"))
 	out := inject(t, tr, sc)["b3"]
 	if len(out) == 1 {
 		return out

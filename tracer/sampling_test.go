@@ -16,23 +16,24 @@ import (
 	"bookservice/tracer"
 )
 
-func sampled(tr opentracing.Tracer, operation string, opts ...opentracing.StartSpanOption) bool {
+// sampled starts a span and reports whether it is sampled.
+func sampled(
+	tr opentracing.Tracer, operation string, opts ...opentracing.StartSpanOption,
+) bool {
 	return tr.StartSpan(operation, opts...).Context().(tracer.SpanContext).Sampled()
 }
 
-func extract(t *testing.T, tr opentracing.Tracer, headers map[string]string) opentracing.StartSpanOption {
+// childOfB3 returns a reference to the context in a header b3.
+func childOfB3(t *testing.T, tr opentracing.Tracer, b3 string) opentracing.StartSpanOption {
 	t.Helper()
-	sc, err := tr.Extract(opentracing.TextMap, opentracing.TextMapCarrier(headers))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return opentracing.ChildOf(sc)
+	return opentracing.ChildOf(extractB3(t, tr, b3))
 }
 
-// TestProbabilityAgreesWithOpenTelemetry asks both samplers about the same traces.
+// TestProbabilityAgreesWithOpenTelemetry compares the decisions of both samplers about the same
+// traces.
 func TestProbabilityAgreesWithOpenTelemetry(t *testing.T) {
 	for _, share := range []float64{0, 1e-9, 0.01, 0.25, 0.5, 0.9, 1 - 1e-9, 1} {
-		tr, m := memory(t, func(c *tracer.Config) { c.Sample = share })
+		tr, m := memory(t, ofShare(share))
 		theirs := sdktrace.TraceIDRatioBased(share)
 		recorded := 0
 		for range 4000 {
@@ -44,7 +45,9 @@ func TestProbabilityAgreesWithOpenTelemetry(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := theirs.ShouldSample(sdktrace.SamplingParameters{ParentContext: context.Background(), TraceID: id}).Decision == sdktrace.RecordAndSample
+			want := theirs.ShouldSample(sdktrace.SamplingParameters{
+				ParentContext: context.Background(), TraceID: id,
+			}).Decision == sdktrace.RecordAndSample
 			if c.Sampled() != want {
 				t.Errorf("share %v: have %v for trace %v, want %v", share, c.Sampled(), id, want)
 			}
@@ -53,79 +56,87 @@ func TestProbabilityAgreesWithOpenTelemetry(t *testing.T) {
 			}
 		}
 		if have := len(m.Spans()); have != 2*recorded {
-			t.Errorf("share %v: have %d spans, want two in each of %d traces", share, have, recorded)
+			t.Errorf("share %v: have %d spans, want two in each of %d traces",
+				share, have, recorded)
 		}
 		// Four standard deviations of 4000 draws.
-		if off := math.Abs(float64(recorded) - 4000*share); off > 4*math.Sqrt(4000*share*(1-share))+1 {
+		limit := 4*math.Sqrt(4000*share*(1-share)) + 1
+		if off := math.Abs(float64(recorded) - 4000*share); off > limit {
 			t.Errorf("share %v: have %d of 4000 traces", share, recorded)
 		}
 	}
 }
 
-// A trace id of 64 bits is judged by the same bits as the long one that ends in it.
-func TestProbabilityOfShortIds(t *testing.T) {
-	tr, _ := memory(t, func(c *tracer.Config) { c.Sample = 0.5 })
+// TestProbabilityOfTraceIDsOf64Bits checks that an id of 64 bits has the same decision as a longer
+// id that ends with it.
+func TestProbabilityOfTraceIDsOf64Bits(t *testing.T) {
+	tr, _ := memory(t, ofShare(0.5))
 	for _, low := range []uint64{1, 1 << 62, 1<<63 - 1, 1 << 63, math.MaxUint64} {
 		var b [16]byte
 		binary.BigEndian.PutUint64(b[8:], low)
-		short := model.TraceID{Low: low}.String()
-		long := trace.TraceID(b).String()
-		have := sampled(tr, "x", extract(t, tr, map[string]string{"b3": short + "-" + span1}))
-		if want := sampled(tr, "x", extract(t, tr, map[string]string{"b3": "1" + long[1:] + "-" + span1})); have != want {
+		short, long := model.TraceID{Low: low}.String(), trace.TraceID(b).String()
+		have := sampled(tr, "x", childOfB3(t, tr, short+"-"+span1))
+		want := sampled(tr, "x", childOfB3(t, tr, "1"+long[1:]+"-"+span1))
+		if have != want || want != (low < 1<<63) {
 			t.Errorf("%s: have %v, want %v as for the long id", short, have, want)
 		}
 	}
 }
 
-func TestSamplersRespectTheParentUnlessToldOtherwise(t *testing.T) {
-	headers := map[string]map[string]string{
-		"none":      nil,
-		"undecided": {"b3": trace128 + "-" + span1},
-		"deny":      {"b3": trace128 + "-" + span1 + "-0"},
-		"accept":    {"b3": trace128 + "-" + span1 + "-1"},
-		"debug":     {"b3": trace128 + "-" + span1 + "-d"},
-	}
-	// Which of the traces above are recorded, in their order.
+// TestSamplersKeepTheDecisionOfTheCaller has each sampler decide about traces that begin here and
+// traces of other processes, with and without Config.Sampler.IgnoreParent.
+func TestSamplersKeepTheDecisionOfTheCaller(t *testing.T) {
+	const ids = trace128 + "-" + span1
+	const y, n = true, false
+	type decisions struct{ none, undecided, deny, accept, debug bool } // by that of the caller
 	for name, test := range map[string]struct {
-		sampler              string
-		share                float64
-		ignore               bool
-		none, und, den, a, d bool
+		sampler string
+		share   float64
+		ignore  bool
+		want    decisions
 	}{
-		"always":                {"always", 0, false, true, true, false, true, true},
-		"never":                 {"never", 1, false, false, false, false, true, true},
-		"probability 1":         {"probability", 1, false, true, true, false, true, true},
-		"probability 0":         {"probability", 0, false, false, false, false, true, true},
-		"parent":                {"parent", 1, false, false, false, false, true, true},
-		"always, told":          {"always", 0, true, true, true, true, true, true},
-		"never, told":           {"never", 1, true, false, false, false, false, true},
-		"probability 0, told":   {"probability", 0, true, false, false, false, false, true},
-		"ratelimited":           {"ratelimited", 0, false, true, true, false, true, true},
-		"ratelimited, and told": {"ratelimited", 0, true, true, true, true, true, true},
+		"always":        {"always", 0, false, decisions{y, y, n, y, y}},
+		"never":         {"never", 1, false, decisions{n, n, n, y, y}},
+		"probability 1": {"probability", 1, false, decisions{y, y, n, y, y}},
+		"probability 0": {"probability", 0, false, decisions{n, n, n, y, y}},
+		"parent":        {"parent", 1, false, decisions{n, n, n, y, y}},
+		"ratelimited":   {"ratelimited", 0, false, decisions{y, y, n, y, y}},
+
+		"always, ignoring":        {"always", 0, true, decisions{y, y, y, y, y}},
+		"never, ignoring":         {"never", 1, true, decisions{n, n, n, n, y}},
+		"probability 0, ignoring": {"probability", 0, true, decisions{n, n, n, n, y}},
+		"parent, ignoring":        {"parent", 1, true, decisions{n, n, n, y, y}},
+		"ratelimited, ignoring":   {"ratelimited", 0, true, decisions{y, y, y, y, y}},
 	} {
 		tr, _ := memory(t, func(c *tracer.Config) {
 			c.Sampler.Kind, c.Sample, c.Sampler.IgnoreParent = test.sampler, test.share, test.ignore
 		})
-		for parent, want := range map[string]bool{"none": test.none, "undecided": test.und, "deny": test.den, "accept": test.a, "debug": test.d} {
+		for b3, want := range map[string]bool{
+			"": test.want.none, ids: test.want.undecided, ids + "-0": test.want.deny,
+			ids + "-1": test.want.accept, ids + "-d": test.want.debug,
+		} {
 			var opts []opentracing.StartSpanOption
-			if headers[parent] != nil {
-				opts = append(opts, extract(t, tr, headers[parent]))
+			if b3 != "" {
+				opts = append(opts, childOfB3(t, tr, b3))
 			}
 			span := tr.StartSpan("x", opts...)
 			if have := span.Context().(tracer.SpanContext).Sampled(); have != want {
-				t.Errorf("%s: parent %s: have %v, want %v", name, parent, have, want)
+				t.Errorf("%s: b3 %q: have %v, want %v", name, b3, have, want)
 			}
-			// Within the process the decision is made once.
-			if have := sampled(tr, "below", opentracing.ChildOf(span.Context())); have != want {
-				t.Errorf("%s: parent %s: have %v for the child, want %v", name, parent, have, want)
+			// Spans of one process have one decision.
+			if have := sampled(tr, "child", opentracing.ChildOf(span.Context())); have != want {
+				t.Errorf("%s: b3 %q: have %v for the child, want %v", name, b3, have, want)
 			}
 		}
 	}
 }
 
+// TestRateLimited checks the number of traces at once and after a pause.
 func TestRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr, _ := memory(t, func(c *tracer.Config) { c.Sampler.Kind, c.Sampler.Rate = "ratelimited", 2.5 })
+		tr, _ := memory(t, func(c *tracer.Config) {
+			c.Sampler.Kind, c.Sampler.Rate = "ratelimited", 2.5
+		})
 		accepted := func() (n int) {
 			for range 100 {
 				if sampled(tr, "x") {
@@ -135,7 +146,7 @@ func TestRateLimited(t *testing.T) {
 			return n
 		}
 		if n := accepted(); n != 3 {
-			t.Errorf("have %d traces at once, want 3: a second's worth", n)
+			t.Errorf("have %d traces at once, want those of a second, rounded up: 3", n)
 		}
 		<-time.After(800 * time.Millisecond)
 		if n := accepted(); n != 2 {
@@ -144,37 +155,60 @@ func TestRateLimited(t *testing.T) {
 	})
 }
 
-func TestSampleOperations(t *testing.T) {
+// TestSamplersOfOperations checks that an exact name takes precedence, then the longest prefix.
+func TestSamplersOfOperations(t *testing.T) {
 	tr, _ := memory(t, func(c *tracer.Config) {
 		c.Sample = 0
 		c.Sampler.Operations = "get*=never, getBook*=always,getBooks=0,odd=name=1.0,slow=1/s"
 	})
 	for operation, want := range map[string]bool{
-		"other": false, "get": false, "getUser": false, "getBook": true, "getBookInfo": true, "getBooks": false, "odd=name": true, "slow": true,
+		"other": false, "get": false, "getUser": false, "getBook": true, "getBookInfo": true,
+		"getBooks": false, "odd=name": true, "slow": true,
 	} {
 		if have := sampled(tr, operation); have != want {
 			t.Errorf("%s: have %v, want %v", operation, have, want)
 		}
 	}
 	if sampled(tr, "slow") {
-		t.Error("slow: have a second one at once, want one a second")
+		t.Error("slow: have a second trace at once, want one a second")
 	}
 	root := tr.StartSpan("getBook")
 	if !sampled(tr, "getUser", opentracing.ChildOf(root.Context())) {
-		t.Error("an operation's own sampler undid what the trace's first span had decided")
+		t.Error("have a child with a decision of its own, want that of the first span")
 	}
 }
 
+// TestSamplersOfOperationsDecideForUndecidedTraces has callers with and without a decision.
+func TestSamplersOfOperationsDecideForUndecidedTraces(t *testing.T) {
+	const ids = trace128 + "-" + span1
+	for ignore, want := range map[bool]map[string]bool{
+		false: {ids: true, ids + "-0": false, ids + "-1": true},
+		true:  {ids: true, ids + "-0": true, ids + "-1": true},
+	} {
+		tr, _ := memory(t, func(c *tracer.Config) {
+			c.Sample, c.Sampler.Operations, c.Sampler.IgnoreParent = 0, "*=always", ignore
+		})
+		for b3, want := range want {
+			if have := sampled(tr, "get", childOfB3(t, tr, b3)); have != want {
+				t.Errorf("ignore %v, b3 %s: have %v, want %v", ignore, b3, have, want)
+			}
+		}
+	}
+}
+
+// TestTraceIDBits checks the length of new trace ids. The caller's id keeps its length.
 func TestTraceIDBits(t *testing.T) {
 	for bits, digits := range map[int]int{128: 32, 64: 16} {
 		tr, _ := memory(t, func(c *tracer.Config) { c.TraceIDBits = bits })
 		root := tr.StartSpan("root")
 		if id, _ := tracer.TraceID(root.Context()); len(id) != digits {
-			t.Errorf("%d bits: have %s", bits, id)
+			t.Errorf("%d bits: have %s, want %d digits", bits, id, digits)
 		}
-		id, _ := tracer.TraceID(tr.StartSpan("x", extract(t, tr, map[string]string{"b3": trace128 + "-" + span1})).Context())
-		if id != trace128 {
-			t.Errorf("%d bits: have %s below %s", bits, id, trace128)
+		for _, caller := range []string{trace128, trace64} {
+			child := tr.StartSpan("x", childOfB3(t, tr, caller+"-"+span1))
+			if id, _ := tracer.TraceID(child.Context()); id != caller {
+				t.Errorf("%d bits: have %s for a child in %s", bits, id, caller)
+			}
 		}
 	}
 }

@@ -80,7 +80,8 @@ func TestPeersOfEveryType(t *testing.T) {
 		"IPv4 as a number": {opentracing.Tags{"peer.ipv4": uint32(0x0a000001)},
 			model.Endpoint{IPv4: ip4}, nil},
 		"IPv4 as net.IP": {opentracing.Tags{"peer.ipv4": ip4}, model.Endpoint{IPv4: ip4}, nil},
-		"IPv6":           {opentracing.Tags{"peer.ipv6": "2001:db8::1"}, model.Endpoint{IPv6: ip6}, nil},
+		"IPv6": {opentracing.Tags{"peer.ipv6": "2001:db8::1"},
+			model.Endpoint{IPv6: ip6}, nil},
 		"IPv4 in peer.ipv6": {opentracing.Tags{"peer.ipv6": "::ffff:10.0.0.1"},
 			model.Endpoint{IPv4: ip4}, nil},
 		"mapped IPv4 with a port": {opentracing.Tags{"peer.address": "[::ffff:10.0.0.1]:80"},
@@ -104,7 +105,8 @@ func TestPeersOfEveryType(t *testing.T) {
 			model.Endpoint{ServiceName: "b"}, map[string]string{"peer.hostname": "h"}},
 	} {
 		peer, tags := peerOf(t, test.tags)
-		if peer == nil || !cmp.Equal(test.want, *peer, sameEndpoint) || len(tags) != len(test.rest) {
+		if peer == nil || !cmp.Equal(test.want, *peer, sameEndpoint) ||
+			len(tags) != len(test.rest) {
 			t.Errorf("%s: have %+v and tags %v, want %+v and %v",
 				name, peer, tags, test.want, test.rest)
 		}
@@ -141,23 +143,25 @@ func TestKindsInAnyCase(t *testing.T) {
 
 // TestErrorTagsAndLoggedErrors sets the tag error and logs errors in different orders.
 func TestErrorTagsAndLoggedErrors(t *testing.T) {
-	logError := func(s opentracing.Span, text string) {
+	type span = opentracing.Span
+	tag := func(s span, value any) { s.SetTag("error", value) }
+	logged := func(s span, text string) {
 		s.LogKV("event", "error", "error.object", errors.New(text))
 	}
 	for name, test := range map[string]struct {
-		set  func(opentracing.Span)
+		set  func(span)
 		want string
 	}{
-		"logged before":     {func(s opentracing.Span) { logError(s, "a"); s.SetTag("error", true) }, "a"},
-		"logged after":      {func(s opentracing.Span) { s.SetTag("error", true); logError(s, "a") }, "a"},
-		"the last logged":   {func(s opentracing.Span) { logError(s, "a"); logError(s, "b"); ext.Error.Set(s, true) }, "b"},
-		"text before true":  {func(s opentracing.Span) { s.SetTag("error", "x"); s.SetTag("error", true) }, "true"},
-		"true before text":  {func(s opentracing.Span) { s.SetTag("error", true); s.SetTag("error", "x") }, "x"},
-		"text and logged":   {func(s opentracing.Span) { s.SetTag("error", "x"); logError(s, "a") }, "x"},
-		"text before false": {func(s opentracing.Span) { s.SetTag("error", "x"); s.SetTag("error", false) }, ""},
-		"true as text":      {func(s opentracing.Span) { s.SetTag("error", "true"); logError(s, "a") }, "a"},
-		"an error":          {func(s opentracing.Span) { s.SetTag("error", errors.New("e")) }, "e"},
-		"empty":             {func(s opentracing.Span) { s.SetTag("error", "") }, ""},
+		"logged before":     {func(s span) { logged(s, "a"); tag(s, true) }, "a"},
+		"logged after":      {func(s span) { tag(s, true); logged(s, "a") }, "a"},
+		"the last logged":   {func(s span) { logged(s, "a"); logged(s, "b"); tag(s, true) }, "b"},
+		"text before true":  {func(s span) { tag(s, "x"); tag(s, true) }, "true"},
+		"true before text":  {func(s span) { tag(s, true); tag(s, "x") }, "x"},
+		"text and logged":   {func(s span) { tag(s, "x"); logged(s, "a") }, "x"},
+		"text before false": {func(s span) { tag(s, "x"); tag(s, false) }, ""},
+		"true as text":      {func(s span) { tag(s, "true"); logged(s, "a") }, "a"},
+		"an error":          {func(s span) { tag(s, errors.New("e")) }, "e"},
+		"empty":             {func(s span) { tag(s, "") }, ""},
 	} {
 		tr, spans := memory(t, nil)
 		s := tr.StartSpan("call")
@@ -170,8 +174,8 @@ func TestErrorTagsAndLoggedErrors(t *testing.T) {
 	}
 }
 
-// TestStartOptionsOfUnknownTypes starts spans with an option that is not OpenTracing's own. No later
-// span sees its tags, references and start time.
+// TestStartOptionsOfUnknownTypes starts spans with an option that is not OpenTracing's own. No
+// later span sees its tags, references and start time.
 func TestStartOptionsOfUnknownTypes(t *testing.T) {
 	tr, spans := memory(t, nil)
 	root, start := tr.StartSpan("root"), time.Unix(1700000000, 0)

@@ -85,34 +85,34 @@ func TestUnusableTLSFiles(t *testing.T) {
 func TestZipkinCredentials(t *testing.T) {
 	t.Parallel()
 	const basic = "Basic YW5uOnMzY3JldA=="
+	type zipkin = *tracer.ZipkinConfig
+	const headers = "x-tenant=a%2Cb, x-key=s3cret"
 	for name, test := range map[string]struct {
-		change       func(*tracer.ZipkinConfig)
+		change       func(zipkin)
 		header, want string
 	}{
-		"basic": {func(z *tracer.ZipkinConfig) { z.User, z.Password = "ann", "s3cret" },
-			"Authorization", basic},
-		"in the URL": {func(z *tracer.ZipkinConfig) {
+		"basic": {func(z zipkin) { z.User, z.Password = "ann", "s3cret" }, "Authorization", basic},
+		"in the URL": {func(z zipkin) {
 			z.URL = strings.Replace(z.URL, "://", "://ann:s3cret@", 1)
 		}, "Authorization", basic},
-		"query of the URL": {func(z *tracer.ZipkinConfig) { z.URL += "?key=s3cret" }, "", "key=s3cret"},
-		"bearer": {func(z *tracer.ZipkinConfig) { z.Token = " s3cret\n" },
+		"query of the URL": {func(z zipkin) { z.URL += "?key=s3cret" }, "", "key=s3cret"},
+		"bearer": {func(z zipkin) { z.Token = " s3cret\n" },
 			"Authorization", "Bearer s3cret"},
-		"own headers": {func(z *tracer.ZipkinConfig) { z.Headers = "x-tenant=a%2Cb, x-key=s3cret" },
-			"X-Tenant", "a,b"},
-		"second header": {func(z *tracer.ZipkinConfig) { z.Headers = "x-tenant=a%2Cb, x-key=s3cret" },
-			"X-Key", "s3cret"},
+		"first header":  {func(z zipkin) { z.Headers = headers }, "X-Tenant", "a,b"},
+		"second header": {func(z zipkin) { z.Headers = headers }, "X-Key", "s3cret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			received := make(chan string, 100)
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			unauthorized := func(w http.ResponseWriter, r *http.Request) {
 				if test.header == "" {
 					received <- r.URL.RawQuery
 				} else {
 					received <- r.Header.Get(test.header)
 				}
 				w.WriteHeader(http.StatusUnauthorized)
-			}))
+			}
+			srv := httptest.NewServer(http.HandlerFunc(unauthorized))
 			defer srv.Close()
 			var lines testkit.Buffer
 			c := config("zipkin")

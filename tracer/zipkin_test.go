@@ -19,8 +19,8 @@ import (
 	"bookservice/tracer/tracertest/receiver"
 )
 
-// TestZipkinAndMemoryReportTheSameSpans sends spans in both formats, to a collector that refuses the
-// first requests.
+// TestZipkinAndMemoryReportTheSameSpans sends spans in both formats, to a collector that refuses
+// the first requests.
 func TestZipkinAndMemoryReportTheSameSpans(t *testing.T) {
 	for _, bits := range []int{128, 64} {
 		for _, format := range []string{tracer.ZipkinProto, tracer.ZipkinJSON} {
@@ -114,7 +114,7 @@ func TestZipkinFormats(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			posts := make(chan [3]string, 10)
-			srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			accept := func(_ http.ResponseWriter, r *http.Request) {
 				body, err := receiver.Body(r)
 				if err != nil || len(body) == 0 {
 					t.Errorf("have body %q, %v", body, err)
@@ -124,7 +124,8 @@ func TestZipkinFormats(t *testing.T) {
 				posts <- [3]string{
 					h.Get("Content-Type"), h.Get("Content-Encoding"), string(body[:1]),
 				}
-			}))
+			}
+			srv := httptest.NewServer(http.HandlerFunc(accept))
 			defer srv.Close()
 			c := config("zipkin")
 			c.Zipkin.URL, c.Zipkin.Format, c.Zipkin.Gzip = srv.URL, test.format, test.gzip
