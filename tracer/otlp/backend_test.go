@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,9 +160,9 @@ func TestSuccessWithoutAMessage(t *testing.T) {
 	for contentType, body := range map[string]string{
 		"text/html": "<html>", "application/x-protobuf": "\xff", "": "",
 	} {
-		requests := 0
+		var requests atomic.Int32
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			requests++
+			requests.Add(1)
 			if r.Header.Get("Content-Type") != "application/x-protobuf" ||
 				r.Header.Get("User-Agent") != "bookservice-tracer-OTLP" {
 				t.Errorf("have header %v", r.Header)
@@ -171,8 +172,9 @@ func TestSuccessWithoutAMessage(t *testing.T) {
 		}))
 		s := config("otlp")
 		s.OTLP.Protocol, s.OTLP.Endpoint = otlp.HTTP, srv.URL
-		if err := s.sendOne(t); err != nil || requests != 1 {
-			t.Errorf("%s: have %v after %d requests, want success", contentType, err, requests)
+		if err := s.sendOne(t); err != nil || requests.Load() != 1 {
+			t.Errorf("%s: have %v after %d requests, want success",
+				contentType, err, requests.Load())
 		}
 		srv.Close()
 	}
