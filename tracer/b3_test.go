@@ -12,142 +12,203 @@ import (
 	"bookservice/tracer"
 )
 
-// TestB3 has the examples of openzipkin/b3-propagation, and what Zipkin's own readers refuse.
-func TestB3(t *testing.T) {
-	const (
-		trace  = "80f198ee56343ba864fe8b2a57d3eff7"
-		span   = "e457b5a2e4d86bd1"
-		parent = "05e3ac9a4f6e3b90"
-	)
-	multi := func(kv ...string) (l lines) {
-		for i := 0; i < len(kv); i += 2 {
-			l = append(l, [2]string{"X-B3-" + kv[i], kv[i+1]})
-		}
-		return l
+const (
+	b3Trace  = "80f198ee56343ba864fe8b2a57d3eff7"
+	b3Span   = "e457b5a2e4d86bd1"
+	b3Parent = "05e3ac9a4f6e3b90"
+	b3IDs    = b3Trace + "-" + b3Span
+	b3Short  = "64fe8b2a57d3eff7-" + b3Span
+	zeros16  = "0000000000000000"
+)
+
+// b3Multi returns X-B3 headers of name and value pairs.
+func b3Multi(pairs ...string) (l lines) {
+	for i := 0; i < len(pairs); i += 2 {
+		l = append(l, [2]string{"X-B3-" + pairs[i], pairs[i+1]})
 	}
-	single := func(v string) lines { return lines{{"b3", v}} }
-	bad, none := opentracing.ErrSpanContextCorrupted, opentracing.ErrSpanContextNotFound
-	for name, test := range map[string]struct {
-		in          lines
-		trace, span string
-		b3          string // the extracted context, injected as b3
-		err         error
-	}{
-		"single, accept and parent":      {single(trace + "-" + span + "-1-" + parent), trace, span, trace + "-" + span + "-1-" + parent, nil},
-		"single, accept":                 {single(trace + "-" + span + "-1"), trace, span, trace + "-" + span + "-1", nil},
-		"single, debug":                  {single(trace + "-" + span + "-d"), trace, span, trace + "-" + span + "-d", nil},
-		"single, deny":                   {single(trace + "-" + span + "-0"), trace, span, trace + "-" + span + "-0", nil},
-		"single, deferred":               {single(trace + "-" + span), trace, span, trace + "-" + span, nil},
-		"single, 64 bits":                {single(trace[16:] + "-" + span + "-1"), trace[16:], span, trace[16:] + "-" + span + "-1", nil},
-		"single, 64 bits, padded":        {single("0000000000000000" + trace[16:] + "-" + span + "-1"), trace[16:], span, trace[16:] + "-" + span + "-1", nil},
-		"single, upper case":             {single(strings.ToUpper(trace) + "-" + span + "-1"), trace, span, trace + "-" + span + "-1", nil},
-		"single, only deny":              {single("0"), "", "", "0", nil},
-		"single, only accept":            {single("1"), "", "", "1", nil},
-		"single, only debug":             {single("d"), "", "", "d", nil},
-		"single, empty":                  {in: single(""), err: none},
-		"single, unknown state alone":    {in: single("2"), err: bad},
-		"single, no hyphen":              {in: single("b970dafd"), err: bad},
-		"single, a uuid":                 {in: single("b970dafd-0d95-41aa-95d8-1d8725aebe40"), err: bad},
-		"single, trace id alone":         {in: single(trace), err: bad},
-		"single, trace id and hyphen":    {in: single(trace + "-"), err: bad},
-		"single, short trace id":         {in: single(trace[1:] + "-" + span), err: bad},
-		"single, long trace id":          {in: single("0" + trace + "-" + span), err: bad},
-		"single, short span id":          {in: single(trace + "-" + span[1:]), err: bad},
-		"single, long span id":           {in: single(trace + "-0" + span), err: bad},
-		"single, no state behind hyphen": {in: single(trace + "-" + span + "-"), err: bad},
-		"single, unknown state":          {in: single(trace + "-" + span + "-f"), err: bad},
-		"single, long state":             {in: single(trace + "-" + span + "-true"), err: bad},
-		"single, parent without state":   {in: single(trace + "-" + span + "-" + parent), err: bad},
-		"single, empty parent":           {in: single(trace + "-" + span + "-1-"), err: bad},
-		"single, short parent":           {in: single(trace + "-" + span + "-1-" + parent[1:]), err: bad},
-		"single, too many fields":        {in: single(trace + "-" + span + "-1-" + parent + "-1"), err: bad},
-		"single, not hexadecimal":        {in: single(trace[:31] + "g-" + span + "-1"), err: bad},
-		"single, zero trace id":          {in: single("00000000000000000000000000000000-" + span + "-1"), err: bad},
-		"single, zero span id":           {in: single(trace + "-0000000000000000-1"), err: bad},
-		"single, two different":          {in: append(single(trace+"-"+span+"-1"), single(trace+"-"+span+"-0")...), err: bad},
+	return l
+}
 
-		"multi, accept and parent":   {multi("TraceId", trace, "SpanId", span, "ParentSpanId", parent, "Sampled", "1"), trace, span, trace + "-" + span + "-1-" + parent, nil},
-		"multi, 64 bits":             {multi("TraceId", trace[16:], "SpanId", span, "Sampled", "1"), trace[16:], span, trace[16:] + "-" + span + "-1", nil},
-		"multi, deny":                {multi("TraceId", trace, "SpanId", span, "Sampled", "0"), trace, span, trace + "-" + span + "-0", nil},
-		"multi, deferred":            {multi("TraceId", trace, "SpanId", span), trace, span, trace + "-" + span, nil},
-		"multi, debug":               {multi("TraceId", trace, "SpanId", span, "Flags", "1"), trace, span, trace + "-" + span + "-d", nil},
-		"multi, debug over deny":     {multi("TraceId", trace, "SpanId", span, "Flags", "1", "Sampled", "0"), trace, span, trace + "-" + span + "-d", nil},
-		"multi, flags without debug": {multi("TraceId", trace, "SpanId", span, "Flags", "0", "Sampled", "1"), trace, span, trace + "-" + span + "-1", nil},
-		"multi, true":                {multi("TraceId", trace, "SpanId", span, "Sampled", "True"), trace, span, trace + "-" + span + "-1", nil},
-		"multi, false":               {multi("TraceId", trace, "SpanId", span, "Sampled", "false"), trace, span, trace + "-" + span + "-0", nil},
-		"multi, first state wins":    {multi("TraceId", trace, "SpanId", span, "Sampled", "1", "Sampled", "0"), trace, span, trace + "-" + span + "-1", nil},
-		"multi, first flags win":     {multi("TraceId", trace, "SpanId", span, "Flags", "0", "Flags", "1"), trace, span, trace + "-" + span, nil},
-		"multi, short ids":           {multi("TraceId", "1", "SpanId", "2", "Sampled", "1"), "0000000000000001", "0000000000000002", "0000000000000001-0000000000000002-1", nil},
-		"multi, zero parent":         {multi("TraceId", trace, "SpanId", span, "ParentSpanId", "0000000000000000", "Sampled", "1"), trace, span, trace + "-" + span + "-1", nil},
-		"multi, only deny":           {multi("Sampled", "0"), "", "", "0", nil},
-		"multi, only debug":          {multi("Flags", "1"), "", "", "d", nil},
-		"multi, nothing said":        {in: multi("Flags", "0"), err: none},
-		"multi, unknown state":       {in: multi("TraceId", trace, "SpanId", span, "Sampled", "maybe"), err: bad},
-		"multi, no span id":          {in: multi("TraceId", trace, "Sampled", "1"), err: bad},
-		"multi, no trace id":         {in: multi("SpanId", span), err: bad},
-		"multi, parent alone":        {in: multi("ParentSpanId", parent), err: bad},
-		"multi, long trace id":       {in: multi("TraceId", "0"+trace, "SpanId", span), err: bad},
-		"multi, long span id":        {in: multi("TraceId", trace, "SpanId", "0"+span), err: bad},
-		"multi, bad parent":          {in: multi("TraceId", trace, "SpanId", span, "ParentSpanId", "x"), err: bad},
-		"multi, long parent":         {in: multi("TraceId", trace, "SpanId", span, "ParentSpanId", "0"+parent), err: bad},
-		"multi, zero ids":            {in: multi("TraceId", "0", "SpanId", "0"), err: bad},
-		"multi, two trace ids":       {in: multi("TraceId", trace, "TraceId", trace[16:], "SpanId", span), err: bad},
+// b3MultiIDs returns X-B3 headers with ids, followed by others.
+func b3MultiIDs(pairs ...string) lines {
+	return b3Multi(append([]string{"TraceId", b3Trace, "SpanId", b3Span}, pairs...)...)
+}
 
-		"single before multi":         {append(single(trace+"-"+span+"-0"), multi("TraceId", trace128, "SpanId", span1, "Sampled", "1")...), trace, span, trace + "-" + span + "-0", nil},
-		"single's decision goes with": {append(single("0"), multi("TraceId", trace128, "SpanId", span1, "Sampled", "1")...), trace128, span1, trace128 + "-" + span1 + "-0", nil},
-		"malformed single, good multi": {append(single("x"), multi("TraceId", trace128, "SpanId", span1, "Sampled", "1")...), trace128, span1,
-			trace128 + "-" + span1 + "-1", nil},
+// TestB3Single extracts values of the header b3, among them the examples of
+// openzipkin/b3-propagation. want is the extracted context, injected as b3.
+func TestB3Single(t *testing.T) {
+	upper := strings.ToUpper(b3Trace) + "-" + b3Span + "-1"
+	for value, want := range map[string]string{
+		b3IDs + "-1-" + b3Parent: b3IDs + "-1-" + b3Parent,
+		b3IDs + "-1":             b3IDs + "-1",
+		b3IDs + "-d":             b3IDs + "-d",
+		b3IDs + "-0":             b3IDs + "-0",
+		b3IDs:                    b3IDs, // undecided
+		b3Short + "-1":           b3Short + "-1",
+		zeros16 + b3Short + "-1": b3Short + "-1",
+		upper:                    b3IDs + "-1",
+		"0":                      "0",
+		"1":                      "1",
+		"d":                      "d",
+	} {
+		t.Run(value, func(t *testing.T) { checkExtracted(t, lines{{"b3", value}}, want, nil) })
+	}
+	t.Run("empty", func(t *testing.T) {
+		checkExtracted(t, lines{{"b3", ""}}, "", opentracing.ErrSpanContextNotFound)
+	})
+}
+
+// TestMalformedB3Single extracts malformed values of the header b3.
+func TestMalformedB3Single(t *testing.T) {
+	for name, value := range map[string]string{
+		"unknown decision alone":   "2",
+		"no hyphen":                "b970dafd",
+		"uuid":                     "b970dafd-0d95-41aa-95d8-1d8725aebe40",
+		"trace id alone":           b3Trace,
+		"trace id and hyphen":      b3Trace + "-",
+		"short trace id":           b3IDs[1:],
+		"long trace id":            "0" + b3IDs,
+		"short span id":            b3IDs[:len(b3IDs)-1],
+		"long span id":             b3Trace + "-0" + b3Span,
+		"empty decision":           b3IDs + "-",
+		"unknown decision":         b3IDs + "-f",
+		"long decision":            b3IDs + "-true",
+		"parent without decision":  b3IDs + "-" + b3Parent,
+		"empty parent":             b3IDs + "-1-",
+		"short parent":             b3IDs + "-1-" + b3Parent[1:],
+		"long parent":              b3IDs + "-1-0" + b3Parent,
+		"too many fields":          b3IDs + "-1-" + b3Parent + "-1",
+		"trace id not hexadecimal": b3Trace[:31] + "g-" + b3Span + "-1",
+		"span id not hexadecimal":  b3Trace + "-" + b3Span[:15] + "g-1",
+		"parent not hexadecimal":   b3IDs + "-1-" + b3Parent[:15] + "g",
+		"trace id of zeros":        zeros16 + zeros16 + "-" + b3Span,
+		"span id of zeros":         b3Trace + "-" + zeros16 + "-1",
 	} {
 		t.Run(name, func(t *testing.T) {
-			tr, _ := memory(t, sending("b3"))
-			checkExtracted(t, tr, test.in, test.trace, test.span, test.err)
-			if sc, err := tr.Extract(opentracing.HTTPHeaders, test.in); err == nil {
-				if have := inject(t, tr, sc)["b3"]; have != test.b3 {
-					t.Errorf("have b3 %q, want %q", have, test.b3)
-				}
-			}
+			checkExtracted(t, lines{{"b3", value}}, "", opentracing.ErrSpanContextCorrupted)
+		})
+	}
+	t.Run("two values", func(t *testing.T) {
+		checkExtracted(t, lines{{"b3", b3IDs + "-1"}, {"b3", b3IDs + "-0"}}, "",
+			opentracing.ErrSpanContextCorrupted)
+	})
+}
+
+// TestB3Multi extracts X-B3 headers. want is the extracted context, injected as b3.
+func TestB3Multi(t *testing.T) {
+	const short = "0000000000000001-0000000000000002-1"
+	for name, test := range map[string]struct {
+		in   lines
+		want string
+	}{
+		"accept and parent": {b3MultiIDs("ParentSpanId", b3Parent, "Sampled", "1"),
+			b3IDs + "-1-" + b3Parent},
+		"64 bits": {b3Multi("TraceId", b3Trace[16:], "SpanId", b3Span, "Sampled", "1"),
+			b3Short + "-1"},
+		"deny":                 {b3MultiIDs("Sampled", "0"), b3IDs + "-0"},
+		"undecided":            {b3MultiIDs(), b3IDs},
+		"debug":                {b3MultiIDs("Flags", "1"), b3IDs + "-d"},
+		"debug before deny":    {b3MultiIDs("Flags", "1", "Sampled", "0"), b3IDs + "-d"},
+		"debug as decision":    {b3MultiIDs("Sampled", "d"), b3IDs + "-d"},
+		"flags, no debug":      {b3MultiIDs("Flags", "0", "Sampled", "1"), b3IDs + "-1"},
+		"other flags":          {b3MultiIDs("Flags", "2"), b3IDs},
+		"True":                 {b3MultiIDs("Sampled", "True"), b3IDs + "-1"},
+		"false":                {b3MultiIDs("Sampled", "false"), b3IDs + "-0"},
+		"first decision":       {b3MultiIDs("Sampled", "1", "Sampled", "0"), b3IDs + "-1"},
+		"first flags":          {b3MultiIDs("Flags", "0", "Flags", "1"), b3IDs},
+		"empty decision first": {b3MultiIDs("Sampled", "", "Sampled", "0"), b3IDs + "-0"},
+		"short ids":            {b3Multi("TraceId", "1", "SpanId", "2", "Sampled", "1"), short},
+		"parent of zeros":      {b3MultiIDs("ParentSpanId", zeros16, "Sampled", "1"), b3IDs + "-1"},
+		"same ids twice":       {b3MultiIDs("TraceId", b3Trace, "SpanId", b3Span), b3IDs},
+		"deny alone":           {b3Multi("Sampled", "0"), "0"},
+		"debug alone":          {b3Multi("Flags", "1"), "d"},
+		"single takes precedence": {append(lines{{"b3", b3IDs + "-0"}},
+			b3Multi("TraceId", trace128, "SpanId", span1, "Sampled", "1")...), b3IDs + "-0"},
+		"single's decision without ids": {append(lines{{"b3", "0"}},
+			b3MultiIDs("Sampled", "1")...), b3IDs + "-0"},
+		"malformed single": {append(lines{{"b3", "x"}}, b3MultiIDs("Sampled", "1")...),
+			b3IDs + "-1"},
+	} {
+		t.Run(name, func(t *testing.T) { checkExtracted(t, test.in, test.want, nil) })
+	}
+	t.Run("flags alone, no debug", func(t *testing.T) {
+		checkExtracted(t, b3Multi("Flags", "0"), "", opentracing.ErrSpanContextNotFound)
+	})
+}
+
+// TestMalformedB3Multi extracts malformed X-B3 headers.
+func TestMalformedB3Multi(t *testing.T) {
+	for name, in := range map[string]lines{
+		"unknown decision":   b3MultiIDs("Sampled", "maybe"),
+		"no span id":         b3Multi("TraceId", b3Trace, "Sampled", "1"),
+		"no trace id":        b3Multi("SpanId", b3Span),
+		"parent alone":       b3Multi("ParentSpanId", b3Parent),
+		"long trace id":      b3Multi("TraceId", "0"+b3Trace, "SpanId", b3Span),
+		"long span id":       b3Multi("TraceId", b3Trace, "SpanId", "0"+b3Span),
+		"malformed parent":   b3MultiIDs("ParentSpanId", "x"),
+		"long parent":        b3MultiIDs("ParentSpanId", "0"+b3Parent),
+		"ids of zeros":       b3Multi("TraceId", "0", "SpanId", "0"),
+		"span id of zeros":   b3Multi("TraceId", b3Trace, "SpanId", "0"),
+		"two trace ids":      b3MultiIDs("TraceId", b3Trace[16:]),
+		"two span ids":       b3MultiIDs("SpanId", span1),
+		"two parents":        b3MultiIDs("ParentSpanId", b3Parent, "ParentSpanId", span1),
+		"two decisions, bad": b3MultiIDs("Sampled", "x", "Sampled", "1"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			checkExtracted(t, in, "", opentracing.ErrSpanContextCorrupted)
 		})
 	}
 }
 
-// checkExtracted checks what is extracted, and that the malformed are counted.
-func checkExtracted(t *testing.T, tr opentracing.Tracer, in lines, trace, span string, want error) {
+// checkExtracted extracts the headers. The context, injected as b3, must be want. Malformed headers
+// must be counted.
+func checkExtracted(t *testing.T, in lines, want string, wantErr error) {
 	t.Helper()
+	tr, _ := memory(t, injecting("b3"))
 	sc, err := tr.Extract(opentracing.HTTPHeaders, in)
-	if !errors.Is(err, want) || (err != nil) != (sc == nil) {
-		t.Fatalf("have %v and %v, want %v", sc, err, want)
+	if !errors.Is(err, wantErr) || (err != nil) != (sc == nil) {
+		t.Fatalf("have %v and %v, want %v", sc, err, wantErr)
 	}
-	if errors.Is(err, opentracing.ErrSpanContextCorrupted) != (tracer.Malformed(tr) > 0) && err != nil {
-		t.Errorf("have %d malformed, with %v", tracer.Malformed(tr), err)
+	corrupted := errors.Is(err, opentracing.ErrSpanContextCorrupted)
+	if corrupted != (tracer.Malformed(tr) > 0) && err != nil {
+		t.Errorf("have %d malformed headers counted, with %v", tracer.Malformed(tr), err)
 	}
 	if err != nil {
 		return
+	}
+	if have := inject(t, tr, sc)["b3"]; have != want {
+		t.Errorf("have b3 %q, want %q", have, want)
+	}
+	trace, rest, ids := strings.Cut(want, "-")
+	span, _, _ := strings.Cut(rest, "-")
+	if !ids { // a decision alone
+		trace = ""
 	}
 	if c := sc.(tracer.SpanContext); c.TraceID() != trace || c.SpanID() != span {
 		t.Errorf("have span %s of trace %s, want %s of %s", c.SpanID(), c.TraceID(), span, trace)
 	}
 }
 
-// A B3 caller that expects to share its span's id with the server joins the trace all the same: the server's span is below
-// the caller's, and has an id of its own.
-func TestSharingCallerJoins(t *testing.T) {
+// TestSpanNeverSharesItsIDWithTheCaller continues the trace of a caller that expects the server to
+// share its span id, as B3 allows. The server's span is a child.
+func TestSpanNeverSharesItsIDWithTheCaller(t *testing.T) {
 	tr, spans := memory(t, nil)
-	sc, err := tr.Extract(opentracing.HTTPHeaders, lines{{"b3", trace128 + "-" + span1 + "-1-" + parent1}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sc := extract(t, tr, lines{{"b3", trace128 + "-" + span1 + "-1-" + parent1}})
 	tr.StartSpan("server", ext.RPCServerOption(sc)).Finish()
-	got := spans.Spans()
-	if len(got) != 1 {
-		t.Fatalf("have %d spans", len(got))
+	have := spans.Spans()
+	if len(have) != 1 {
+		t.Fatalf("have %d spans, want 1", len(have))
 	}
-	s := got[0]
-	if s.TraceID.String() != trace128 || s.ParentID == nil || s.ParentID.String() != span1 || s.ID.String() == span1 || s.Shared {
-		t.Errorf("have span %v below %v of trace %v, shared %v, want it below %s of %s", s.ID, s.ParentID, s.TraceID, s.Shared, span1, trace128)
+	s := have[0]
+	if s.TraceID.String() != trace128 || s.ParentID == nil || s.ParentID.String() != span1 ||
+		s.ID.String() == span1 || s.Shared {
+		t.Errorf("have span %v with parent %v of trace %v (shared: %v), want a child of %s of %s",
+			s.ID, s.ParentID, s.TraceID, s.Shared, span1, trace128)
 	}
 }
 
-// A decision that came without ids is sent on where a format has a way to, and never beside ids.
+// TestDecisionWithoutIDs injects a decision that was received without ids. Only B3 can express it.
+// A span of the trace has ids, and sends no decision without them.
 func TestDecisionWithoutIDs(t *testing.T) {
 	for formats, want := range map[string]opentracing.TextMapCarrier{
 		"b3":          {"b3": "0"},
@@ -156,17 +217,14 @@ func TestDecisionWithoutIDs(t *testing.T) {
 		"w3c,jaeger":  {},
 		"w3c,b3multi": {"x-b3-sampled": "0"},
 	} {
-		tr, _ := memory(t, sending(formats))
-		sc, err := tr.Extract(opentracing.TextMap, lines{{"b3", "0"}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		tr, _ := memory(t, injecting(formats))
+		sc := extract(t, tr, lines{{"b3", "0"}})
 		if diff := cmp.Diff(want, inject(t, tr, sc)); diff != "" {
 			t.Errorf("%s: -want +have\n%s", formats, diff)
 		}
 		out, own := passOn(t, tr, lines{{"b3", "0"}})
-		if _, bare := out["b3"]; own.TraceID() == "" || bare && out["b3"] == "0" {
-			t.Errorf("%s: the span below has ids %q, and sends %v", formats, own.TraceID(), out)
+		if _, sent := out["b3"]; own.TraceID() == "" || sent && out["b3"] == "0" {
+			t.Errorf("%s: have child in trace %q, and sent %v", formats, own.TraceID(), out)
 		}
 	}
 }

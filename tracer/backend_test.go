@@ -40,25 +40,22 @@ func withReporter(r reporter.Reporter, err error) tracer.Option {
 	})
 }
 
-func openMine(t *testing.T, r reporter.Reporter) (opentracing.Tracer, io.Closer) {
-	t.Helper()
-	tr, closer, err := tracer.Open(t.Context(), config("mine"), withReporter(r, nil), tracer.WithLogger(quiet))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tr, closer
-}
-
-// TestHangingReporter finishes more spans than may wait for a reporter that hangs, and closes.
+// TestHangingReporter finishes more spans than the sink queues for a reporter that hangs.
 func TestHangingReporter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		closed := 0
-		tr, closer := openMine(t, reporterFunc{
+		m := &tracer.Metrics{}
+		tr, closer := open(t, config("mine"), tracer.WithMetrics(m), withReporter(reporterFunc{
 			func(model.SpanModel) { <-release }, func() error { closed++; return nil },
-		})
+		}, nil))
 		for range 20000 {
 			tr.StartSpan("call").Finish()
+			synctest.Wait() // until the reporter has the first span
+		}
+		if s := m.Stats().Sinks["mine"]; s.Queued != 10001 || s.Dropped != 9999 ||
+			s.DroppedBy[delivery.QueueFull] != 9999 {
+			t.Errorf("have %+v, want 10,001 spans queued and the others dropped", s)
 		}
 		start := time.Now()
 		err := closer.Close()
@@ -72,33 +69,38 @@ func TestHangingReporter(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		if err := closer.Close(); closed != 1 || err == nil {
-			t.Errorf("have %d closes and %v, want one close and the error again", closed, err)
+			t.Errorf("have %d closes and %v, want one close and an error again", closed, err)
+		}
+		if s := m.Stats().Sinks["mine"]; s.Sent != 1 || s.DroppedBy[delivery.NotFlushed] != 10000 {
+			t.Errorf("have %+v, want the queued spans dropped after the flush timeout", s)
 		}
 	})
 }
 
-// TestDroppedSpansAreLogged checks that one line is logged in 10 s, and not one for every span.
+// TestDroppedSpansAreLogged checks that at most one line is logged in 10 s.
 func TestDroppedSpansAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines strings.Builder
 		release := make(chan struct{})
-		tr, closer, err := tracer.Open(t.Context(), config("mine"),
+		tr, closer := open(t, config("mine"),
 			tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))),
 			withReporter(reporterFunc{
 				func(model.SpanModel) { <-release }, func() error { return nil },
 			}, nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 10101 { // the reporter has one, 10,000 wait
+		for range 10101 { // the reporter has one, and 10,000 are queued
 			tr.StartSpan("call").Finish()
 			synctest.Wait() // until the first has left the queue
 		}
-		<-time.After(25 * time.Second)
+		<-time.After(10*time.Second - 1)
+		synctest.Wait()
+		if have := lines.String(); have != "" {
+			t.Errorf("have %q before 10 s have passed, want nothing", have)
+		}
+		<-time.After(15 * time.Second)
 		synctest.Wait()
 		if have := lines.String(); strings.Count(have, "\n") != 1 ||
 			!strings.Contains(have, "dropped=100") || !strings.Contains(have, "backend=mine") {
-			t.Errorf("have %q, want one line with the number 100", have)
+			t.Errorf("have %q, want one line with dropped=100", have)
 		}
 		close(release)
 		if err := closer.Close(); err == nil || !strings.Contains(err.Error(), "100 spans lost") {
@@ -107,15 +109,19 @@ func TestDroppedSpansAreLogged(t *testing.T) {
 	})
 }
 
-// TestPanickingReporter checks that a panic costs only its span.
-func TestPanickingReporter(t *testing.T) {
+// TestPanicOfAReporterLosesOnlyItsSpan sends a span for which the reporter panics.
+func TestPanicOfAReporterLosesOnlyItsSpan(t *testing.T) {
 	var got []string
-	tr, closer := openMine(t, reporterFunc{func(m model.SpanModel) {
-		if m.Name == "bad" {
-			panic("bad")
-		}
-		got = append(got, m.Name)
-	}, func() error { return errors.New("disk full") }})
+	var lines testkit.Buffer
+	m := &tracer.Metrics{}
+	tr, closer := open(t, config("mine"), tracer.WithMetrics(m),
+		tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))),
+		withReporter(reporterFunc{func(m model.SpanModel) {
+			if m.Name == "bad" {
+				panic("bad")
+			}
+			got = append(got, m.Name)
+		}, func() error { return errors.New("disk full") }}, nil))
 	for _, name := range []string{"good", "bad", "fine"} {
 		tr.StartSpan(name).Finish()
 	}
@@ -124,14 +130,24 @@ func TestPanickingReporter(t *testing.T) {
 		strings.Join(got, " ") != "good fine" {
 		t.Errorf("have %v and %v", got, err)
 	}
+	if !strings.Contains(lines.String(), `msg="reporter panicked" backend=mine panic=bad`) {
+		t.Errorf("have log %q, want the panic", lines.String())
+	}
+	s := m.Stats().Sinks["mine"]
+	if s.Added != 3 || s.Sent != 2 || s.Dropped != 1 || s.DroppedBy["reporter panicked"] != 1 {
+		t.Errorf("have %+v, want 2 of 3 spans sent and one dropped", s)
+	}
 }
 
 func openNoop(context.Context, tracer.Config) (opentracing.Tracer, io.Closer, error) {
 	return opentracing.NoopTracer{}, nil, nil
 }
 
-func TestOptions(t *testing.T) {
-	const mustBeUnique = ": the name must be unique, and must not be empty or contain commas or white space"
+// TestInvalidOptions passes backends and transports whose names are invalid or taken, and backends
+// that do not open.
+func TestInvalidOptions(t *testing.T) {
+	const mustBeUnique = ": the name must be unique, " +
+		"and must not be empty or contain commas or white space"
 	none := tracer.Transport{Name: ""}
 	for name, test := range map[string]struct {
 		backend string
@@ -146,18 +162,39 @@ func TestOptions(t *testing.T) {
 			`tracer: option for backend "mine"` + mustBeUnique},
 		"name with a comma": {"zipkin", []tracer.Option{tracer.WithTracer("a,b", openNoop)},
 			`tracer: option for backend "a,b"` + mustBeUnique},
+		"name with white space": {"zipkin", []tracer.Option{tracer.WithTracer("a\nb", openNoop)},
+			`tracer: option for backend "a\nb"` + mustBeUnique},
+		"no name": {"zipkin", []tracer.Option{tracer.WithBackend(tracer.Backend{})},
+			`tracer: option for backend ""` + mustBeUnique},
+		"the first of two errors": {"zipkin",
+			[]tracer.Option{tracer.WithTracer("a,b", openNoop), tracer.WithTracer("c,d", openNoop)},
+			`tracer: option for backend "a,b"` + mustBeUnique},
+		"noop with an invalid option": {"noop",
+			[]tracer.Option{tracer.WithTracer("a,b", openNoop)},
+			`tracer: option for backend "a,b"` + mustBeUnique},
+		"transport twice": {"zipkin", []tracer.Option{
+			tracer.WithTransport(tracer.Transport{Name: "mail"}),
+			tracer.WithTransport(tracer.Transport{Name: "mail"})},
+			`tracer: option for transport "mail"` + mustBeUnique},
 		"transport without a name": {"zipkin", []tracer.Option{tracer.WithTransport(none)},
 			`tracer: option for transport ""` + mustBeUnique},
-		"transport is taken": {"zipkin", []tracer.Option{tracer.WithTransport(tracer.Transport{Name: "http"})},
+		"transport is taken": {"zipkin",
+			[]tracer.Option{tracer.WithTransport(tracer.Transport{Name: "http"})},
 			`tracer: option for transport "http"` + mustBeUnique},
 		"unknown": {"yours", []tracer.Option{withReporter(nil, nil)},
 			`-tracer "yours": must be one of file, log, memory, mine, noop, zipkin`},
-		"not alone": {"mock,log", []tracer.Option{tracer.WithTracer("mock", openNoop)},
+		"with others": {"mock,log", []tracer.Option{tracer.WithTracer("mock", openNoop)},
 			`-tracer "mock,log": must not list mock with others`},
-		"does not open": {"mine", []tracer.Option{withReporter(reporterFunc{func(model.SpanModel) {}, func() error { return nil }}, errors.New("no key"))},
+		"does not open": {"mine", []tracer.Option{withReporter(reporterFunc{
+			func(model.SpanModel) {}, func() error { return nil },
+		}, errors.New("no key"))},
 			`tracer: mine: no key`},
-		"opens nothing": {"mine", []tracer.Option{tracer.WithBackend(tracer.Backend{Name: "mine",
-			Open: func(context.Context, tracer.Settings) (tracer.Sink, error) { return tracer.Sink{}, nil }})},
+		"opens nothing": {"mine", []tracer.Option{tracer.WithBackend(tracer.Backend{
+			Name: "mine",
+			Open: func(context.Context, tracer.Settings) (tracer.Sink, error) {
+				return tracer.Sink{}, nil
+			},
+		})},
 			`tracer: mine: Open returned no sink`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,7 +240,9 @@ func (b *lineBackend) backend() tracer.Option {
 			b.address = s.Address
 			return s.Queue(tracer.Destination{
 				Spool: "lines", Address: b.target, InOrder: true,
-				Encode: func(b []byte, s *finished.Span) []byte { return append(append(b, s.Model.Name...), '\n') },
+				Encode: func(b []byte, s *finished.Span) []byte {
+					return append(append(b, s.Model.Name...), '\n')
+				},
 				Send: func(_ context.Context, batch delivery.Batch) error {
 					if b.refuse > 0 {
 						b.refuse--
@@ -250,10 +289,7 @@ func TestThirdPartyQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := &tracer.Metrics{}
-	tr, closer, err := tracer.Open(t.Context(), c, b.backend(), tracer.WithMetrics(m), tracer.WithLogger(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr, closer := open(t, c, b.backend(), tracer.WithMetrics(m))
 	for _, name := range []string{"a", "b", "c"} {
 		tr.StartSpan(name).Finish()
 	}
@@ -275,14 +311,13 @@ func TestThirdPartySpool(t *testing.T) {
 	c.Delivery.Spool, c.FlushTimeout = t.TempDir(), 10*time.Millisecond
 	first, second := &lineBackend{target: "x", refuse: 1 << 30}, &lineBackend{target: "x"}
 	for _, b := range []*lineBackend{first, second} {
-		tr, closer, err := tracer.Open(t.Context(), c, b.backend(), tracer.WithLogger(nil))
-		if err != nil {
-			t.Fatal(err)
-		}
+		tr, closer := open(t, c, b.backend())
 		if b == first {
 			tr.StartSpan("kept").Finish()
 		} else {
-			testkit.Eventually(t, "the spooled span arrives", func() bool { return b.lines.String() == "kept\n" })
+			testkit.Eventually(t, "the spooled span arrives", func() bool {
+				return b.lines.String() == "kept\n"
+			})
 		}
 		if err := closer.Close(); err != nil {
 			t.Error(err)
@@ -290,19 +325,29 @@ func TestThirdPartySpool(t *testing.T) {
 	}
 }
 
-// TestThirdPartyTransport adds a way to Zipkin that fails once.
+// TestThirdPartyTransport adds a transport that fails once.
 func TestThirdPartyTransport(t *testing.T) {
 	var sent []string
-	fails, closed := 1, 0
+	fails, closed, box := 1, 0, ""
 	transport := tracer.WithTransport(tracer.Transport{
-		Name: "pigeon",
+		Name: "mail",
+		RegisterFlags: func(fs *flag.FlagSet, prefix string) error {
+			fs.StringVar(&box, prefix+"mail-box", "", "box for spans")
+			return nil
+		},
+		Check: func(selected bool) error {
+			if selected && box == "" {
+				return errors.New(`-mail-box "": must not be empty`)
+			}
+			return nil
+		},
 		Open: func(_ context.Context, s tracer.TransportSettings) (tracer.MessageSender, error) {
 			return tracer.MessageSender{
-				Address: "loft",
+				Address: "box",
 				Send: func(_ context.Context, message []byte) error {
 					if fails > 0 {
 						fails--
-						return errors.New("storm")
+						return errors.New("box full")
 					}
 					sent = append(sent, s.ServiceName+" "+s.ContentType+" "+string(message[:1]))
 					return nil
@@ -312,11 +357,26 @@ func TestThirdPartyTransport(t *testing.T) {
 		},
 	})
 	c := config("zipkin")
-	c.Zipkin.Transport, c.Zipkin.Format, c.Delivery.Senders = "pigeon", tracer.ZipkinJSON, 1
-	tr, closer, err := tracer.Open(t.Context(), c, transport, tracer.WithLogger(nil))
-	if err != nil {
+	c.Zipkin.Format, c.Delivery.Senders = tracer.ZipkinJSON, 1
+	fs := flag.NewFlagSet("host", flag.ContinueOnError)
+	if err := c.RegisterFlags(fs, "", transport); err != nil {
 		t.Fatal(err)
 	}
+	if err := c.Validate(transport); err != nil {
+		t.Errorf("not selected: have %v, want the empty setting allowed", err)
+	}
+	if usage := fs.Lookup("zipkin-transport").Usage; !strings.Contains(usage, "http, mail") {
+		t.Errorf("have usage %q, want the transport listed", usage)
+	}
+	c.Zipkin.Transport = "mail"
+	const want = `-mail-box "": must not be empty`
+	if err := c.Validate(transport); err == nil || err.Error() != want {
+		t.Errorf("have %v, want %s", err, want)
+	}
+	if err := fs.Parse([]string{"-mail-box", "spans"}); err != nil {
+		t.Fatal(err)
+	}
+	tr, closer := open(t, c, transport)
 	tr.StartSpan("call").Finish()
 	if err := closer.Close(); err != nil {
 		t.Error(err)

@@ -13,7 +13,7 @@ import (
 	"bookservice/tracer"
 )
 
-// baggageOf returns the items of a context in their order.
+// baggageOf returns the items of a context, in order.
 func baggageOf(sc opentracing.SpanContext) (items []string) {
 	sc.ForeachBaggageItem(func(k, v string) bool {
 		items = append(items, k+"="+v)
@@ -22,101 +22,173 @@ func baggageOf(sc opentracing.SpanContext) (items []string) {
 	return items
 }
 
-// TestBaggageHeader reads the headers, and checks what is sent on.
+// ofShare sets the share of sampled traces.
+func ofShare(share float64) func(*tracer.Config) {
+	return func(c *tracer.Config) { c.Sample = share }
+}
+
+// TestBaggageHeader extracts baggage and injects it again.
 func TestBaggageHeader(t *testing.T) {
+	const octets = "a=!#$&'()*-./:<=>?@[]^_`{|}~"
+	for name, test := range map[string]struct {
+		headers string // of baggage, separated by "|"
+		items   string // separated by "|"
+		sent    string
+	}{
+		"one item":            {"user=ann", "user=ann", "user=ann"},
+		"two items":           {"user=ann,city=rome", "user=ann|city=rome", "user=ann,city=rome"},
+		"repeated header":     {"a=1|b=2|a=3", "a=3|b=2", "a=3,b=2"},
+		"encoded":             {"c=k%C3%B6ln%2C%20rh", "c=köln, rh", "c=k%C3%B6ln%2C%20rh"},
+		"plus sign":           {"sum=1+1", "sum=1+1", "sum=1%2B1"},
+		"equals sign":         {"sum=1=1", "sum=1=1", "sum=1=1"},
+		"percent sign":        {"share=5%25", "share=5%", "share=5%25"},
+		"percent in the key":  {"a%20b=1", "a%20b=1", "a%20b=1"},
+		"empty value":         {"a=", "a=", "a="},
+		"white space":         {" a\t=\t1 ,\tb = 2 ", "a=1|b=2", "a=1,b=2"},
+		"empty members":       {",a=1,,b=2,", "a=1|b=2", "a=1,b=2"},
+		"empty":               {"", "", ""},
+		"properties":          {"a=1 ; ttl = 5 ;secret,b=2", "a=1|b=2", "a=1;ttl=5;secret,b=2"},
+		"not UTF-8":           {"a=%FF", "a=\uFFFD", "a=%EF%BF%BD"},
+		"keys differ in case": {"A=1,a=2", "A=1|a=2", "A=1,a=2"},
+		"all octets":          {octets, octets, octets},
+	} {
+		t.Run(name, func(t *testing.T) {
+			separator := "|"
+			if name == "all octets" {
+				separator = "\n"
+			}
+			var in lines
+			for value := range strings.SplitSeq(test.headers, separator) {
+				in = append(in, [2]string{"Baggage", value})
+			}
+			var items []string
+			if test.items != "" {
+				items = strings.Split(test.items, separator)
+			}
+			checkBaggage(t, in, items, test.sent, false)
+		})
+	}
+}
+
+// TestMalformedBaggageHeader extracts headers of which one member is malformed. All of it is
+// dropped.
+func TestMalformedBaggageHeader(t *testing.T) {
+	for name, header := range map[string]string{
+		"no equals sign":           "a=1,b",
+		"no key":                   "=1",
+		"key with a space":         "a b=1",
+		"key beyond ASCII":         "ä=1",
+		"value with a space":       "a=1,b=1 2",
+		"value with a quote":       `a="1"`,
+		"value with a backslash":   `a=1\2`,
+		"value beyond ASCII":       "a=ä",
+		"value with DEL":           "a=\x7f",
+		"malformed encoding":       "a=5%",
+		"empty property":           "a=1;",
+		"property with a space":    "a=1;b c",
+		"property without a key":   "a=1;=b",
+		"property value, a quote":  `a=1;b="c"`,
+		"malformed encoding later": "a=1,b=%zz",
+	} {
+		t.Run(name, func(t *testing.T) {
+			checkBaggage(t, lines{{"baggage", header}}, nil, "", true)
+		})
+	}
+}
+
+// TestBaggagePrefixes extracts items from headers of their own: uberctx- (Jaeger), baggage- (Brave)
+// and ot-baggage- (OpenTracing). The W3C header takes precedence.
+func TestBaggagePrefixes(t *testing.T) {
 	for name, test := range map[string]struct {
 		in        lines
 		items     []string
 		sent      string
 		malformed bool
 	}{
-		"one":                   {in: lines{{"baggage", "user=ann"}}, items: []string{"user=ann"}, sent: "user=ann"},
-		"several":               {in: lines{{"baggage", "user=ann,city=rome"}}, items: []string{"user=ann", "city=rome"}, sent: "user=ann,city=rome"},
-		"repeated headers":      {in: lines{{"baggage", "a=1"}, {"Baggage", "b=2"}, {"baggage", "a=3"}}, items: []string{"a=3", "b=2"}, sent: "a=3,b=2"},
-		"encoded":               {in: lines{{"baggage", "city=k%C3%B6ln%2C%20am%20rhein"}}, items: []string{"city=köln, am rhein"}, sent: "city=k%C3%B6ln%2C%20am%20rhein"},
-		"plus sign":             {in: lines{{"baggage", "sum=1+1"}}, items: []string{"sum=1+1"}, sent: "sum=1%2B1"},
-		"equals sign":           {in: lines{{"baggage", "sum=1=1"}}, items: []string{"sum=1=1"}, sent: "sum=1=1"},
-		"percent sign":          {in: lines{{"baggage", "share=5%25"}}, items: []string{"share=5%"}, sent: "share=5%25"},
-		"key with percent":      {in: lines{{"baggage", "a%20b=1"}}, items: []string{"a%20b=1"}, sent: "a%20b=1"},
-		"empty value":           {in: lines{{"baggage", "a="}}, items: []string{"a="}, sent: "a="},
-		"white space":           {in: lines{{"baggage", " a\t=\t1 ,\tb = 2 "}}, items: []string{"a=1", "b=2"}, sent: "a=1,b=2"},
-		"empty members":         {in: lines{{"baggage", ",a=1,,b=2,"}}, items: []string{"a=1", "b=2"}, sent: "a=1,b=2"},
-		"empty":                 {in: lines{{"baggage", ""}}},
-		"properties":            {in: lines{{"baggage", "a=1 ; ttl = 5 ;secret,b=2"}}, items: []string{"a=1", "b=2"}, sent: "a=1;ttl=5;secret,b=2"},
-		"not UTF-8":             {in: lines{{"baggage", "a=%FF"}}, items: []string{"a=\uFFFD"}, sent: "a=%EF%BF%BD"},
-		"keys differ in case":   {in: lines{{"baggage", "A=1,a=2"}}, items: []string{"A=1", "a=2"}, sent: "A=1,a=2"},
-		"no equals sign":        {in: lines{{"baggage", "a=1,b"}}, malformed: true},
-		"no key":                {in: lines{{"baggage", "=1"}}, malformed: true},
-		"key with a space":      {in: lines{{"baggage", "a b=1"}}, malformed: true},
-		"key beyond ASCII":      {in: lines{{"baggage", "ä=1"}}, malformed: true},
-		"value with a space":    {in: lines{{"baggage", "a=1,b=1 2"}}, malformed: true},
-		"value with a quote":    {in: lines{{"baggage", `a="1"`}}, malformed: true},
-		"value beyond ASCII":    {in: lines{{"baggage", "a=ä"}}, malformed: true},
-		"bad encoding":          {in: lines{{"baggage", "a=5%"}}, malformed: true},
-		"empty property":        {in: lines{{"baggage", "a=1;"}}, malformed: true},
-		"bad property":          {in: lines{{"baggage", "a=1;b c"}}, malformed: true},
-		"jaeger's":              {in: lines{{"uberctx-User", "k%C3%B6ln+1"}}, items: []string{"user=köln 1"}, sent: "user=k%C3%B6ln%201"},
-		"jaeger's, not encoded": {in: lines{{"uberctx-user", "5% köln"}}, items: []string{"user=5% köln"}, sent: "user=5%25%20k%C3%B6ln"},
-		"brave's":               {in: lines{{"baggage-user", "a%20b+c"}}, items: []string{"user=a%20b+c"}, sent: "user=a%2520b%2Bc"},
-		"opentracing's own":     {in: lines{{"Ot-Baggage-User", "ann"}}, items: []string{"user=ann"}, sent: "user=ann"},
-		"prefix without a key":  {in: lines{{"uberctx-", "ann"}}},
-		"prefix with a bad key": {in: lines{{"uberctx-a b", "ann"}, {"baggage-user", "ann"}}, items: []string{"user=ann"}, sent: "user=ann", malformed: true},
-		"W3C's before prefixed": {in: lines{{"uberctx-user", "bob"}, {"baggage-city", "rome"}, {"baggage", "User=ann"}}, items: []string{"User=ann", "city=rome"}, sent: "User=ann,city=rome"},
+		"Jaeger": {lines{{"uberctx-User", "k%C3%B6ln+1"}},
+			[]string{"user=köln 1"}, "user=k%C3%B6ln%201", false},
+		"Jaeger, not encoded": {lines{{"uberctx-user", "5% köln"}},
+			[]string{"user=5% köln"}, "user=5%25%20k%C3%B6ln", false},
+		"Brave": {lines{{"baggage-user", "a%20b+c"}},
+			[]string{"user=a%20b+c"}, "user=a%2520b%2Bc", false},
+		"OpenTracing": {lines{{"Ot-Baggage-User", "ann"}},
+			[]string{"user=ann"}, "user=ann", false},
+		"upper case": {lines{{"UBERCTX-A", "1"}, {"BAGGAGE-B", "2"}, {"OT-BAGGAGE-C", "3"}},
+			[]string{"a=1", "b=2", "c=3"}, "a=1,b=2,c=3", false},
+		"no key": {lines{{"uberctx-", "x"}, {"baggage-", "x"}, {"ot-baggage-", "x"}},
+			nil, "", false},
+		"other headers": {lines{{"uberctx_user", "x"}, {"user-agent", "x"}, {"origin-x-y-z", "x"}},
+			nil, "", false},
+		"malformed key": {lines{{"uberctx-a b", "ann"}, {"baggage-user", "ann"}},
+			[]string{"user=ann"}, "user=ann", true},
+		"W3C before prefixes": {
+			lines{{"uberctx-user", "bob"}, {"baggage-city", "rome"}, {"baggage", "User=ann"}},
+			[]string{"User=ann", "city=rome"}, "User=ann,city=rome", false,
+		},
+		"two prefixes, one key": {lines{{"uberctx-user", "ann"}, {"baggage-user", "bob"}},
+			[]string{"user=bob"}, "user=bob", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tr, _ := memory(t, nil)
-			out, own := passOn(t, tr, append(test.in, [2]string{"traceparent", w3cParent}))
-			if diff := cmp.Diff(test.items, baggageOf(own)); diff != "" {
-				t.Errorf("-want +have\n%s", diff)
-			}
-			if have, is := out["baggage"]; have != test.sent || is != (have != "") {
-				t.Errorf("have %q sent, want %q", have, test.sent)
-			}
-			if have := tracer.Malformed(tr) > 0; have != test.malformed || own.TraceID() != w3cTrace {
-				t.Errorf("have counted as malformed %v in trace %s, want %v in the caller's", have, own.TraceID(), test.malformed)
-			}
+			checkBaggage(t, test.in, test.items, test.sent, test.malformed)
 		})
 	}
 }
 
-// Outside of HTTP Jaeger sends its items as they are.
+// checkBaggage checks the items of a child of the caller, the injected header, and whether a
+// header is counted as malformed.
+func checkBaggage(t *testing.T, in lines, items []string, sent string, malformed bool) {
+	t.Helper()
+	tr, _ := memory(t, nil)
+	out, own := passOn(t, tr, append(in, [2]string{"traceparent", w3cParent}))
+	if diff := cmp.Diff(items, baggageOf(own)); diff != "" {
+		t.Errorf("-want +have\n%s", diff)
+	}
+	if have, isSent := out["baggage"]; have != sent || isSent != (have != "") {
+		t.Errorf("have %q sent, want %q", have, sent)
+	}
+	if have := tracer.Malformed(tr) > 0; have != malformed || own.TraceID() != w3cTrace {
+		t.Errorf("have counted as malformed: %v in trace %s, want %v in the caller's trace",
+			have, own.TraceID(), malformed)
+	}
+}
+
+// TestJaegerBaggageAsText extracts from a text map, for which Jaeger does not encode the values.
 func TestJaegerBaggageAsText(t *testing.T) {
 	tr, _ := memory(t, nil)
-	sc, err := tr.Extract(opentracing.TextMap, opentracing.TextMapCarrier{"uberctx-sum": "1+1", "uberctx-share": "5%25"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sc := extract(t, tr, opentracing.TextMapCarrier{"uberctx-sum": "1+1", "uberctx-share": "5%25"})
 	if diff := cmp.Diff([]string{"share=5%25", "sum=1+1"}, baggageOf(sc)); diff != "" {
 		t.Errorf("-want +have\n%s", diff)
 	}
 }
 
-// An item that is set leaves the rest of what is carried as it was, and earlier contexts too.
-func TestBaggageIsSetOnACopy(t *testing.T) {
+// TestSettingBaggageMakesACopy sets an item. The other items, the tracestate and earlier contexts
+// stay as they are. The properties of the item are dropped.
+func TestSettingBaggageMakesACopy(t *testing.T) {
 	for _, share := range []float64{0, 1} {
 		tr, _ := memory(t, func(c *tracer.Config) { c.Propagation.Inject, c.Sample = "w3c", share })
-		sc, err := tr.Extract(opentracing.TextMap, lines{{"traceparent", w3cParent}, {"tracestate", "foo=1"}, {"baggage", "a=1;p,b=2"}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		sc := extract(t, tr, lines{
+			{"traceparent", w3cParent}, {"tracestate", "foo=1"}, {"baggage", "a=1;p,b=2;q"},
+		})
 		span := tr.StartSpan("x", opentracing.ChildOf(sc))
 		before := span.Context()
 		span.SetBaggageItem("a", "3")
-		if out := inject(t, tr, span.Context()); out["baggage"] != "b=2,a=3" || out["tracestate"] != "foo=1" {
-			t.Errorf("have %v sent", out)
+		out := inject(t, tr, span.Context())
+		if out["baggage"] != "b=2;q,a=3" || out["tracestate"] != "foo=1" {
+			t.Errorf("share %v: have %v sent", share, out)
 		}
 		for _, sc := range []opentracing.SpanContext{sc, before} {
-			if out := inject(t, tr, sc); out["baggage"] != "a=1;p,b=2" || out["tracestate"] != "foo=1" {
-				t.Errorf("have %v sent with the context from before", out)
+			out := inject(t, tr, sc)
+			if out["baggage"] != "a=1;p,b=2;q" || out["tracestate"] != "foo=1" {
+				t.Errorf("share %v: have %v sent with an earlier context", share, out)
 			}
 		}
 	}
 }
 
-// Baggage needs no trace: the trace that begins takes it along. So do those that nobody records.
+// TestBaggageWithoutATrace extracts baggage alone. The new trace has it, sampled or not.
 func TestBaggageWithoutATrace(t *testing.T) {
 	for _, share := range []float64{0, 1} {
-		tr, _ := memory(t, func(c *tracer.Config) { c.Sample = share })
+		tr, _ := memory(t, ofShare(share))
 		out, own := passOn(t, tr, lines{{"baggage", "user=ann"}, {"traceparent", "malformed"}})
 		if out["baggage"] != "user=ann" || own.TraceID() == "" || len(out["traceparent"]) != 55 {
 			t.Errorf("share %v: have %v sent in trace %q", share, out, own.TraceID())
@@ -124,90 +196,111 @@ func TestBaggageWithoutATrace(t *testing.T) {
 	}
 }
 
-// Items that are not allowed are neither taken in, nor set, nor sent; a key's case makes no difference.
-func TestBaggageAllowList(t *testing.T) {
+// TestBaggageThatIsNotAllowedIsDropped has a list of allowed keys, of which case is ignored.
+func TestBaggageThatIsNotAllowedIsDropped(t *testing.T) {
 	for _, share := range []float64{0, 1} {
-		tr, _ := memory(t, func(c *tracer.Config) { c.Propagation.BaggageAllow, c.Sample = "user, Tenant", share })
-		sc, err := tr.Extract(opentracing.TextMap, lines{{"baggage", "user=ann,secret=1"}, {"uberctx-tenant", "t"}, {"uberctx-other", "1"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		span := tr.StartSpan("x", opentracing.ChildOf(sc)).SetBaggageItem("password", "p").SetBaggageItem("USER", "bob")
-		if have := inject(t, tr, span.Context())["baggage"]; have != "user=ann,tenant=t,USER=bob" || span.BaggageItem("password") != "" {
-			t.Errorf("have %q sent, and %q", have, span.BaggageItem("password"))
+		tr, _ := memory(t, func(c *tracer.Config) {
+			c.Propagation.BaggageAllow, c.Sample = "user, Tenant", share
+		})
+		sc := extract(t, tr, lines{
+			{"baggage", "user=ann,secret=1"}, {"uberctx-tenant", "t"}, {"uberctx-other", "1"},
+		})
+		span := tr.StartSpan("x", opentracing.ChildOf(sc))
+		span.SetBaggageItem("password", "p").SetBaggageItem("USER", "bob")
+		have := inject(t, tr, span.Context())["baggage"]
+		if have != "user=ann,tenant=t,USER=bob" || span.BaggageItem("password") != "" {
+			t.Errorf("have %q sent, and password %q", have, span.BaggageItem("password"))
 		}
 		if have := tracer.BaggageDropped(tr); have != 3 {
-			t.Errorf("have %d counted as dropped, want 3", have)
+			t.Errorf("have %d items counted as dropped, want 3", have)
 		}
 	}
 }
 
-// What goes beyond the limits is dropped and counted, whether it comes in or is set; what was there before stays.
-func TestBaggageLimits(t *testing.T) {
+// TestBaggageBeyondTheLimitsIsDropped exceeds the number of items and the size of the header, by
+// extracting and by setting items. The earlier items stay.
+func TestBaggageBeyondTheLimitsIsDropped(t *testing.T) {
 	var many []string
 	for i := range 70 {
 		many = append(many, fmt.Sprintf("k%02d=v", i))
 	}
 	for _, share := range []float64{0, 1} {
-		tr, _ := memory(t, func(c *tracer.Config) { c.Sample = share })
-		sc, err := tr.Extract(opentracing.TextMap, lines{{"baggage", strings.Join(many, ",")}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if have := inject(t, tr, sc)["baggage"]; have != strings.Join(many[:64], ",") || tracer.BaggageDropped(tr) != 6 {
+		tr, _ := memory(t, ofShare(share))
+		sc := extract(t, tr, lines{{"baggage", strings.Join(many, ",")}})
+		have := inject(t, tr, sc)["baggage"]
+		if have != strings.Join(many[:64], ",") || tracer.BaggageDropped(tr) != 6 {
 			t.Errorf("have %d dropped, and sent %s", tracer.BaggageDropped(tr), have)
 		}
-		span := tr.StartSpan("full", opentracing.ChildOf(sc)).SetBaggageItem("one more", "v").SetBaggageItem("onemore", "v").SetBaggageItem("k00", "w")
-		if span.BaggageItem("onemore") != "" || span.BaggageItem("k00") != "w" || tracer.BaggageDropped(tr) != 8 {
-			t.Errorf("have %q and %q, and %d dropped", span.BaggageItem("onemore"), span.BaggageItem("k00"), tracer.BaggageDropped(tr))
+		span := tr.StartSpan("full", opentracing.ChildOf(sc)).SetBaggageItem("one more", "v")
+		span.SetBaggageItem("onemore", "v").SetBaggageItem("k00", "w")
+		if span.BaggageItem("onemore") != "" || span.BaggageItem("k00") != "w" ||
+			tracer.BaggageDropped(tr) != 8 {
+			t.Errorf("have onemore %q, k00 %q and %d dropped", span.BaggageItem("onemore"),
+				span.BaggageItem("k00"), tracer.BaggageDropped(tr))
 		}
 
-		span = tr.StartSpan("long").SetBaggageItem("a", "1").SetBaggageItem("b", strings.Repeat("v", 8192-len("a=1,b=")))
+		span = tr.StartSpan("long").SetBaggageItem("a", "1")
+		span.SetBaggageItem("b", strings.Repeat("v", 8192-len("a=1,b=")))
 		if have := len(inject(t, tr, span.Context())["baggage"]); have != 8192 {
 			t.Errorf("have %d bytes sent, want 8192", have)
 		}
-		span.SetBaggageItem("c", "").SetBaggageItem("a", "22").SetBaggageItem("a", strings.Repeat("v", 1<<20))
-		if span.BaggageItem("a") != "1" || span.BaggageItem("c") != "" || tracer.BaggageDropped(tr) != 11 {
-			t.Errorf("have %q and %q, and %d dropped", span.BaggageItem("a"), span.BaggageItem("c"), tracer.BaggageDropped(tr))
+		span.SetBaggageItem("c", "").SetBaggageItem("a", "22")
+		span.SetBaggageItem("a", strings.Repeat("v", 1<<20))
+		if span.BaggageItem("a") != "1" || span.BaggageItem("c") != "" ||
+			tracer.BaggageDropped(tr) != 11 {
+			t.Errorf("have a %q, c %q and %d dropped",
+				span.BaggageItem("a"), span.BaggageItem("c"), tracer.BaggageDropped(tr))
 		}
 	}
-	t.Run("none", func(t *testing.T) {
+	t.Run("no items", func(t *testing.T) {
 		tr, _ := memory(t, func(c *tracer.Config) { c.Propagation.BaggageMaxItems = 0 })
 		out, own := passOn(t, tr, lines{{"baggage", "a=1"}, {"traceparent", w3cParent}})
-		if _, is := out["baggage"]; is || own.TraceID() != w3cTrace {
-			t.Errorf("have %v sent", out)
+		if _, sent := out["baggage"]; sent || own.TraceID() != w3cTrace {
+			t.Errorf("have %v sent in trace %s, want no baggage", out, own.TraceID())
 		}
 	})
-	t.Run("encoded", func(t *testing.T) {
+	t.Run("encoded size", func(t *testing.T) {
 		tr, _ := memory(t, func(c *tracer.Config) { c.Propagation.BaggageMaxBytes = 10 })
 		span := tr.StartSpan("x").SetBaggageItem("a", "äää").SetBaggageItem("b", "12345678")
 		if have := inject(t, tr, span.Context())["baggage"]; have != "b=12345678" {
-			t.Errorf("have %q sent, want what fits once it is encoded", have)
+			t.Errorf("have %q sent, want the item that fits when encoded", have)
+		}
+	})
+	t.Run("header of another service", func(t *testing.T) {
+		tr, _ := memory(t, func(c *tracer.Config) { c.Propagation.BaggageMaxBytes = 7 })
+		out, _ := passOn(t, tr, lines{{"baggage", "a=1,b=22222,c=3"}})
+		if have := out["baggage"]; have != "a=1,c=3" || tracer.BaggageDropped(tr) != 1 {
+			t.Errorf("have %q sent and %d dropped, want the items that fit", have,
+				tracer.BaggageDropped(tr))
 		}
 	})
 }
 
-// Chosen items are tags of each recorded span that has them; the service's own tags go before them, and an item never has
-// the meaning that a tag of its name has.
+// TestBaggageTags sets chosen items as tags of every recorded span. The span's own tags take
+// precedence, and the key of an item has no special meaning.
 func TestBaggageTags(t *testing.T) {
-	tr, spans := memory(t, func(c *tracer.Config) { c.Propagation.BaggageTags = "user,tenant,sampling.priority,span.kind" })
-	sc, err := tr.Extract(opentracing.TextMap, lines{{"traceparent", w3cParent}, {"baggage", "user=ann,city=rome,sampling.priority=0,span.kind=client"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr, spans := memory(t, func(c *tracer.Config) {
+		c.Propagation.BaggageTags = "user,tenant,sampling.priority,span.kind"
+	})
+	sc := extract(t, tr, lines{
+		{"traceparent", w3cParent},
+		{"baggage", "user=ann,city=rome,sampling.priority=0,span.kind=client"},
+	})
 	outer := tr.StartSpan("outer", opentracing.ChildOf(sc)).SetBaggageItem("tenant", "t")
-	tr.StartSpan("inner", opentracing.ChildOf(outer.Context()), opentracing.Tag{Key: "user", Value: "own"}).Finish()
+	tr.StartSpan("inner", opentracing.ChildOf(outer.Context()),
+		opentracing.Tag{Key: "user", Value: "own"}).Finish()
 	outer.Finish()
 	outer.SetBaggageItem("tenant", "late")
-	want := map[string]map[string]string{
+	type tags = map[string]string
+	want := map[string]tags{
 		"outer": {"user": "ann", "tenant": "t", "sampling.priority": "0", "span.kind": "client"},
 		"inner": {"user": "own", "tenant": "t", "sampling.priority": "0", "span.kind": "client"},
 	}
-	have := map[string]map[string]string{}
+	have := map[string]tags{}
 	for _, s := range spans.Spans() {
 		have[s.Name] = s.Tags
 		if s.Kind != "" {
-			t.Errorf("%s: have kind %q", s.Name, s.Kind)
+			t.Errorf("%s: have kind %q, want none", s.Name, s.Kind)
 		}
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
@@ -215,7 +308,17 @@ func TestBaggageTags(t *testing.T) {
 	}
 }
 
-// An item that is set after Finish travels on, and is no tag any more: not even of a span that waits for the one above it.
+// TestLongBaggageTagIsTruncated sets an item that is longer than a tag's value.
+func TestLongBaggageTagIsTruncated(t *testing.T) {
+	tr, spans := memory(t, func(c *tracer.Config) { c.Propagation.BaggageTags = "user" })
+	tr.StartSpan("x").SetBaggageItem("user", strings.Repeat("v", 5000)).Finish()
+	if have := len(spans.Spans()[0].Tags["user"]); have != 4096 {
+		t.Errorf("have %d bytes, want 4096", have)
+	}
+}
+
+// TestBaggageAfterFinishIsNoTag sets an item on a finished span that is deferred. The item is
+// propagated, and is no tag.
 func TestBaggageAfterFinishIsNoTag(t *testing.T) {
 	tr, spans := memory(t, func(c *tracer.Config) { c.Propagation.BaggageTags = "user" })
 	outer := tr.StartSpan("outer", ext.SpanKindRPCServer)
@@ -225,18 +328,18 @@ func TestBaggageAfterFinishIsNoTag(t *testing.T) {
 	outer.Finish()
 	for _, s := range spans.Spans() {
 		if s.Tags["user"] != "" {
-			t.Errorf("%s has the tag %q", s.Name, s.Tags["user"])
+			t.Errorf("%s: have tag %q, want none", s.Name, s.Tags["user"])
 		}
 	}
 	if len(spans.Spans()) != 2 || inner.BaggageItem("user") != "late" {
-		t.Errorf("have %d spans, and the item %q", len(spans.Spans()), inner.BaggageItem("user"))
+		t.Errorf("have %d spans, and item %q", len(spans.Spans()), inner.BaggageItem("user"))
 	}
 }
 
-// Items may be set at once from everywhere; none is lost.
-func TestBaggageConcurrently(t *testing.T) {
+// TestBaggageMayBeSetConcurrently sets items from several goroutines.
+func TestBaggageMayBeSetConcurrently(t *testing.T) {
 	for _, share := range []float64{0, 1} {
-		tr, _ := memory(t, func(c *tracer.Config) { c.Sample = share })
+		tr, _ := memory(t, ofShare(share))
 		span := tr.StartSpan("x")
 		var wg sync.WaitGroup
 		for i := range 32 {

@@ -9,9 +9,10 @@ import (
 	"bookservice/tracer"
 )
 
-// A service keeps the decision of its caller, whatever format it comes in and goes out in, and whatever its own sampler would
-// say; where there is none the sampler decides. What was decided is what is recorded.
-func TestDecisionsGoThrough(t *testing.T) {
+// TestDecisionsArePreserved receives each decision in each format, and injects it in each format,
+// whatever the service's sampler is. Without a decision the sampler decides. The span is recorded
+// accordingly.
+func TestDecisionsArePreserved(t *testing.T) {
 	incoming := map[string]map[string]lines{
 		"b3": {
 			"":  {{"b3", trace128 + "-" + span1}},
@@ -25,12 +26,15 @@ func TestDecisionsGoThrough(t *testing.T) {
 			"1": {{"x-b3-traceid", trace128}, {"x-b3-spanid", span1}, {"x-b3-sampled", "1"}},
 			"d": {{"x-b3-traceid", trace128}, {"x-b3-spanid", span1}, {"x-b3-flags", "1"}},
 		},
-		"b3 alone":      {"0": {{"b3", "0"}}, "1": {{"b3", "1"}}, "d": {{"b3", "d"}}},
-		"b3multi alone": {"0": {{"x-b3-sampled", "0"}}, "1": {{"x-b3-sampled", "1"}}, "d": {{"x-b3-flags", "1"}}},
+		"b3 alone": {"0": {{"b3", "0"}}, "1": {{"b3", "1"}}, "d": {{"b3", "d"}}},
+		"b3multi alone": {
+			"0": {{"x-b3-sampled", "0"}}, "1": {{"x-b3-sampled", "1"}}, "d": {{"x-b3-flags", "1"}},
+		},
 		"w3c": {
 			"0": {{"traceparent", "00-" + trace128 + "-" + span1 + "-00"}},
 			"1": {{"traceparent", "00-" + trace128 + "-" + span1 + "-01"}},
-			"d": {{"traceparent", "00-" + trace128 + "-" + span1 + "-01"}, {"tracestate", "b3=" + trace128 + "-" + span1 + "-d"}},
+			"d": {{"traceparent", "00-" + trace128 + "-" + span1 + "-01"},
+				{"tracestate", "b3=" + trace128 + "-" + span1 + "-d"}},
 		},
 		"jaeger": {
 			"0": {{"uber-trace-id", trace128 + ":" + span1 + ":0:0"}},
@@ -43,9 +47,8 @@ func TestDecisionsGoThrough(t *testing.T) {
 		for state, in := range states {
 			for _, to := range []string{"b3", "b3multi", "w3c", "jaeger", "w3c,b3multi"} {
 				for _, share := range []float64{0, 1} {
-					t.Run(fmt.Sprintf("%s %q to %s, sampler %v", from, state, to, share), func(t *testing.T) {
-						checkDecision(t, in, state, to, share)
-					})
+					name := fmt.Sprintf("%s %q to %s, sampler %v", from, state, to, share)
+					t.Run(name, func(t *testing.T) { checkDecision(t, in, state, to, share) })
 				}
 			}
 		}
@@ -54,7 +57,9 @@ func TestDecisionsGoThrough(t *testing.T) {
 
 func checkDecision(t *testing.T, in lines, state, to string, share float64) {
 	t.Helper()
-	tr, spans := memory(t, func(c *tracer.Config) { c.Propagation.Inject, c.Sample = to, share })
+	tr, spans := memory(t, func(c *tracer.Config) {
+		c.Propagation.Inject, c.Sample = to, share
+	})
 	out, own := passOn(t, tr, in)
 	want := state
 	if want == "" {
@@ -62,19 +67,21 @@ func checkDecision(t *testing.T, in lines, state, to string, share float64) {
 	}
 	sc, err := tr.Extract(opentracing.TextMap, out)
 	if err != nil {
-		t.Fatalf("what was sent, %v: %v", out, err)
+		t.Fatalf("injected %v: %v", out, err)
 	}
-	if next := sc.(tracer.SpanContext); next.TraceID() != own.TraceID() || next.SpanID() != own.SpanID() {
-		t.Errorf("have span %s of trace %s sent, want %s of %s", next.SpanID(), next.TraceID(), own.SpanID(), own.TraceID())
+	next := sc.(tracer.SpanContext)
+	if next.TraceID() != own.TraceID() || next.SpanID() != own.SpanID() {
+		t.Errorf("have span %s of trace %s injected, want %s of %s",
+			next.SpanID(), next.TraceID(), own.SpanID(), own.TraceID())
 	}
 	if have := decisionOf(t, sc); have != want {
-		t.Errorf("have decision %q sent on as %v, want %q", have, out, want)
+		t.Errorf("have decision %q injected as %v, want %q", have, out, want)
 	}
 	recorded := spans.Spans()
 	if have := len(recorded) == 1; have != (want != "0") {
-		t.Fatalf("have %d spans recorded with decision %q", len(recorded), want)
+		t.Fatalf("decision %q: have %d spans recorded", want, len(recorded))
 	}
 	if len(recorded) == 1 && recorded[0].Debug != (want == "d") {
-		t.Errorf("have a span with debug %v", recorded[0].Debug)
+		t.Errorf("decision %q: have debug %v", want, recorded[0].Debug)
 	}
 }

@@ -1,17 +1,57 @@
 package tracer_test
 
 import (
+	"slices"
 	"strconv"
 	"testing"
+
+	"bookservice/tracer"
 )
 
-func TestMemoryKeepsTheNewest(t *testing.T) {
+// TestMemoryHoldsTheNewestSpans finishes more spans than a Memory holds.
+func TestMemoryHoldsTheNewestSpans(t *testing.T) {
 	tr, m := memory(t, nil)
 	for i := range 10003 {
 		tr.StartSpan(strconv.Itoa(i)).Finish()
 	}
 	spans := m.Spans()
-	if len(spans) != 10000 || spans[0].Name != "3" || spans[9999].Name != "10002" {
-		t.Errorf("have %d spans from %s to %s, want 10000 from 3 to 10002", len(spans), spans[0].Name, spans[len(spans)-1].Name)
+	if len(spans) != 10000 {
+		t.Fatalf("have %d spans, want 10000", len(spans))
+	}
+	for i, s := range spans {
+		if want := strconv.Itoa(i + 3); s.Name != want {
+			t.Fatalf("have span %s at %d, want %s", s.Name, i, want)
+		}
+	}
+}
+
+// TestSpansOfAMemoryIsACopy changes the returned list.
+func TestSpansOfAMemoryIsACopy(t *testing.T) {
+	tr, m := memory(t, nil)
+	tr.StartSpan("call").Finish()
+	m.Spans()[0].Name = "changed"
+	if have := m.Spans()[0].Name; have != "call" {
+		t.Errorf("have %s, want the Memory unchanged", have)
+	}
+}
+
+// TestTracersShareAMemory has two tracers add to one Memory.
+func TestTracersShareAMemory(t *testing.T) {
+	m := &tracer.Memory{}
+	for _, service := range []string{"books", "shop"} {
+		c := config("memory")
+		c.ServiceName = service
+		tr, closer := open(t, c, tracer.WithMemory(m))
+		tr.StartSpan("call").Finish()
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	var have []string
+	for _, s := range m.Spans() {
+		have = append(have, s.LocalEndpoint.ServiceName)
+	}
+	if want := []string{"books", "shop"}; !slices.Equal(have, want) {
+		t.Errorf("have spans of %v, want %v", have, want)
 	}
 }

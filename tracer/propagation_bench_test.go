@@ -6,7 +6,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// fixed is a carrier that costs nothing itself.
+// fixed is a carrier that does not allocate.
 type fixed struct {
 	headers [16][2]string
 	n       int
@@ -26,11 +26,11 @@ func (f *fixed) ForeachKey(handler func(key, value string) error) error {
 	return nil
 }
 
-// hotPaths are the ways in which a context comes in and goes out at every call.
+// hotPaths are headers that a service extracts and injects with every call.
 var hotPaths = map[string]struct {
 	formats string
 	in      lines
-	extract float64 // allocations; those of injecting are 1
+	extract float64 // allocations of Extract; Inject has 1
 }{
 	"b3":          {"b3", nil, 1},
 	"b3multi":     {"b3multi", nil, 1},
@@ -38,30 +38,30 @@ var hotPaths = map[string]struct {
 	"jaeger":      {"jaeger", nil, 1},
 	"w3c,b3multi": {"w3c,b3multi", nil, 1},
 	"all":         {everyFormat, nil, 1},
-	"tracestate":  {"w3c", lines{{"tracestate", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"}}, 2},
+	"tracestate":  {"w3c", lines{{"tracestate", "rojo=00f067aa0ba902b7,congo=1"}}, 2},
 	"baggage":     {"w3c", lines{{"baggage", "user=ann,city=rome"}}, 4},
 }
 
-func hotPath(tb testing.TB, formats string, in lines) (tr opentracing.Tracer, sc opentracing.SpanContext, out *fixed) {
+// hotPath returns a tracer, a context, and the headers of a call with this context.
+func hotPath(
+	tb testing.TB, formats string, in lines,
+) (tr opentracing.Tracer, sc opentracing.SpanContext, out *fixed) {
 	tb.Helper()
-	tr, _ = memory(tb, sending(formats))
-	sc, err := tr.Extract(opentracing.TextMap, append(in, [2]string{"traceparent", w3cParent}))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	tr, _ = memory(tb, injecting(formats))
+	sc = extract(tb, tr, append(in, [2]string{"traceparent", w3cParent}))
 	out = &fixed{}
 	if err := tr.Inject(sc, opentracing.TextMap, out); err != nil {
 		tb.Fatal(err)
 	}
-	// What a service has around them.
-	for _, h := range [][2]string{{":authority", "books"}, {"content-type", "application/grpc"}, {"user-agent", "grpc-go/1.85.0"}} {
-		out.Set(h[0], h[1])
-	}
+	out.Set(":authority", "books") // and other headers of a call
+	out.Set("content-type", "application/grpc")
+	out.Set("user-agent", "grpc-go/1.85.0")
 	return tr, sc, out
 }
 
-// All headers are cut from one string, and extracting allocates no more than what is kept.
-func TestAllocations(t *testing.T) {
+// TestPropagationAllocations checks that the injected headers share one string, and that Extract
+// allocates only what the context keeps.
+func TestPropagationAllocations(t *testing.T) {
 	for name, path := range hotPaths {
 		t.Run(name, func(t *testing.T) {
 			tr, sc, headers := hotPath(t, path.formats, path.in)
@@ -71,11 +71,13 @@ func TestAllocations(t *testing.T) {
 				_ = tr.Inject(sc, opentracing.TextMap, out)
 			})
 			if have > 1 {
-				t.Errorf("injecting allocates %v times, want 1", have)
+				t.Errorf("Inject: have %v allocations, want 1", have)
 			}
-			have = testing.AllocsPerRun(200, func() { _, _ = tr.Extract(opentracing.TextMap, headers) })
+			have = testing.AllocsPerRun(200, func() {
+				_, _ = tr.Extract(opentracing.TextMap, headers)
+			})
 			if have > path.extract {
-				t.Errorf("extracting allocates %v times, want %v", have, path.extract)
+				t.Errorf("Extract: have %v allocations, want %v", have, path.extract)
 			}
 		})
 	}

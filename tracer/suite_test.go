@@ -17,39 +17,32 @@ import (
 	"bookservice/tracer/tracertest/testkit"
 )
 
-// TestEveryBackend runs the suite on each backend, on the spans that its destination received.
-func TestEveryBackend(t *testing.T) {
+// TestEveryBackendPassesTheSuite runs the suite on each backend, on the spans that its destination
+// received.
+func TestEveryBackendPassesTheSuite(t *testing.T) {
 	for name, open := range map[string]tracertest.Open{
-		"memory": openMemory,
-		"log":    openLog,
-		"zipkin": openZipkin,
-		"zipkin json": func(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, func() []model.SpanModel) {
-			return openZipkin(t, func(c *tracer.Config) {
-				c.Zipkin.Format, c.Zipkin.Gzip = tracer.ZipkinJSON, false
-				if change != nil {
-					change(c)
-				}
-			})
-		},
-		"memory,log": openMemory2,
-		"file":       openFile,
+		"memory":      openMemory,
+		"log":         openLog,
+		"zipkin":      openZipkin(func(*tracer.Config) {}),
+		"zipkin json": openZipkin(jsonWithoutGzip),
+		"memory,log":  openMemoryAndLog,
+		"file":        openFile,
 	} {
 		t.Run(name, func(t *testing.T) { tracertest.Run(t, open) })
 	}
 }
 
-// open opens a tracer, and returns what closes it and then reads the spans.
-func open(t *testing.T, c tracer.Config, change func(*tracer.Config), spans func() []model.SpanModel,
-	opts ...tracer.Option) (opentracing.Tracer, func() []model.SpanModel) {
+// openSuite opens a tracer for the suite. The returned function closes it and reads the spans.
+func openSuite(
+	t *testing.T, c tracer.Config, change func(*tracer.Config),
+	spans func() []model.SpanModel, opts ...tracer.Option,
+) (opentracing.Tracer, func() []model.SpanModel) {
 	t.Helper()
 	c.ServiceName = "books"
 	if change != nil {
 		change(&c)
 	}
-	tr, closer, err := tracer.Open(t.Context(), c, append([]tracer.Option{tracer.WithLogger(quiet)}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr, closer := open(t, c, opts...)
 	return tr, func() []model.SpanModel {
 		if err := closer.Close(); err != nil {
 			t.Error(err)
@@ -58,30 +51,44 @@ func open(t *testing.T, c tracer.Config, change func(*tracer.Config), spans func
 	}
 }
 
-var quiet = slog.New(slog.DiscardHandler)
-
-func openMemory(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, func() []model.SpanModel) {
+func openMemory(
+	t *testing.T, change func(*tracer.Config),
+) (opentracing.Tracer, func() []model.SpanModel) {
 	m := &tracer.Memory{}
-	return open(t, config("memory"), change, m.Spans, tracer.WithMemory(m))
+	return openSuite(t, config("memory"), change, m.Spans, tracer.WithMemory(m))
 }
 
-// openMemory2 opens memory together with another backend.
-func openMemory2(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, func() []model.SpanModel) {
+func openMemoryAndLog(
+	t *testing.T, change func(*tracer.Config),
+) (opentracing.Tracer, func() []model.SpanModel) {
 	m := &tracer.Memory{}
-	return open(t, config("memory, log"), change, m.Spans, tracer.WithMemory(m))
+	return openSuite(t, config("memory, log"), change, m.Spans, tracer.WithMemory(m))
 }
 
-func openZipkin(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, func() []model.SpanModel) {
-	to := receiver.NewZipkin(t, 0)
-	c := config("zipkin")
-	c.Zipkin.URL = to.URL
-	return open(t, c, change, func() []model.SpanModel { return to.Spans(t) })
+func jsonWithoutGzip(c *tracer.Config) {
+	c.Zipkin.Format, c.Zipkin.Gzip = tracer.ZipkinJSON, false
 }
 
-func openLog(t *testing.T, change func(*tracer.Config)) (opentracing.Tracer, func() []model.SpanModel) {
+func openZipkin(configure func(*tracer.Config)) tracertest.Open {
+	return func(
+		t *testing.T, change func(*tracer.Config),
+	) (opentracing.Tracer, func() []model.SpanModel) {
+		to := receiver.NewZipkin(t, 0)
+		c := config("zipkin")
+		c.Zipkin.URL = to.URL
+		configure(&c)
+		return openSuite(t, c, change, func() []model.SpanModel { return to.Spans(t) })
+	}
+}
+
+func openLog(
+	t *testing.T, change func(*tracer.Config),
+) (opentracing.Tracer, func() []model.SpanModel) {
 	var lines testkit.Buffer
 	log := slog.New(slog.NewJSONHandler(&lines, nil))
-	return open(t, config("log"), change, func() []model.SpanModel { return loggedSpans(t, lines.String()) }, tracer.WithLogger(log))
+	return openSuite(t, config("log"), change, func() []model.SpanModel {
+		return loggedSpans(t, lines.String())
+	}, tracer.WithLogger(log))
 }
 
 type loggedEndpoint struct {
@@ -103,36 +110,45 @@ func (e *loggedEndpoint) model() *model.Endpoint {
 	return m
 }
 
+// loggedSpan is a line of the log backend.
+type loggedSpan struct {
+	Msg           string
+	TraceID       string `json:"trace_id"`
+	SpanID        string `json:"span_id"`
+	ParentID      string `json:"parent_id"`
+	Debug         bool
+	Name, Kind    string
+	Start         time.Time
+	Duration      time.Duration
+	Local, Remote *loggedEndpoint
+	Tags          map[string]string
+	Logs          []struct {
+		At   time.Time
+		Text string
+	}
+}
+
 // loggedSpans parses the lines of the log backend.
 func loggedSpans(t *testing.T, lines string) []model.SpanModel {
 	t.Helper()
 	var all []model.SpanModel
 	for text := range strings.Lines(lines) {
-		var line struct {
-			Msg           string
-			TraceID       string `json:"trace_id"`
-			SpanID        string `json:"span_id"`
-			ParentID      string `json:"parent_id"`
-			Name, Kind    string
-			Start         time.Time
-			Duration      time.Duration
-			Local, Remote *loggedEndpoint
-			Tags          map[string]string
-			Logs          []struct {
-				At   time.Time
-				Text string
-			}
-		}
+		var line loggedSpan
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			t.Fatal(err)
 		}
 		if line.Msg != "span" {
 			continue
 		}
-		m := model.SpanModel{Name: line.Name, Kind: model.Kind(line.Kind), Timestamp: line.Start, Duration: line.Duration,
-			LocalEndpoint: line.Local.model(), RemoteEndpoint: line.Remote.model(), Tags: line.Tags}
+		m := model.SpanModel{
+			Name: line.Name, Kind: model.Kind(line.Kind),
+			Timestamp: line.Start, Duration: line.Duration,
+			LocalEndpoint: line.Local.model(), RemoteEndpoint: line.Remote.model(),
+			Tags: line.Tags,
+		}
+		m.Debug = line.Debug
 		m.TraceID, _ = model.TraceIDFromHex(line.TraceID)
-		m.ID, m.ParentID = *id(t, line.SpanID), id(t, line.ParentID)
+		m.ID, m.ParentID = *parseID(t, line.SpanID), parseID(t, line.ParentID)
 		for _, a := range line.Logs {
 			m.Annotations = append(m.Annotations, model.Annotation{Timestamp: a.At, Value: a.Text})
 		}
@@ -141,8 +157,8 @@ func loggedSpans(t *testing.T, lines string) []model.SpanModel {
 	return all
 }
 
-// id reads a span's id; empty is nil.
-func id(t *testing.T, hex string) *model.ID {
+// parseID parses a span id. It returns nil for an empty one.
+func parseID(t *testing.T, hex string) *model.ID {
 	t.Helper()
 	if hex == "" {
 		return nil

@@ -1,6 +1,7 @@
 package tracer_test
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -53,20 +54,22 @@ func TestZipkinOverTLS(t *testing.T) {
 	}
 }
 
-// TestZipkinTLSFiles opens a tracer with files that are unusable.
-func TestZipkinTLSFiles(t *testing.T) {
+// TestUnusableTLSFiles opens tracers with missing or unsuitable files.
+func TestUnusableTLSFiles(t *testing.T) {
 	a := testkit.NewAuthority(t)
 	cert, key := a.Issue(t, "client")
 	_, otherKey := a.Issue(t, "other")
+	const mustBeReadable = ": must be a readable file: no such file or directory"
 	for _, test := range []struct {
 		want          string
 		ca, cert, key string
 	}{
-		{`-zipkin-ca "/no/such.pem": must be a readable file: no such file or directory`, "/no/such.pem", "", ""},
+		{`-zipkin-ca "/no/such.pem"` + mustBeReadable, "/no/such.pem", "", ""},
 		{`-zipkin-ca "/dev/null": must contain a certificate in PEM format`, "/dev/null", "", ""},
-		{`-zipkin-cert "/no/such.pem": must be a readable file: no such file or directory`, "", "/no/such.pem", key},
-		{`-zipkin-key "/no/such.key": must be a readable file: no such file or directory`, "", cert, "/no/such.key"},
-		{`-zipkin-cert "` + cert + `": must be a certificate in PEM format with its key in -zipkin-key: `, "", cert, otherKey},
+		{`-zipkin-cert "/no/such.pem"` + mustBeReadable, "", "/no/such.pem", key},
+		{`-zipkin-key "/no/such.key"` + mustBeReadable, "", cert, "/no/such.key"},
+		{`-zipkin-cert "` + cert + `": must be a certificate in PEM format ` +
+			`with its key in -zipkin-key: `, "", cert, otherKey},
 	} {
 		c := config("zipkin")
 		c.Zipkin.CA, c.Zipkin.Cert, c.Zipkin.Key = test.ca, test.cert, test.key
@@ -77,66 +80,74 @@ func TestZipkinTLSFiles(t *testing.T) {
 	}
 }
 
-// TestZipkinCredentials looks at what the collector was shown, and for secrets in what was said when it refused.
+// TestZipkinCredentials checks the header that the collector receives. The collector refuses it;
+// the secret must be in neither the log nor the error of Close.
 func TestZipkinCredentials(t *testing.T) {
 	t.Parallel()
+	const basic = "Basic YW5uOnMzY3JldA=="
+	type zipkin = *tracer.ZipkinConfig
+	const headers = "x-tenant=a%2Cb, x-key=s3cret"
 	for name, test := range map[string]struct {
-		change func(*tracer.Config)
-		header string
-		want   string
+		change       func(zipkin)
+		header, want string
 	}{
-		"basic":       {func(c *tracer.Config) { c.Zipkin.User, c.Zipkin.Password = "ann", "s3cret" }, "Authorization", "Basic YW5uOnMzY3JldA=="},
-		"in the URL":  {func(c *tracer.Config) { c.Zipkin.URL = strings.Replace(c.Zipkin.URL, "://", "://ann:s3cret@", 1) }, "Authorization", "Basic YW5uOnMzY3JldA=="},
-		"bearer":      {func(c *tracer.Config) { c.Zipkin.Token = "s3cret" }, "Authorization", "Bearer s3cret"},
-		"own headers": {func(c *tracer.Config) { c.Zipkin.Headers = "x-tenant=a%2Cb, x-key=s3cret" }, "X-Tenant", "a,b"},
+		"basic": {func(z zipkin) { z.User, z.Password = "ann", "s3cret" }, "Authorization", basic},
+		"in the URL": {func(z zipkin) {
+			z.URL = strings.Replace(z.URL, "://", "://ann:s3cret@", 1)
+		}, "Authorization", basic},
+		"query of the URL": {func(z zipkin) { z.URL += "?key=s3cret" }, "", "key=s3cret"},
+		"bearer": {func(z zipkin) { z.Token = " s3cret\n" },
+			"Authorization", "Bearer s3cret"},
+		"first header":  {func(z zipkin) { z.Headers = headers }, "X-Tenant", "a,b"},
+		"second header": {func(z zipkin) { z.Headers = headers }, "X-Key", "s3cret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			shown := make(chan string, 100)
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				shown <- r.Header.Get(test.header)
+			received := make(chan string, 100)
+			unauthorized := func(w http.ResponseWriter, r *http.Request) {
+				if test.header == "" {
+					received <- r.URL.RawQuery
+				} else {
+					received <- r.Header.Get(test.header)
+				}
 				w.WriteHeader(http.StatusUnauthorized)
-			}))
+			}
+			srv := httptest.NewServer(http.HandlerFunc(unauthorized))
 			defer srv.Close()
 			var lines testkit.Buffer
 			c := config("zipkin")
 			c.Zipkin.URL, c.FlushTimeout = srv.URL+"/api/v2/spans", 2*time.Second
-			test.change(&c)
-			tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))))
-			if err != nil {
-				t.Fatal(err)
-			}
-			tr.StartSpan("call").Finish()
-			err = closer.Close()
-			if have := <-shown; have != test.want {
+			test.change(&c.Zipkin)
+			log := slog.New(slog.NewTextHandler(&lines, nil))
+			err := sendOne(t, c, tracer.WithLogger(log))
+			if have := <-received; have != test.want {
 				t.Errorf("have %q, want %q", have, test.want)
 			}
-			said := lines.String()
-			if err != nil {
-				said += err.Error()
+			out := fmt.Sprint(lines.String(), err)
+			if err == nil || strings.Contains(out, "s3cret") {
+				t.Errorf("have log and error %q, want an error and no secret", out)
 			}
-			if strings.Contains(said, "s3cret") {
-				t.Errorf("the secret is in %q", said)
-			}
-			if strings.Count(said, "mistake in the configuration") != 1 || !strings.Contains(said, "401 Unauthorized") ||
-				!strings.Contains(said, srv.Listener.Addr().String()) {
-				t.Errorf("have %q, want one line that names the address and 401", said)
+			if strings.Count(out, "configuration") != 1 ||
+				!strings.Contains(lines.String(), "401 Unauthorized") ||
+				!strings.Contains(out, srv.Listener.Addr().String()) {
+				t.Errorf("have %q, want one line that names the address and 401", out)
 			}
 		})
 	}
 }
 
-// TestZipkinReusesItsConnection has answers with long bodies, refusals and others: each is read to its end, so that one
-// connection does for all posts.
+// TestZipkinReusesItsConnection has responses with long bodies. Each must be read to its end, so
+// that all posts use one connection.
 func TestZipkinReusesItsConnection(t *testing.T) {
 	t.Parallel()
 	var connections, posts atomic.Int32
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if posts.Add(1) <= 5 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		_, _ = w.Write(make([]byte, 32<<10))
-	}))
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) {
+			if posts.Add(1) <= 5 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			_, _ = w.Write(make([]byte, 32<<10))
+		}))
 	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
 			connections.Add(1)
@@ -147,18 +158,18 @@ func TestZipkinReusesItsConnection(t *testing.T) {
 	c := config("zipkin")
 	c.Zipkin.URL, c.Delivery.Senders = srv.URL+"/api/v2/spans", 1
 	m := &tracer.Metrics{}
-	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet), tracer.WithMetrics(m))
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr, closer := open(t, c, tracer.WithMetrics(m))
 	for sent := uint64(1); sent <= 3; sent++ {
 		tr.StartSpan("call").Finish()
-		testkit.Eventually(t, "it is sent", func() bool { return m.Stats().Sinks["zipkin"].Sent == sent })
+		testkit.Eventually(t, "the span is sent", func() bool {
+			return m.Stats().Sinks["zipkin"].Sent == sent
+		})
 	}
 	if err := closer.Close(); err != nil {
 		t.Error(err)
 	}
 	if connections.Load() != 1 || posts.Load() != 8 {
-		t.Errorf("have %d connections for %d posts, want one for 8", connections.Load(), posts.Load())
+		t.Errorf("have %d connections for %d posts, want 1 for 8",
+			connections.Load(), posts.Load())
 	}
 }

@@ -1,7 +1,6 @@
 package tracer_test
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -20,27 +19,32 @@ import (
 	"bookservice/tracer/tracertest/receiver"
 )
 
-// TestZipkinReceivesWhatMemoryKeeps has both backends take the same spans, through a collector that fails at first.
-func TestZipkinReceivesWhatMemoryKeeps(t *testing.T) {
+// TestZipkinAndMemoryReportTheSameSpans sends spans in both formats, to a collector that refuses
+// the first requests.
+func TestZipkinAndMemoryReportTheSameSpans(t *testing.T) {
 	for _, bits := range []int{128, 64} {
-		t.Run(strconv.Itoa(bits), func(t *testing.T) { checkReceivesWhatMemoryKeeps(t, bits) })
+		for _, format := range []string{tracer.ZipkinProto, tracer.ZipkinJSON} {
+			t.Run(format+" "+strconv.Itoa(bits), func(t *testing.T) {
+				checkSameAsMemory(t, bits, format)
+			})
+		}
 	}
 }
 
-func checkReceivesWhatMemoryKeeps(t *testing.T, bits int) {
+func checkSameAsMemory(t *testing.T, bits int, format string) {
 	to := receiver.NewZipkin(t, 2)
 	c := config("zipkin,memory")
-	c.TraceIDBits = bits
+	c.TraceIDBits, c.Zipkin.Format = bits, format
 	c.Address, c.Zipkin.URL = "[::1]:50051", to.URL
 	m := &tracer.Memory{}
-	tr, closer, err := tracer.Open(context.Background(), c, tracer.WithMemory(m))
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr, closer := open(t, c, tracer.WithMemory(m))
 	root := tr.StartSpan("root")
 	for range 1000 {
 		s := tr.StartSpan("book.BookService/GetBookInfo", opentracing.ChildOf(root.Context()),
-			opentracing.Tags{"span.kind": "client", "peer.service": "books", "peer.ipv4": "10.0.0.1", "peer.port": 80, "long": string(make([]byte, 300))})
+			opentracing.Tags{
+				"span.kind": "client", "peer.service": "books", "peer.ipv4": "10.0.0.1",
+				"peer.port": 80, "long": string(make([]byte, 300)),
+			})
 		s.LogFields(log.String("event", "retry"), log.Int("n", 1))
 		s.SetTag("error", true).Finish()
 	}
@@ -50,44 +54,103 @@ func checkReceivesWhatMemoryKeeps(t *testing.T, bits int) {
 	}
 	var want []model.SpanModel
 	for _, s := range m.Spans() {
-		s.Timestamp, s.Duration = s.Timestamp.Truncate(time.Microsecond), (s.Duration + 500).Truncate(time.Microsecond)
+		s.Timestamp = s.Timestamp.Truncate(time.Microsecond)
+		s.Duration = (s.Duration + 500).Truncate(time.Microsecond)
 		for i := range s.Annotations {
-			s.Annotations[i].Timestamp = s.Annotations[i].Timestamp.Truncate(time.Microsecond)
+			a := &s.Annotations[i]
+			a.Timestamp = a.Timestamp.Truncate(time.Microsecond)
 		}
-		s.Sampled = nil // not in the format
+		s.Sampled = nil // the formats have no such field
 		want = append(want, s)
 	}
-	if diff := cmp.Diff(want, to.Spans(t), cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(0),
-		cmpopts.SortSlices(func(a, b model.SpanModel) bool { return a.ID < b.ID })); diff != "" {
-		t.Errorf("-want +have\n%.2000s", diff)
+	byID := func(a, b model.SpanModel) bool { return a.ID < b.ID }
+	opts := cmp.Options{
+		cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(0), cmpopts.SortSlices(byID),
+	}
+	if diff := cmp.Diff(want, to.Spans(t), opts); diff != "" || len(want) != 1001 {
+		t.Errorf("have %d spans, want 1001: -want +have\n%.2000s", len(want), diff)
 	}
 }
 
-func TestCloseSaysWhatWasLost(t *testing.T) {
-	c := config("zipkin")
-	c.FlushTimeout = 50 * time.Millisecond
-	tr, closer, err := tracer.Open(context.Background(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.StartSpan("one").Finish()
-	tr.StartSpan("two").Finish()
-	const want = "tracer: zipkin http://127.0.0.1:1/api/v2/spans: 2 spans lost: "
-	for range 2 {
-		if err := closer.Close(); err == nil || err.Error()[:min(len(want), len(err.Error()))] != want {
-			t.Errorf("have %v, want %s…", err, want)
+// TestDurationsAreRoundedToMicroseconds checks the durations that a collector receives.
+func TestDurationsAreRoundedToMicroseconds(t *testing.T) {
+	for _, format := range []string{tracer.ZipkinProto, tracer.ZipkinJSON} {
+		to := receiver.NewZipkin(t, 0)
+		c := config("zipkin")
+		c.Zipkin.URL, c.Zipkin.Format = to.URL, format
+		tr, closer := open(t, c)
+		start := time.Now()
+		for _, d := range []time.Duration{1499, 1500, 2499} {
+			tr.StartSpan(strconv.Itoa(int(d)), opentracing.StartTime(start)).FinishWithOptions(
+				opentracing.FinishOptions{FinishTime: start.Add(d)})
+		}
+		if err := closer.Close(); err != nil {
+			t.Fatal(err)
+		}
+		have := map[string]time.Duration{}
+		for _, s := range to.Spans(t) {
+			have[s.Name] = s.Duration
+		}
+		const µs = time.Microsecond
+		want := map[string]time.Duration{"1499": µs, "1500": 2 * µs, "2499": 2 * µs}
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("%s: -want +have\n%s", format, diff)
 		}
 	}
-	tr.StartSpan("late").Finish()
 }
 
-// TestZipkinRedirectIsNoAnswer has a collector that sends its callers to a page, as a login does: the spans are kept.
-func TestZipkinRedirectIsNoAnswer(t *testing.T) {
+// TestZipkinFormats checks the headers and the beginning of the posts in each format.
+func TestZipkinFormats(t *testing.T) {
+	for name, test := range map[string]struct {
+		format      string
+		gzip        bool
+		contentType string
+		first       string // byte of the uncompressed body
+	}{
+		"proto":         {tracer.ZipkinProto, false, "application/x-protobuf", "\n"},
+		"proto, gzip":   {tracer.ZipkinProto, true, "application/x-protobuf", "\n"},
+		"json":          {tracer.ZipkinJSON, false, "application/json", "["},
+		"json and gzip": {tracer.ZipkinJSON, true, "application/json", "["},
+	} {
+		t.Run(name, func(t *testing.T) {
+			posts := make(chan [3]string, 10)
+			accept := func(_ http.ResponseWriter, r *http.Request) {
+				body, err := receiver.Body(r)
+				if err != nil || len(body) == 0 {
+					t.Errorf("have body %q, %v", body, err)
+					return
+				}
+				h := r.Header
+				posts <- [3]string{
+					h.Get("Content-Type"), h.Get("Content-Encoding"), string(body[:1]),
+				}
+			}
+			srv := httptest.NewServer(http.HandlerFunc(accept))
+			defer srv.Close()
+			c := config("zipkin")
+			c.Zipkin.URL, c.Zipkin.Format, c.Zipkin.Gzip = srv.URL, test.format, test.gzip
+			if err := sendOne(t, c); err != nil {
+				t.Fatal(err)
+			}
+			want := [3]string{test.contentType, "", test.first}
+			if test.gzip {
+				want[1] = "gzip"
+			}
+			if have := <-posts; have != want {
+				t.Errorf("have %q, want %q", have, want)
+			}
+		})
+	}
+}
+
+// TestZipkinRedirectIsAnError sends to a collector that redirects to a login page. The spans are
+// lost, and the page is not requested.
+func TestZipkinRedirectIsAnError(t *testing.T) {
 	t.Parallel()
-	var asked atomic.Int32
+	var logins atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/login" {
-			asked.Add(1)
+			logins.Add(1)
 			return
 		}
 		http.Redirect(w, r, "/login", http.StatusFound)
@@ -95,15 +158,11 @@ func TestZipkinRedirectIsNoAnswer(t *testing.T) {
 	defer srv.Close()
 	c := config("zipkin")
 	c.Zipkin.URL, c.FlushTimeout = srv.URL+"/api/v2/spans", 2*time.Second
-	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithLogger(quiet))
-	if err != nil {
-		t.Fatal(err)
+	const want = "1 spans lost: the collector answered 302 Found"
+	if err := sendOne(t, c); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("have %v, want %s", err, want)
 	}
-	tr.StartSpan("one").Finish()
-	if err := closer.Close(); err == nil || !strings.Contains(err.Error(), "1 spans lost: the collector answered 302 Found") {
-		t.Errorf("have %v, want the span lost, and why", err)
-	}
-	if asked.Load() != 0 {
-		t.Error("the page was asked for")
+	if n := logins.Load(); n != 0 {
+		t.Errorf("have %d requests of the page, want none", n)
 	}
 }

@@ -1,7 +1,6 @@
 package all_test
 
 import (
-	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,21 +15,14 @@ import (
 	"bookservice/tracer/otlp"
 	"bookservice/tracer/rabbitmq"
 	"bookservice/tracer/tracertest/receiver"
+	"bookservice/tracer/tracertest/testkit"
 )
 
-var quiet = slog.New(slog.DiscardHandler)
-
-func config(backend string) all.Config {
-	c := all.DefaultConfig()
-	c.Backend, c.ServiceName = backend, "bookserver"
-	c.Zipkin.URL = "http://127.0.0.1:1/api/v2/spans"
-	return c
-}
-
-// TestCloseEndsEveryGoroutine closes tracers whose destinations are up, and ones whose destinations
-// refuse connections.
+// TestCloseEndsEveryGoroutine closes tracers whose destinations are up, and tracers whose
+// destinations refuse connections.
 func TestCloseEndsEveryGoroutine(t *testing.T) {
 	zipkin, collector := receiver.NewZipkin(t, 0), receiver.NewOTLP(t, nil)
+	closed := testkit.ClosedAddr(t)
 	for name, test := range map[string]struct {
 		change func(*all.Config)
 		lost   bool
@@ -41,27 +33,32 @@ func TestCloseEndsEveryGoroutine(t *testing.T) {
 		"OTLP over HTTP": {func(c *all.Config) {
 			c.Backend, c.OTLP.Protocol, c.OTLP.Endpoint = "otlp", otlp.HTTP, collector.HTTPURL
 		}, false},
-		"all down": {func(c *all.Config) { c.OTLP.Endpoint = "http://127.0.0.1:1" }, true},
+		"all down": {func(c *all.Config) { c.OTLP.Endpoint = "http://" + closed }, true},
 		"Kafka down": {func(c *all.Config) {
-			c.Backend, c.Zipkin.Transport, c.Kafka.Brokers = "zipkin", kafka.Name, "127.0.0.1:1"
+			c.Backend, c.Zipkin.Transport, c.Kafka.Brokers = "zipkin", kafka.Name, closed
 		}, true},
 		"RabbitMQ down": {func(c *all.Config) {
 			c.Backend, c.Zipkin.Transport = "zipkin", rabbitmq.Name
-			c.RabbitMQ.URL = "amqp://127.0.0.1:1/"
+			c.RabbitMQ.URL = "amqp://" + closed + "/"
 		}, true},
-		"spooled": {func(c *all.Config) { c.Backend, c.Delivery.Spool = "zipkin", t.TempDir() }, false},
+		"spooled": {func(c *all.Config) {
+			c.Backend, c.Delivery.Spool = "zipkin", t.TempDir()
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
 			c := config("zipkin,otlp,file,log,memory")
-			c.File.Path, c.FlushTimeout = filepath.Join(t.TempDir(), "spans.json"), 200*time.Millisecond
+			c.Zipkin.URL = "http://" + closed + "/api/v2/spans"
+			c.File.Path = filepath.Join(t.TempDir(), "spans.json")
+			c.FlushTimeout = 200 * time.Millisecond
 			test.change(&c)
-			tr, closer, err := all.Open(t.Context(), c, tracer.WithLogger(quiet))
+			tr, closer, err := all.Open(t.Context(), c, tracer.WithLogger(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
 			outer := tr.StartSpan("outer", ext.SpanKindRPCServer)
-			tr.StartSpan("inner", ext.SpanKindRPCServer, opentracing.ChildOf(outer.Context())).Finish()
+			child := opentracing.ChildOf(outer.Context())
+			tr.StartSpan("inner", ext.SpanKindRPCServer, child).Finish()
 			tr.StartSpan("call").Finish()
 			if err := closer.Close(); (err != nil) != test.lost {
 				t.Errorf("have %v, want spans lost: %v", err, test.lost)

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"crypto/tls"
+	"flag"
 	"io"
 	"log/slog"
 	"strings"
@@ -28,7 +29,8 @@ var quiet = slog.New(slog.DiscardHandler)
 // startKafka starts a broker in this process.
 func startKafka(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
-	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(1, "zipkin")}, opts...)...)
+	opts = append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(1, "zipkin")}, opts...)
+	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func startKafka(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 	return cluster
 }
 
-// settings are those of a tracer with this transport.
+// settings configure a tracer and this transport.
 type settings struct {
 	tracer.Config
 	Kafka kafka.Config
@@ -51,7 +53,9 @@ func config(cluster *kfake.Cluster) *settings {
 	return s
 }
 
-func (s *settings) open(t *testing.T, opts ...tracer.Option) (opentracing.Tracer, io.Closer) {
+func (s *settings) open(
+	t *testing.T, opts ...tracer.Option,
+) (opentracing.Tracer, io.Closer) {
 	t.Helper()
 	opts = append([]tracer.Option{tracer.WithLogger(quiet), kafka.Transport(&s.Kafka)}, opts...)
 	tr, closer, err := tracer.Open(t.Context(), s.Config, opts...)
@@ -61,7 +65,7 @@ func (s *settings) open(t *testing.T, opts ...tracer.Option) (opentracing.Tracer
 	return tr, closer
 }
 
-// sendOne sends one span and returns what Close returns.
+// sendOne sends one span and returns the error of Close.
 func (s *settings) sendOne(t *testing.T) error {
 	t.Helper()
 	tr, closer := s.open(t)
@@ -72,7 +76,8 @@ func (s *settings) sendOne(t *testing.T) error {
 // consumed returns the spans in the topic, up to its current end.
 func consumed(t *testing.T, cluster *kfake.Cluster, opts ...kgo.Opt) []model.SpanModel {
 	t.Helper()
-	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("zipkin"))...)
+	opts = append(opts, kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("zipkin"))
+	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +85,8 @@ func consumed(t *testing.T, cluster *kfake.Cluster, opts ...kgo.Opt) []model.Spa
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var all []model.SpanModel
-	for end, next := cluster.PartitionInfo("zipkin", 0).HighWatermark, int64(0); next < end; {
+	end := cluster.PartitionInfo("zipkin", 0).HighWatermark
+	for next := int64(0); next < end; {
 		fetched := client.PollFetches(ctx)
 		if err := fetched.Err(); err != nil {
 			t.Fatal(err)
@@ -102,7 +108,8 @@ func consumed(t *testing.T, cluster *kfake.Cluster, opts ...kgo.Opt) []model.Spa
 	return all
 }
 
-func TestSuite(t *testing.T) {
+// TestTransportPassesTheSuite runs the suite with a broker.
+func TestTransportPassesTheSuite(t *testing.T) {
 	tracertest.Run(t, func(
 		t *testing.T, change func(*tracer.Config),
 	) (opentracing.Tracer, func() []model.SpanModel) {
@@ -121,10 +128,10 @@ func TestSuite(t *testing.T) {
 	})
 }
 
-// TestSplit has a broker that rejects the first two messages as too large.
-func TestSplit(t *testing.T) {
+// TestLargeMessagesAreSplit has a broker that rejects the first two messages as too large.
+func TestLargeMessagesAreSplit(t *testing.T) {
 	cluster := startKafka(t)
-	refusals := []int16{kerr.MessageTooLarge.Code, kerr.MessageTooLarge.Code}
+	refusals := []int16{kerr.MessageTooLarge.Code, kerr.RecordListTooLarge.Code}
 	cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		if len(refusals) == 0 {
 			return nil, nil, false
@@ -159,8 +166,8 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// TestSASL authenticates with each mechanism. A wrong password is a lost span at the end, and is not
-// shown.
+// TestSASL authenticates with each mechanism. With a wrong password the span is lost. The error
+// does not show the password.
 func TestSASL(t *testing.T) {
 	t.Parallel()
 	for mechanism, name := range map[string]string{
@@ -215,10 +222,81 @@ func TestTLS(t *testing.T) {
 	client := &tls.Config{RootCAs: a.Pool(), Certificates: []tls.Certificate{a.Pair(t, "consumer")}}
 	have := consumed(t, cluster, kgo.DialTLSConfig(client))
 	if len(have) != 1 || have[0].Name != "call" {
-		t.Errorf("have %v, want the span of the accepted client", have)
+		t.Errorf("have %v, want only the span of the accepted client", have)
 	}
 }
 
+// TestPlainTextToABrokerWithTLS sends without TLS to a broker that requires it.
+func TestPlainTextToABrokerWithTLS(t *testing.T) {
+	cluster := startKafka(t, kfake.TLS(testkit.NewAuthority(t).ServerTLS(t)))
+	s := config(cluster)
+	s.FlushTimeout = time.Second
+	if err := s.sendOne(t); err == nil {
+		t.Error("have no error of Close, want the span lost")
+	}
+}
+
+// TestErrorNamesBrokersAndTopic sends to a broker that refuses connections.
+func TestErrorNamesBrokersAndTopic(t *testing.T) {
+	s := config(nil)
+	s.Kafka.Brokers, s.Kafka.Topic = testkit.ClosedAddr(t)+", "+testkit.ClosedAddr(t), "spans"
+	s.FlushTimeout = 200 * time.Millisecond
+	brokers := strings.ReplaceAll(s.Kafka.Brokers, " ", "")
+	want := "tracer: zipkin kafka " + brokers + " spans: 1 spans lost"
+	if err := s.sendOne(t); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("have %v, want %s…", err, want)
+	}
+}
+
+// TestTopic sends to another topic than the default.
+func TestTopic(t *testing.T) {
+	cluster := startKafka(t, kfake.SeedTopics(1, "spans"))
+	s := config(cluster)
+	s.Kafka.Topic = "spans"
+	if err := s.sendOne(t); err != nil {
+		t.Error(err)
+	}
+	have := cluster.PartitionInfo("spans", 0).HighWatermark
+	if have != 1 || cluster.PartitionInfo("zipkin", 0).HighWatermark != 0 {
+		t.Errorf("have %d messages in the topic, want 1, and none in the default topic", have)
+	}
+}
+
+// TestFlags defines the flags with a prefix, which the errors and usage texts have too.
+func TestFlags(t *testing.T) {
+	c := kafka.Config{Password: "s3cret"}
+	fs := flag.NewFlagSet("host", flag.ContinueOnError)
+	var out strings.Builder
+	fs.SetOutput(&out)
+	if err := c.RegisterFlags(fs, "books-"); err != nil {
+		t.Fatal(err)
+	}
+	fs.PrintDefaults()
+	err := fs.Parse([]string{
+		"-books-kafka-brokers", "b:1", "-books-kafka-topic", "t", "-books-kafka-tls",
+		"-books-kafka-sasl", "plain", "-books-kafka-password", "s3cret2",
+	})
+	if err != nil || c.Brokers != "b:1" || c.Topic != "t" || !c.TLS || c.SASL != "plain" ||
+		c.Password != "s3cret2" {
+		t.Errorf("have %v and %+v", err, c)
+	}
+	if strings.Contains(out.String(), "s3cret") ||
+		!strings.Contains(out.String(), "user name for -books-kafka-sasl") {
+		t.Errorf("have usage %s, want the prefix and no secret", out.String())
+	}
+	const want = `-books-kafka-user "": must not be empty for -books-kafka-sasl plain`
+	err = config(nil).Validate(kafka.Transport(&c))
+	if err == nil || err.Error() != want {
+		t.Errorf("have %v, want %s", err, want)
+	}
+	const defined = "tracer: flag -books-kafka-brokers is defined already"
+	if err := c.RegisterFlags(fs, "books-"); err == nil || err.Error() != defined {
+		t.Errorf("have %v, want %s", err, defined)
+	}
+}
+
+// TestSettings checks the errors about settings, whether or not the transport is selected. Only the
+// selected transport requires settings.
 func TestSettings(t *testing.T) {
 	const needed = ` must not be empty for -zipkin-transport kafka`
 	for _, test := range []struct {
@@ -227,6 +305,8 @@ func TestSettings(t *testing.T) {
 	}{
 		{`-kafka-brokers "here": must be host:port`,
 			func(c *kafka.Config) { c.Brokers = "127.0.0.1:9092,here" }},
+		{`-kafka-brokers "h:0": must be host:port`, func(c *kafka.Config) { c.Brokers = "h:0" }},
+		{`-kafka-brokers ":1": must be host:port`, func(c *kafka.Config) { c.Brokers = ":1" }},
 		{`-kafka-brokers "":` + needed, func(c *kafka.Config) { c.Brokers = "" }},
 		{`-kafka-topic "":` + needed, func(c *kafka.Config) { c.Topic = "" }},
 		{`-kafka-user "": must not be empty for -kafka-sasl plain`,

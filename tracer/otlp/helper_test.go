@@ -23,7 +23,7 @@ var (
 	protocols = []string{otlp.GRPC, otlp.HTTP}
 )
 
-// settings are those of a tracer with this backend.
+// settings configure a tracer and this backend.
 type settings struct {
 	tracer.Config
 	OTLP otlp.Config
@@ -77,7 +77,8 @@ func (s *settings) sendOne(t *testing.T) error {
 	return s.run(t, func(tr opentracing.Tracer) { tr.StartSpan("call").Finish() })
 }
 
-func TestSuite(t *testing.T) {
+// TestBackendPassesTheSuite runs the suite over both protocols.
+func TestBackendPassesTheSuite(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) { tracertest.Run(t, openFor(protocol)) })
 	}
@@ -93,7 +94,8 @@ func openFor(protocol string) tracertest.Open {
 		if change != nil {
 			change(&s.Config)
 		}
-		tr, closer, err := tracer.Open(t.Context(), s.Config, otlp.Backend(&s.OTLP), tracer.WithLogger(quiet))
+		tr, closer, err := tracer.Open(t.Context(), s.Config,
+			otlp.Backend(&s.OTLP), tracer.WithLogger(quiet))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,23 +1,29 @@
-// Package tracertest tests tracers: [Run] is the suite that every backend of package tracer passes, and that one of yours
-// can run too. [StartZipkin] starts a real Zipkin to read back from. Package faults, below, is a collector that goes wrong.
+// Package tracertest tests tracers. [Run] is the suite that every backend of package tracer passes;
+// a backend of a third party can run it too.
 //
-// The suite looks at nothing but what the destination received. It promises, each under a subtest of this name:
+// The suite reads only the spans that the destination received. Each item is a subtest:
 //
-//   - Harness, HarnessUnsampled: the OpenTracing harness passes, all 16 checks, for sampled and for unsampled spans.
-//   - Identity: a span has the ids that its context sends on, 128 bits for the trace; it is of the service that the Config
-//     names, and has no kind and no peer unless told.
-//   - KindsAndPeers: kind and peer count until Finish, in each type that users give them in.
-//   - Errors: the tag error is there only when it is true, or a text, and if true then with the message of the logged error.
+//   - Harness, HarnessUnsampled: the 16 checks of the OpenTracing harness pass, for sampled and for
+//     unsampled spans.
+//   - Identity: a span has the ids that its context propagates. A trace id has 128 bits. The local
+//     endpoint is the service of the Config. Kind and peer are absent unless set.
+//   - KindsAndPeers: kind and peer may be set until Finish, with every supported type.
+//   - Errors: the tag error is sent only if it is true or a text. If it is true, it is sent as the
+//     message of the logged error.
 //   - Logs: a log record is one annotation, at its time, with its fields in order.
-//   - Once: a span is sent once, and what is said after Finish changes nothing.
-//   - Times: a span that ends before it begins, or with its beginning, lasts 1 µs; one that begins before 1970 begins now.
-//   - References: the first ChildOf of this tracer is the parent, else the first FollowsFrom, which is marked; contexts of
-//     other tracers and nil are passed over.
-//   - Sampling, Priority: a trace is sent whole or not at all; the tag sampling.priority goes before the sampler.
-//   - Baggage: it goes down the trace and over the wire, also where nothing is sampled.
-//   - AbsurdInput: what is too long, too much, not UTF-8 or no value at all costs the span that it is on at most.
-//   - AfterClose: what has been finished before has arrived; afterwards nothing blocks, and nothing panics.
-//   - Concurrency: all methods may be called at once, on one span too.
-//   - GoKitOverGRPC, GoKitOverHTTP, WithinAServer, TakesThePlace: with go-kit's own options each parent that is named is a
-//     span of the trace that was sent, and the kinds are right.
+//   - Once: a span is sent once. Calls after the first Finish do not change it.
+//   - Times: a span that ends at its start or before lasts 1 µs. A start before 1970 is replaced by
+//     the current time.
+//   - References: the parent is the first ChildOf reference to a context of the tracer, else the
+//     first FollowsFrom, which adds a tag. Contexts of other tracers and nil are ignored.
+//   - Sampling, Priority: a trace is sent whole or not at all. The tag sampling.priority takes
+//     precedence over the sampler.
+//   - Baggage: items reach children and other processes, whether or not the trace is sampled.
+//   - AbsurdInput: values that are too long, too many, not UTF-8 or nil are truncated, replaced or
+//     omitted. Other spans are not affected.
+//   - AfterClose: spans that finish before Close arrive. A span that finishes later neither blocks
+//     nor panics.
+//   - Concurrency: all methods may be called concurrently, also on one span.
+//   - GoKitOverGRPC, GoKitOverHTTP, WithinAServer, Reparented: with go-kit's options every reported
+//     parent is a reported span of the trace, and the kinds are correct.
 package tracertest

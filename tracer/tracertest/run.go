@@ -10,14 +10,20 @@ import (
 	"bookservice/tracer"
 )
 
-// Open opens the tracer under test with a Config that is fit for it, named "books", at no address, and to which change has
-// been applied; change may be nil. The Config is tracer.DefaultConfig's otherwise: traceparent must be injected, for the
-// suite reads ids from it. received closes the tracer and returns all spans that the destination has got by then, in any
-// order, as Zipkin knows spans: an error is the tag error, a log record an annotation. It is called once, or not at all.
-type Open func(t *testing.T, change func(*tracer.Config)) (tr opentracing.Tracer, received func() []model.SpanModel)
+// Open opens the tracer under test. The service name of its Config is "books" and the address is
+// empty; otherwise it has the defaults of [tracer.DefaultConfig]. change, which may be nil, is
+// applied to the Config. traceparent must be among the injected headers: the suite reads ids from
+// it.
+//
+// received closes the tracer and returns all spans that the destination has received, in any order,
+// as Zipkin models spans: an error is the tag error, a log record an annotation. The suite calls it
+// at most once.
+type Open func(
+	t *testing.T, change func(*tracer.Config),
+) (tr opentracing.Tracer, received func() []model.SpanModel)
 
-// Run runs the suite, each check as a subtest that opens tracers of its own, one after the other. It takes some seconds.
-// Names of spans are in lower case: Zipkin makes them so.
+// Run runs the suite. Each check is a subtest that opens its own tracers; the checks run one after
+// the other and take some seconds. Span names are in lower case, because Zipkin converts them.
 func Run(t *testing.T, open Open) {
 	for name, share := range map[string]float64{"Harness": 1, "HarnessUnsampled": 0} {
 		t.Run(name, func(t *testing.T) { checkHarness(t, open, share) })
@@ -39,7 +45,7 @@ func Run(t *testing.T, open Open) {
 		"GoKitOverGRPC": checkKit(callOverGRPC),
 		"GoKitOverHTTP": checkKit(callOverHTTP),
 		"WithinAServer": checkWithinAServer,
-		"TakesThePlace": checkTakesThePlace,
+		"Reparented":    checkReparented,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, open) })
 	}
@@ -52,7 +58,7 @@ func checkHarness(t *testing.T, open Open, share float64) {
 	}, harness.CheckEverything(), harness.UseProbe(probe{}))
 }
 
-// probe compares spans by the ids that they hand on.
+// probe compares spans by the ids that their contexts propagate.
 type probe struct{}
 
 func (probe) SameTrace(a, b opentracing.Span) bool {
@@ -67,28 +73,32 @@ func (probe) SameSpanContext(s opentracing.Span, sc opentracing.SpanContext) boo
 	return traceA == traceB && spanA == spanB && spanA != ""
 }
 
-// ids returns what the context's traceparent header says.
+// ids returns the ids in the traceparent header of the context.
 func ids(tr opentracing.Tracer, sc opentracing.SpanContext) (trace, span string) {
 	headers := opentracing.TextMapCarrier{}
-	if err := tr.Inject(sc, opentracing.TextMap, headers); err != nil || len(headers["traceparent"]) != 55 {
+	err := tr.Inject(sc, opentracing.TextMap, headers)
+	parent := headers["traceparent"]
+	if err != nil || len(parent) != 55 {
 		return "", ""
 	}
-	return headers["traceparent"][3:35], headers["traceparent"][36:52]
+	return parent[3:35], parent[36:52]
 }
 
-// byName returns the spans by their names, of which each must be there once, and no other.
-func byName(t *testing.T, spans []model.SpanModel, names ...string) map[string]model.SpanModel {
+// byName returns the spans by name. It checks that each of the names occurs once, and no other.
+func byName(
+	t *testing.T, spans []model.SpanModel, names ...string,
+) map[string]model.SpanModel {
 	t.Helper()
 	all := map[string]model.SpanModel{}
 	for _, s := range spans {
 		if _, twice := all[s.Name]; twice {
-			t.Errorf("span %q is there twice", s.Name)
+			t.Errorf("have span %q twice, want it once", s.Name)
 		}
 		all[s.Name] = s
 	}
 	for _, name := range names {
 		if _, ok := all[name]; !ok {
-			t.Errorf("span %q is not there", name)
+			t.Errorf("have no span %q", name)
 		}
 	}
 	if len(all) != len(names) {
@@ -106,12 +116,13 @@ func one(t *testing.T, spans []model.SpanModel) model.SpanModel {
 	return spans[0]
 }
 
-// isBelow checks that child's parent is the given span.
-func isBelow(t *testing.T, child, parent model.SpanModel) {
+// isChild checks that the parent of child is the given span.
+func isChild(t *testing.T, child, parent model.SpanModel) {
 	t.Helper()
-	if child.TraceID != parent.TraceID || child.ParentID == nil || *child.ParentID != parent.ID || child.ID == parent.ID {
-		t.Errorf("%q is span %v of trace %v below %v, want it below %q, span %v of trace %v",
-			child.Name, child.ID, child.TraceID, child.ParentID, parent.Name, parent.ID, parent.TraceID)
+	if child.TraceID != parent.TraceID || child.ParentID == nil || *child.ParentID != parent.ID ||
+		child.ID == parent.ID {
+		t.Errorf("%q: have span %v of trace %v with parent %v, want a child of span %v of trace %v",
+			child.Name, child.ID, child.TraceID, child.ParentID, parent.ID, parent.TraceID)
 	}
 }
 
@@ -119,6 +130,6 @@ func isBelow(t *testing.T, child, parent model.SpanModel) {
 func isRoot(t *testing.T, s model.SpanModel) {
 	t.Helper()
 	if s.ParentID != nil {
-		t.Errorf("%q is below %v, want it to be a root", s.Name, s.ParentID)
+		t.Errorf("%q: have parent %v, want none", s.Name, s.ParentID)
 	}
 }

@@ -6,6 +6,7 @@
 //   - faulttable is a command that measures how many spans are lost during faults of a collector.
 //   - budget counts what otelgrpc costs a call, as bookservice/cmd/internal/budget does for others.
 //   - sampling compares the decisions of the probability sampler with those of OpenTelemetry's.
+//   - propagation passes traces and baggage from and to OpenTelemetry's SDK by headers.
 //   - browser loads a trace of the commands in the pages of a real Zipkin.
 //
 // The commands are:

@@ -38,8 +38,13 @@ type Reporter struct {
 	closing sync.Once
 	err     error // of the reporter's Close
 
-	added, sent, dropped atomic.Uint64
+	added, sent                                 atomic.Uint64
+	fullQueue, afterClose, notFlushed, panicked atomic.Uint64 // dropped spans
 }
+
+// reporterPanicked is the reason for dropping a span for which the reporter panicked. The other
+// reasons are those of package delivery.
+const reporterPanicked = "reporter panicked"
 
 // NewReporter returns a sink over r. Its Close takes at most flush.
 func NewReporter(name string, r reporter.Reporter, flush time.Duration, log *slog.Logger) *Reporter {
@@ -59,14 +64,15 @@ func (s *Reporter) Consume(f *finished.Span, buf []byte) []byte {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	s.added.Add(1)
-	if !s.closed {
-		select {
-		case s.spans <- f.SpanModel():
-			return buf
-		default:
-		}
+	if s.closed {
+		s.afterClose.Add(1)
+		return buf
 	}
-	s.dropped.Add(1)
+	select {
+	case s.spans <- f.SpanModel():
+	default:
+		s.fullQueue.Add(1)
+	}
 	return buf
 }
 
@@ -83,9 +89,9 @@ func (s *Reporter) warn() {
 		case <-s.expired:
 			last = true
 		}
-		if n := s.dropped.Load(); n > logged {
-			s.log.Warn("spans dropped: queue full or closed", "dropped", n)
-			logged = n
+		if st := s.Stats(); st.Dropped > logged {
+			s.log.Warn("spans dropped", "dropped", st.Dropped, "reasons", st.DroppedBy)
+			logged = st.Dropped
 		}
 	}
 }
@@ -95,7 +101,7 @@ func (s *Reporter) run() {
 	for m := range s.spans {
 		select {
 		case <-s.expired:
-			s.dropped.Add(1)
+			s.notFlushed.Add(1)
 		default:
 			s.send(m)
 		}
@@ -106,7 +112,7 @@ func (s *Reporter) run() {
 func (s *Reporter) send(m model.SpanModel) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			s.dropped.Add(1)
+			s.panicked.Add(1)
 			s.log.Error("reporter panicked", "panic", fmt.Sprint(cause))
 		}
 	}()
@@ -149,7 +155,22 @@ func (s *Reporter) closeError(err error) error {
 
 // Stats returns the counters of the sink.
 func (s *Reporter) Stats() delivery.Stats {
-	st := delivery.Stats{Sent: s.sent.Load(), Dropped: s.dropped.Load()}
+	st := delivery.Stats{Sent: s.sent.Load()}
+	for reason, n := range map[string]uint64{
+		delivery.QueueFull:  s.fullQueue.Load(),
+		delivery.Closed:     s.afterClose.Load(),
+		delivery.NotFlushed: s.notFlushed.Load(),
+		reporterPanicked:    s.panicked.Load(),
+	} {
+		if n == 0 {
+			continue
+		}
+		if st.DroppedBy == nil {
+			st.DroppedBy = map[string]uint64{}
+		}
+		st.DroppedBy[reason] = n
+		st.Dropped += n
+	}
 	st.Added = max(s.added.Load(), st.Sent+st.Dropped)
 	st.Queued = st.Added - st.Sent - st.Dropped
 	return st

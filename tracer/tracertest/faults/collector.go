@@ -7,35 +7,40 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/openzipkin/zipkin-go/model"
 )
 
-// A collector counts the spans that it has taken. While its fault lasts it goes wrong.
+// A collector counts the spans that it has accepted. It fails until its fault ends.
 type collector struct {
 	fault     Fault
 	addr      string
-	wrong     context.Context // ends with the fault
-	over      context.CancelFunc
-	listening chan error // told once whether it listens
+	failing   context.Context // ends with the fault
+	endFault  context.CancelFunc
+	listening chan error // receives once, if the fault is absence: the result of net.Listen
 	http      http.Server
 
 	mu    sync.Mutex
-	times map[id]int // that each span has arrived
+	times map[model.ID]int // how often each span has arrived
 }
 
-// begin starts a collector, and its fault.
-func begin(f Fault) (*collector, error) {
+// start starts a collector and its fault.
+func start(f Fault) (*collector, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("faults: %w", err)
 	}
-	c := &collector{fault: f, addr: l.Addr().String(), times: map[id]int{}, listening: make(chan error, 1)}
+	c := &collector{
+		fault: f, addr: l.Addr().String(),
+		times: map[model.ID]int{}, listening: make(chan error, 1),
+	}
 	c.http.Handler = c
-	c.wrong, c.over = context.WithTimeout(context.Background(), f.Lasts)
+	c.failing, c.endFault = context.WithTimeout(context.Background(), f.Lasts)
 	if !f.absent {
 		go c.serve(l)
 		return c, nil
 	}
-	context.AfterFunc(c.wrong, func() {
+	context.AfterFunc(c.failing, func() {
 		l, err := net.Listen("tcp", c.addr)
 		c.listening <- err
 		if err == nil {
@@ -45,9 +50,9 @@ func begin(f Fault) (*collector, error) {
 	return c, l.Close()
 }
 
-// Serve starts a collector whose fault begins at once. It goes on until stop is called.
+// Serve starts a collector whose fault begins at once. The caller calls stop to stop it.
 func (f Fault) Serve() (url string, stop func(), err error) {
-	c, err := begin(f)
+	c, err := start(f)
 	if err != nil {
 		return "", nil, err
 	}
@@ -59,53 +64,55 @@ func (c *collector) url() string { return "http://" + c.addr }
 func (c *collector) serve(l net.Listener) { _ = c.http.Serve(l) } // until close
 
 func (c *collector) close() {
-	c.over()
+	c.endFault()
 	_ = c.http.Close()
 }
 
-// ServeHTTP implements http.Handler.
+// ServeHTTP implements [http.Handler].
 func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if c.fault.answer != nil && c.wrong.Err() == nil {
+	if c.fault.answer != nil && c.failing.Err() == nil {
 		c.fault.answer(c, w, r)
 		return
 	}
-	c.take(w, r, nil)
+	c.accept(w, r, nil)
 }
 
-// take takes the spans of a request, unless check finds a status to refuse them with.
-func (c *collector) take(w http.ResponseWriter, r *http.Request, check func(p posted) (status int)) {
-	p, err := read(r)
+// accept accepts the spans of a request, unless check returns a status to refuse them with.
+func (c *collector) accept(
+	w http.ResponseWriter, r *http.Request, check func(request) (status int),
+) {
+	in, err := read(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	if check != nil {
-		if status := check(p); status != 0 {
+		if status := check(in); status != 0 {
 			w.WriteHeader(status)
 			return
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range p.spans {
-		c.times[s.id]++
+	for _, s := range in.spans {
+		c.times[s.ID]++
 	}
 	w.WriteHeader(http.StatusOK)
 }
 
-// arrived returns how many different spans were taken, and how many of them more than once.
-func (c *collector) arrived() (once, twice int) {
+// arrived returns how many spans have arrived, and how many of them more than once.
+func (c *collector) arrived() (spans, duplicated int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, n := range c.times {
 		if n > 1 {
-			twice++
+			duplicated++
 		}
 	}
-	return len(c.times), twice
+	return len(c.times), duplicated
 }
 
-// wait passes the time, or less if the sender leaves.
+// wait waits for d, or until the sender disconnects.
 func wait(r *http.Request, d time.Duration) {
 	select {
 	case <-time.After(d):

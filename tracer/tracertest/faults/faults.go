@@ -6,24 +6,27 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/openzipkin/zipkin-go/model"
 )
 
-// A Fault is a way for a collector to go wrong, and the load while it does. All times count from the beginning of the load.
+// A Fault is a failure of a collector and the load during it. All times start with the load.
 type Fault struct {
 	Name  string
-	Rate  int           // spans that are finished a second
-	Load  time.Duration // for so long
-	Lasts time.Duration // the fault, from the beginning on
+	Rate  int           // finished spans a second
+	Load  time.Duration // duration of the load
+	Lasts time.Duration // duration of the fault
 
-	// Restart has the sender end while the fault lasts, and begin once more when it is over, without any new span.
+	// Restart closes the sender during the fault. After the fault the sender is opened and closed
+	// again, without new spans.
 	Restart bool
 
-	absent   bool // nobody listens while the fault lasts
-	poisoned bool // there is one more span, in the middle, that is not counted
+	absent   bool // the collector does not listen during the fault
+	poisoned bool // one more span, which is not counted, is finished halfway
 	answer   func(*collector, http.ResponseWriter, *http.Request)
 }
 
-// Spans returns how many spans are finished.
+// Spans returns the number of spans that are finished.
 func (f Fault) Spans() int { return int(int64(f.Rate) * int64(f.Load) / int64(time.Second)) }
 
 const (
@@ -33,23 +36,37 @@ const (
 	always       = time.Hour
 )
 
-// All returns the faults. Most last five seconds, and are followed by one in which all is well.
+// All returns the faults. Most last 5 s, and the load continues for 1 s after the fault.
 func All() []Fault {
-	const usual, second = 2000, time.Second
-	return []Fault{
-		{Name: "none", Rate: usual, Load: 6 * second},
-		{Name: "connections refused for 5 s", Rate: usual, Load: 6 * second, Lasts: 5 * second, absent: true},
-		{Name: "500 for 5 s", Rate: usual, Load: 6 * second, Lasts: 5 * second, answer: status(http.StatusInternalServerError)},
-		{Name: "503 for 5 s", Rate: usual, Load: 6 * second, Lasts: 5 * second, answer: status(http.StatusServiceUnavailable)},
-		{Name: "429 with Retry-After for 5 s", Rate: usual, Load: 6 * second, Lasts: 5 * second, answer: status(http.StatusTooManyRequests)},
-		{Name: "400 for one poisoned span", Rate: usual, Load: 6 * second, Lasts: always, poisoned: true, answer: refusePoison},
-		{Name: "413 for more than 100 KiB", Rate: usual, Load: 6 * second, Lasts: always, answer: refuseLarge},
-		{Name: "no answer for 6 s", Rate: usual, Load: 7 * second, Lasts: 6 * second, answer: hang},
-		{Name: "connections reset mid-body for 5 s", Rate: usual, Load: 6 * second, Lasts: 5 * second, answer: reset},
-		{Name: "half an answer for 5 s", Rate: usual, Load: 6 * second, Lasts: 5 * second, answer: halfAnAnswer},
-		{Name: "200 ms an answer, 20,000 spans/s", Rate: 10 * usual, Load: 10 * second, Lasts: always, answer: slow},
-		{Name: "down for the whole run, then up", Rate: usual, Load: 5 * second, Lasts: always, Restart: true, absent: true},
+	faults := []Fault{
+		{Name: "none"},
+		{Name: "connections refused for 5 s", absent: true},
+		{Name: "500 for 5 s", answer: status(http.StatusInternalServerError)},
+		{Name: "503 for 5 s", answer: status(http.StatusServiceUnavailable)},
+		{Name: "429 with Retry-After for 5 s", answer: status(http.StatusTooManyRequests)},
+		{Name: "400 for one poisoned span", Lasts: always, poisoned: true, answer: refusePoison},
+		{Name: "413 for more than 100 KiB", Lasts: always, answer: refuseLarge},
+		{Name: "no answer for 6 s", Load: 7 * time.Second, Lasts: 6 * time.Second, answer: hang},
+		{Name: "connections reset mid-body for 5 s", answer: reset},
+		{Name: "half an answer for 5 s", answer: truncateAnswer},
+		{Name: "200 ms an answer, 20,000 spans/s", Rate: 20000, Load: 10 * time.Second,
+			Lasts: always, answer: slow},
+		{Name: "down for the whole run, then up", Load: 5 * time.Second, Lasts: always,
+			Restart: true, absent: true},
 	}
+	for i := range faults {
+		f := &faults[i]
+		if f.Rate == 0 {
+			f.Rate = 2000
+		}
+		if f.Load == 0 {
+			f.Load = 6 * time.Second
+		}
+		if f.Lasts == 0 && (f.absent || f.answer != nil) {
+			f.Lasts = 5 * time.Second
+		}
+	}
+	return faults
 }
 
 // status refuses all spans.
@@ -58,13 +75,14 @@ func status(code int) func(*collector, http.ResponseWriter, *http.Request) {
 		if code == http.StatusTooManyRequests {
 			w.Header().Set("Retry-After", "1")
 		}
-		c.take(w, r, func(posted) int { return code })
+		c.accept(w, r, func(request) int { return code })
 	}
 }
 
 func refusePoison(c *collector, w http.ResponseWriter, r *http.Request) {
-	c.take(w, r, func(p posted) int {
-		if slices.ContainsFunc(p.spans, func(s span) bool { return s.name == poisonedName }) {
+	poisoned := func(s model.SpanModel) bool { return s.Name == poisonedName }
+	c.accept(w, r, func(r request) int {
+		if slices.ContainsFunc(r.spans, poisoned) {
 			return http.StatusBadRequest
 		}
 		return 0
@@ -72,8 +90,8 @@ func refusePoison(c *collector, w http.ResponseWriter, r *http.Request) {
 }
 
 func refuseLarge(c *collector, w http.ResponseWriter, r *http.Request) {
-	c.take(w, r, func(p posted) int {
-		if p.size > maxBody {
+	c.accept(w, r, func(r request) int {
+		if r.size > maxBody {
 			return http.StatusRequestEntityTooLarge
 		}
 		return 0
@@ -82,20 +100,20 @@ func refuseLarge(c *collector, w http.ResponseWriter, r *http.Request) {
 
 func slow(c *collector, w http.ResponseWriter, r *http.Request) {
 	wait(r, roundTrip)
-	c.take(w, r, nil)
+	c.accept(w, r, nil)
 }
 
-// hang reads the request and says nothing as long as the fault lasts.
+// hang reads the request and does not answer until the fault ends.
 func hang(c *collector, _ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	select {
-	case <-c.wrong.Done():
+	case <-c.failing.Done():
 	case <-r.Context().Done():
 	}
 	panic(http.ErrAbortHandler) // closes the connection
 }
 
-// reset breaks the connection while the sender is still writing.
+// reset breaks the connection while the sender still writes.
 func reset(_ *collector, w http.ResponseWriter, r *http.Request) {
 	_, _ = r.Body.Read(make([]byte, 1))
 	conn, _, err := w.(http.Hijacker).Hijack()
@@ -106,8 +124,8 @@ func reset(_ *collector, w http.ResponseWriter, r *http.Request) {
 	_ = conn.Close()
 }
 
-// halfAnAnswer says that all is well, and dies while it does.
-func halfAnAnswer(_ *collector, w http.ResponseWriter, r *http.Request) {
+// truncateAnswer answers with success, and breaks the connection within the answer.
+func truncateAnswer(_ *collector, w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Length", "2")
 	w.WriteHeader(http.StatusOK)

@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// These tests wait more than they work: all at once, however small the machine.
+	// These tests mostly wait, so they run at once on any machine.
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -27,16 +27,16 @@ func TestMain(m *testing.M) {
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// story is what the counters tell of a fault in the end, beside that nothing was lost.
-type story struct {
-	retried bool // at least once
-	refused uint64
-	divided bool // into more batches than there would have been
-	atDisk  bool // found by the tracer that came after
-	repeats bool // the collector may get a span again whose first answer it could not give
+// counters describes the tracer's counters after a fault. No fault loses a span.
+type counters struct {
+	retried    bool   // at least one attempt was retried
+	refused    uint64 // spans that were dropped because the collector refused them
+	divided    bool   // batches were divided
+	recovered  bool   // all spans were recovered from the spool by the second tracer
+	duplicates bool   // spans may arrive twice, because an answer to a successful request was lost
 }
 
-var stories = map[string]story{
+var wantCounters = map[string]counters{
 	"none":                               {},
 	"connections refused for 5 s":        {retried: true},
 	"500 for 5 s":                        {retried: true},
@@ -44,55 +44,59 @@ var stories = map[string]story{
 	"429 with Retry-After for 5 s":       {retried: true},
 	"400 for one poisoned span":          {refused: 1, divided: true},
 	"413 for more than 100 KiB":          {divided: true},
-	"no answer for 6 s":                  {retried: true, repeats: true},
+	"no answer for 6 s":                  {retried: true, duplicates: true},
 	"connections reset mid-body for 5 s": {retried: true},
-	"half an answer for 5 s":             {retried: true, repeats: true},
+	"half an answer for 5 s":             {retried: true, duplicates: true},
 	"200 ms an answer, 20,000 spans/s":   {},
-	"down for the whole run, then up":    {atDisk: true},
+	"down for the whole run, then up":    {recovered: true},
 }
 
-// No finished span is lost, whatever the collector does, and the counters tell the story.
-func TestNothingIsLost(t *testing.T) {
+// TestNoFaultLosesASpan checks that every finished span arrives, and the counters.
+func TestNoFaultLosesASpan(t *testing.T) {
 	for _, f := range faults.All() {
-		want, ok := stories[f.Name]
+		want, ok := wantCounters[f.Name]
 		if !ok {
-			t.Fatalf("no story for %q", f.Name)
+			t.Fatalf("%q: have no expected counters", f.Name)
 		}
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
-			flush := time.Minute // ample: that Close keeps its time is delivery's to show, and a busy machine needs more
-			if f.Restart {       // the first tracer has nobody to flush to
+			// Enough on a busy machine. Package delivery tests the flush timeout.
+			flush := time.Minute
+			if f.Restart { // the first tracer cannot flush
 				flush = 10 * time.Second
 			}
-			if !raceDetector { // the quick loop; with it, as in .ci/run, faults last as long as their names say
+			if !raceDetector { // .ci/run uses the race detector, and the full durations
 				f.Load, f.Lasts, flush = f.Load/5, f.Lasts/5, flush/5
 			}
 			m := &tracer.Metrics{}
-			stop := watch(t, m)
-			r, err := faults.Run(t.Context(), f, faults.Ours(flush, tracer.WithMetrics(m), tracer.WithLogger(quiet)))
+			stop := watchSum(t, m)
+			r, err := faults.Run(t.Context(), f,
+				faults.Ours(flush, tracer.WithMetrics(m), tracer.WithLogger(quiet)))
 			stop()
 			if err != nil {
 				t.Fatal(err)
 			}
 			if r.Close != nil || r.Finished != f.Spans() || r.Lost() != 0 {
-				t.Errorf("have %d of %d spans arrived, and %v, want all", r.Arrived, r.Finished, r.Close)
+				t.Errorf("have %d of %d spans arrived, and %v, want all",
+					r.Arrived, r.Finished, r.Close)
 			}
-			if r.Twice > 0 && !want.repeats {
-				t.Errorf("have %d spans arrived twice, want none", r.Twice)
+			if r.Duplicated > 0 && !want.duplicates {
+				t.Errorf("have %d spans arrived twice, want none", r.Duplicated)
 			}
 			want.check(t, f, m.Stats())
 		})
 	}
 }
 
-func (want story) check(t *testing.T, f faults.Fault, s tracer.Stats) {
+func (want counters) check(t *testing.T, f faults.Fault, s tracer.Stats) {
 	t.Helper()
 	d, spans := s.Sinks["zipkin"], uint64(f.Spans())
 	if d.Added != spans+want.refused || d.Sent != spans || d.Queued+d.Spooled != 0 {
-		t.Errorf("have %+v, want %d spans sent, and none left", d, spans)
+		t.Errorf("have %+v, want %d spans sent and none queued or spooled", d, spans)
 	}
 	if d.Dropped != want.refused || d.DroppedBy[delivery.Refused] != want.refused {
-		t.Errorf("have %d dropped, by reason %v, want %d that were refused", d.Dropped, d.DroppedBy, want.refused)
+		t.Errorf("have %d dropped, by reason %v, want %d refused",
+			d.Dropped, d.DroppedBy, want.refused)
 	}
 	if (d.Retried > 0) != want.retried {
 		t.Errorf("have %d retries, want some: %v", d.Retried, want.retried)
@@ -100,16 +104,17 @@ func (want story) check(t *testing.T, f faults.Fault, s tracer.Stats) {
 	if full := d.Bytes / (256 << 10); want.divided && d.Batches <= full {
 		t.Errorf("have %d batches of %d bytes, want them divided", d.Batches, d.Bytes)
 	}
-	if (d.Recovered == spans) != want.atDisk || !want.atDisk && s.Finished != d.Added {
-		t.Errorf("have %d of %d spans recovered, want all: %v", d.Recovered, spans, want.atDisk)
+	if (d.Recovered == spans) != want.recovered || !want.recovered && s.Finished != d.Added {
+		t.Errorf("have %d of %d spans recovered, want all: %v", d.Recovered, spans, want.recovered)
 	}
 	if d.Latency.Count < d.Batches+d.Retried {
-		t.Errorf("have %d attempts timed, want the %d that succeeded and the %d that did not", d.Latency.Count, d.Batches, d.Retried)
+		t.Errorf("have %d attempts in the histogram, want at least %d successful and %d failed",
+			d.Latency.Count, d.Batches, d.Retried)
 	}
 }
 
-// watch checks until it is stopped that at every moment each span is somewhere.
-func watch(t *testing.T, m *tracer.Metrics) (stop func()) {
+// watchSum checks, until stop is called, that Added = Sent + Queued + Spooled + Dropped.
+func watchSum(t *testing.T, m *tracer.Metrics) (stop func()) {
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -121,7 +126,7 @@ func watch(t *testing.T, m *tracer.Metrics) (stop func()) {
 			}
 			d := m.Stats().Sinks["zipkin"]
 			if d.Added != d.Sent+d.Queued+d.Spooled+d.Dropped {
-				t.Errorf("have %+v, want each span that was added to be somewhere", d)
+				t.Errorf("have %+v, want Added = Sent + Queued + Spooled + Dropped", d)
 				return
 			}
 		}
@@ -133,7 +138,7 @@ func TestNamesAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range faults.All() {
 		if seen[f.Name] || strings.TrimSpace(f.Name) == "" {
-			t.Errorf("have %q twice, or empty", f.Name)
+			t.Errorf("have name %q twice, or empty", f.Name)
 		}
 		seen[f.Name] = true
 	}

@@ -2,4 +2,5 @@
 
 package faults_test
 
+// raceDetector reports whether the race detector is enabled.
 const raceDetector = false

@@ -2,5 +2,5 @@
 
 package faults_test
 
-// raceDetector is slow.
+// raceDetector reports whether the race detector is enabled.
 const raceDetector = true

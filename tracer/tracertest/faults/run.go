@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// A Result is what became of the spans.
+// A Result says which spans arrived.
 type Result struct {
-	Finished int   // spans, without the one that a collector will not have
-	Arrived  int   // of them at the collector
-	Twice    int   // of those more than once
-	Close    error // what the sender said of it in the end
+	Finished   int   // spans, without the poisoned one
+	Arrived    int   // different spans at the collector
+	Duplicated int   // of those, spans that arrived more than once
+	Close      error // from closing the sender
 }
 
 // Lost returns how many spans have not arrived.
 func (r Result) Lost() int { return r.Finished - r.Arrived }
 
-// Run has the sender go through the fault. It ends early, with an error, when ctx does.
+// Run sends spans to a collector with the fault. It ends early, with an error, if ctx ends.
 func Run(ctx context.Context, f Fault, s Sender) (r Result, err error) {
-	c, err := begin(f)
+	c, err := start(f)
 	if err != nil {
 		return r, err
 	}
@@ -38,15 +38,15 @@ func Run(ctx context.Context, f Fault, s Sender) (r Result, err error) {
 	r.Finished, err = load(ctx, f, first)
 	r.Close = first.Close()
 	if err == nil && f.Restart {
-		r.Close, err = again(ctx, c, s, spool)
+		r.Close, err = restart(ctx, c, s, spool)
 	}
-	r.Arrived, r.Twice = c.arrived()
+	r.Arrived, r.Duplicated = c.arrived()
 	return r, err
 }
 
-// again ends the fault, and has the sender begin and end once more.
-func again(ctx context.Context, c *collector, s Sender, spool string) (closed, err error) {
-	c.over()
+// restart ends the fault, and opens and closes the sender again.
+func restart(ctx context.Context, c *collector, s Sender, spool string) (closed, err error) {
+	c.endFault()
 	if err := <-c.listening; err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func again(ctx context.Context, c *collector, s Sender, spool string) (closed, e
 	return second.Close(), nil
 }
 
-// load finishes spans at the fault's rate, and one that is poisoned in the middle of those that are counted.
+// load finishes spans at the fault's rate. Halfway it finishes the poisoned span, if there is one.
 func load(ctx context.Context, f Fault, s Session) (finished int, err error) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -32,28 +32,30 @@ type Session interface {
 	Close() error
 }
 
-// FlushTimeout is what a sender may take in the end. It is that of a tracer by default.
+// FlushTimeout limits how long closing a sender takes. It is the default of package tracer.
 const FlushTimeout = 5 * time.Second
 
 // Tags returns the tags of each span, as keys with their values.
 func Tags() [][2]string { return slices.Clone(tags) }
 
-// tags are those of a call's span.
+// tags are the tags of each span.
 var tags = [][2]string{
 	{"rpc.system", "grpc"}, {"rpc.service", "book.BookService"}, {"rpc.method", "GetBookInfo"},
-	{"rpc.grpc.status_code", "0"}, {"http.user_agent", "grpc-go/1.85.0"}, {"net.peer.name", "books.example.com"},
+	{"rpc.grpc.status_code", "0"}, {"http.user_agent", "grpc-go/1.85.0"},
+	{"net.peer.name", "books.example.com"},
 }
 
-// Ours returns the tracer of this module, with the defaults but for the flush timeout, and a spool
-// where the fault has a restart.
+// Ours returns the tracer of this module with its defaults, except for the flush timeout. It has a
+// spool if the fault has a restart.
 func Ours(flush time.Duration, opts ...tracer.Option) Sender {
-	return Sender{"bookservice/tracer", func(ctx context.Context, url, spool string) (Session, error) {
+	open := func(ctx context.Context, url, spool string) (Session, error) {
 		c := tracer.DefaultConfig()
 		c.Backend, c.ServiceName, c.FlushTimeout = "zipkin", "books", flush
 		c.Zipkin.URL, c.Delivery.Spool = url+"/api/v2/spans", spool
 		tr, closer, err := tracer.Open(ctx, c, opts...)
 		return ours{tr, closer}, err
-	}}
+	}
+	return Sender{"bookservice/tracer", open}
 }
 
 type ours struct {

@@ -53,7 +53,8 @@ func spanModel(s *tracepb.Span, service string) model.SpanModel {
 		Tags:          map[string]string{},
 	}
 	m.TraceID = model.TraceID{
-		High: binary.BigEndian.Uint64(s.GetTraceId()), Low: binary.BigEndian.Uint64(s.GetTraceId()[8:]),
+		High: binary.BigEndian.Uint64(s.GetTraceId()),
+		Low:  binary.BigEndian.Uint64(s.GetTraceId()[8:]),
 	}
 	m.ID = model.ID(binary.BigEndian.Uint64(s.GetSpanId()))
 	if len(s.GetParentSpanId()) > 0 {

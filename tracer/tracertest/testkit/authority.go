@@ -87,8 +87,8 @@ func (a *Authority) sign(
 	}
 	a.serial++
 	template.SerialNumber, template.NotAfter = big.NewInt(a.serial), time.Now().Add(time.Hour)
-	parent := cmp.Or(a.cert, template)
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), cmp.Or(a.key, key))
+	parent, parentKey := cmp.Or(a.cert, template), cmp.Or(a.key, key)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey)
 	if err != nil {
 		t.Fatal(err)
 	}

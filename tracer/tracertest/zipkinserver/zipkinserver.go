@@ -63,8 +63,9 @@ func Start(t testing.TB, env ...string) *Server {
 func (z *Server) Restart(t testing.TB) {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(z.Addr)
-	z.java = exec.Command("java", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", os.Getenv(Jar),
-		"--armeria.ports[0].ip="+host, "--armeria.ports[0].port="+port, "--armeria.ports[0].protocols[0]=http")
+	z.java = exec.Command("java", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+		"-jar", os.Getenv(Jar), "--armeria.ports[0].ip="+host, "--armeria.ports[0].port="+port,
+		"--armeria.ports[0].protocols[0]=http")
 	z.java.Env = append(os.Environ(), z.env...)
 	z.java.Stdout, z.java.Stderr = &z.log, &z.log
 	if err := z.java.Start(); err != nil {
@@ -114,7 +115,8 @@ func (z *Server) Roots(t testing.TB, service string, spans int) []model.SpanMode
 			return false
 		}
 		for _, s := range slices.Concat(traces...) {
-			if s.ParentID == nil && s.LocalEndpoint != nil && s.LocalEndpoint.ServiceName == service {
+			local := s.LocalEndpoint
+			if s.ParentID == nil && local != nil && local.ServiceName == service {
 				roots = append(roots, s)
 			}
 		}
@@ -127,7 +129,8 @@ func (z *Server) Roots(t testing.TB, service string, spans int) []model.SpanMode
 func (z *Server) Dependencies(t testing.TB, atLeast int) []Link {
 	t.Helper()
 	var links []Link
-	path := fmt.Sprintf("/api/v2/dependencies?endTs=%d&lookback=3600000", time.Now().UnixMilli()+1000)
+	end := time.Now().UnixMilli() + 1000
+	path := fmt.Sprintf("/api/v2/dependencies?endTs=%d&lookback=3600000", end)
 	z.poll(t, path, 30*time.Second, func(body []byte) bool {
 		links = nil
 		return json.Unmarshal(body, &links) == nil && len(links) >= atLeast
@@ -167,5 +170,6 @@ func (z *Server) poll(t testing.TB, path string, limit time.Duration, done func(
 			return
 		}
 	}
-	t.Fatalf("GET %s: not the expected answer within %v: %.500s", path, limit, strings.TrimSpace(last))
+	t.Fatalf("GET %s: not the expected answer within %v: %.500s",
+		path, limit, strings.TrimSpace(last))
 }

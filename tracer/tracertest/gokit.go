@@ -21,20 +21,22 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// A go-kit service as its users write it: the transport's option starts a span that nobody finishes, and TraceServer
-// starts another below it.
+// This is a go-kit service with go-kit's options: the transport's option starts a span that is
+// never finished, and TraceServer starts a child of it.
 
 var nop = log.NewNopLogger()
 
-// kitEndpoint makes a call of its own, and has an inner endpoint that is traced without a kind.
+// kitEndpoint calls an inner endpoint through TraceClient. The inner endpoint's span has no kind.
 func kitEndpoint(tr opentracing.Tracer) endpoint.Endpoint {
-	inner := kitot.TraceEndpoint(tr, "inner")(func(context.Context, any) (any, error) { return nil, nil })
+	inner := kitot.TraceEndpoint(tr, "inner")(
+		func(context.Context, any) (any, error) { return nil, nil })
 	call := kitot.TraceClient(tr, "database")(inner)
 	return func(ctx context.Context, _ any) (any, error) {
 		if _, err := call(ctx, nil); err != nil {
 			return nil, err
 		}
-		return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING}, nil
+		serving := healthpb.HealthCheckResponse_SERVING
+		return &healthpb.HealthCheckResponse{Status: serving}, nil
 	}
 }
 
@@ -43,7 +45,9 @@ type kitHealth struct {
 	grpctransport.Handler
 }
 
-func (h kitHealth) Check(ctx context.Context, in *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
+func (h kitHealth) Check(
+	ctx context.Context, in *healthpb.HealthCheckRequest,
+) (*healthpb.HealthCheckResponse, error) {
 	_, out, err := h.ServeGRPC(ctx, in)
 	if err != nil {
 		return nil, err
@@ -65,13 +69,15 @@ func callOverGRPC(t *testing.T, tr opentracing.Tracer) {
 	}
 	go func() { _ = srv.Serve(l) }()
 	defer srv.Stop()
-	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(l.Addr().String(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	client := kitot.TraceClient(tr, "check")(grpctransport.NewClient(conn, "grpc.health.v1.Health", "Check", asIs, asIs,
-		healthpb.HealthCheckResponse{}, grpctransport.ClientBefore(kitot.ContextToGRPC(tr, nop))).Endpoint())
+	check := grpctransport.NewClient(conn, "grpc.health.v1.Health", "Check", asIs, asIs,
+		healthpb.HealthCheckResponse{}, grpctransport.ClientBefore(kitot.ContextToGRPC(tr, nop)))
+	client := kitot.TraceClient(tr, "check")(check.Endpoint())
 	if _, err := client(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
 		t.Fatal(err)
 	}
@@ -79,18 +85,21 @@ func callOverGRPC(t *testing.T, tr opentracing.Tracer) {
 
 func callOverHTTP(t *testing.T, tr opentracing.Tracer) {
 	t.Helper()
-	srv := httptest.NewServer(httptransport.NewServer(kitot.TraceServer(tr, "check")(kitEndpoint(tr)),
-		func(context.Context, *http.Request) (any, error) { return nil, nil }, httptransport.EncodeJSONResponse,
+	srv := httptest.NewServer(httptransport.NewServer(
+		kitot.TraceServer(tr, "check")(kitEndpoint(tr)),
+		func(context.Context, *http.Request) (any, error) { return nil, nil },
+		httptransport.EncodeJSONResponse,
 		httptransport.ServerBefore(kitot.HTTPToContext(tr, "check", nop))))
 	defer srv.Close()
 	u, err := url.Parse(srv.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := kitot.TraceClient(tr, "check")(httptransport.NewClient(http.MethodGet, u,
+	check := httptransport.NewClient(http.MethodGet, u,
 		func(context.Context, *http.Request, any) error { return nil },
 		func(context.Context, *http.Response) (any, error) { return nil, nil },
-		httptransport.ClientBefore(kitot.ContextToHTTP(tr, nop))).Endpoint())
+		httptransport.ClientBefore(kitot.ContextToHTTP(tr, nop)))
+	client := kitot.TraceClient(tr, "check")(check.Endpoint())
 	if _, err := client(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -107,15 +116,15 @@ func checkKit(call func(*testing.T, opentracing.Tracer)) func(*testing.T, Open) 
 		}
 		have := byName(t, spans, "check client", "check server", "database client", "inner")
 		isRoot(t, have["check client"])
-		isBelow(t, have["check server"], have["check client"])
-		isBelow(t, have["database client"], have["check server"])
-		isBelow(t, have["inner"], have["database client"])
+		isChild(t, have["check server"], have["check client"])
+		isChild(t, have["database client"], have["check server"])
+		isChild(t, have["inner"], have["database client"])
 	}
 }
 
 var server = opentracing.Tag{Key: string(ext.SpanKind), Value: ext.SpanKindRPCServerEnum}
 
-// A SERVER span within one that is finished stays within it.
+// checkWithinAServer finishes a SERVER span and then its server parent, which stays its parent.
 func checkWithinAServer(t *testing.T, open Open) {
 	tr, received := open(t, nil)
 	outer := tr.StartSpan("outer", server)
@@ -124,11 +133,12 @@ func checkWithinAServer(t *testing.T, open Open) {
 	outer.Finish()
 	have := byName(t, received(), "outer", "inner")
 	isRoot(t, have["outer"])
-	isBelow(t, have["inner"], have["outer"])
+	isChild(t, have["inner"], have["outer"])
 }
 
-// A SERVER span within one that nothing finishes takes its place.
-func checkTakesThePlace(t *testing.T, open Open) {
+// checkReparented finishes a SERVER span whose server parent never finishes. The span is reported
+// as a child of its grandparent.
+func checkReparented(t *testing.T, open Open) {
 	tr, received := open(t, nil)
 	root := tr.StartSpan("root")
 	outer := tr.StartSpan("outer", opentracing.ChildOf(root.Context()), server)
@@ -136,5 +146,5 @@ func checkTakesThePlace(t *testing.T, open Open) {
 	inner.SetTag(server.Key, server.Value).Finish()
 	root.Finish()
 	have := byName(t, received(), "root", "inner")
-	isBelow(t, have["inner"], have["root"])
+	isChild(t, have["inner"], have["root"])
 }

@@ -9,6 +9,7 @@ import (
 	"bookservice/tracer"
 	"bookservice/tracer/otlp"
 	"bookservice/tracer/tracertest/receiver"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // TestVariables configures the backend with OpenTelemetry's variables alone.
@@ -27,21 +28,23 @@ func TestVariables(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(r.Spans()) != 1 || r.Gzipped() != 1 {
-				t.Errorf("have %d spans and %d compressed requests, want one of each", len(r.Spans()), r.Gzipped())
+				t.Errorf("have %d spans and %d compressed requests, want one of each",
+					len(r.Spans()), r.Gzipped())
 			}
 			if key := r.Requests()[0].Header.Get("x-key"); len(key) != 1 || key[0] != "abc" {
-				t.Errorf("have the header %q", key)
+				t.Errorf("have header %q, want abc", key)
 			}
 		})
 	}
 }
 
-// TestVariablesAreReadByLookupOnly sets variables of the process that ReadEnvironment has not read.
-func TestVariablesAreReadByLookupOnly(t *testing.T) {
+// TestNoVariableIsReadWithoutReadEnvironment sets variables of the process.
+func TestNoVariableIsReadWithoutReadEnvironment(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
-			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-			t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1")
+			closed := "http://" + testkit.ClosedAddr(t)
+			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", closed)
+			t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", closed)
 			t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
 			t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=abc")
 			t.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
@@ -51,9 +54,10 @@ func TestVariablesAreReadByLookupOnly(t *testing.T) {
 			if err := to(r, protocol).sendOne(t); err != nil {
 				t.Fatal(err)
 			}
-			if len(r.Spans()) != 1 || r.Gzipped() != 0 || len(r.Requests()[0].Header.Get("x-key")) != 0 {
-				t.Errorf("have %d spans, %d compressed, header %v, want one span without the variables",
-					len(r.Spans()), r.Gzipped(), r.Requests()[0].Header)
+			header := r.Requests()[0].Header
+			if len(r.Spans()) != 1 || r.Gzipped() != 0 || len(header.Get("x-key")) != 0 {
+				t.Errorf("have %d spans, %d compressed, header %v, want no effect of the variables",
+					len(r.Spans()), r.Gzipped(), header)
 			}
 			for _, a := range r.ResourceSpans()[0].GetResource().GetAttributes() {
 				if a.GetKey() == "a" {
@@ -64,8 +68,9 @@ func TestVariablesAreReadByLookupOnly(t *testing.T) {
 	}
 }
 
-// TestInvalidVariables checks that an invalid variable is an error that names it.
-func TestInvalidVariables(t *testing.T) {
+// TestVariablesAreCheckedIfTheBackendIsSelected checks the errors about invalid variables. They are
+// ignored if the backend is not selected.
+func TestVariablesAreCheckedIfTheBackendIsSelected(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none.pem")
 	const (
 		mustBeURL   = "must be like http://127.0.0.1:4317"
@@ -80,6 +85,7 @@ func TestInvalidVariables(t *testing.T) {
 		{"HEADERS", "a=b,s3cret", `HEADERS: ` + mustBePairs},
 		{"COMPRESSION", "zstd", `COMPRESSION "zstd": must be gzip or none`},
 		{"TIMEOUT", "10s", `TIMEOUT "10s": must be a number of milliseconds, 1 or more`},
+		{"TIMEOUT", "0", `TIMEOUT "0": must be a number of milliseconds, 1 or more`},
 		{"CERTIFICATE", none,
 			`CERTIFICATE "` + none + `": must be a readable file: no such file or directory`},
 	} {
@@ -94,13 +100,14 @@ func TestInvalidVariables(t *testing.T) {
 					variables[prefix+test.variable] = test.value
 					s.variables(t, variables)
 					want := prefix + test.want
-					_, _, err := tracer.Open(t.Context(), s.Config, otlp.Backend(&s.OTLP), tracer.WithLogger(quiet))
+					_, _, err := tracer.Open(t.Context(), s.Config,
+						otlp.Backend(&s.OTLP), tracer.WithLogger(quiet))
 					if err == nil || err.Error() != want {
 						t.Errorf("have %v, want %s", err, want)
 					}
 					s.Backend = "noop"
 					if err := s.Validate(otlp.Backend(&s.OTLP)); err != nil {
-						t.Errorf("under noop: have %v, want the variable ignored", err)
+						t.Errorf("noop: have %v, want the variable ignored", err)
 					}
 				})
 			}
@@ -121,8 +128,9 @@ func TestSettingsOverrideVariables(t *testing.T) {
 	if err := s.sendOne(t); err != nil {
 		t.Error(err)
 	}
-	if key := r.Requests()[0].Header.Get("x-key"); len(r.Spans()) != 1 || len(key) != 1 || key[0] != "mine" {
-		t.Errorf("have %d spans with header %q", len(r.Spans()), key)
+	key := r.Requests()[0].Header.Get("x-key")
+	if len(r.Spans()) != 1 || len(key) != 1 || key[0] != "mine" {
+		t.Errorf("have %d spans with header %q, want 1 with mine", len(r.Spans()), key)
 	}
 }
 

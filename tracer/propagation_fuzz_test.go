@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/opentracing/opentracing-go"
@@ -15,7 +16,7 @@ import (
 	"bookservice/tracer"
 )
 
-// What headers look like by their specifications: said again here, apart from the code under test.
+// The grammars of the headers, from their specifications.
 const (
 	hex16       = `[0-9a-f]{16}`
 	hex16or32   = `([0-9a-f]{32}|[0-9a-f]{16})`
@@ -23,56 +24,61 @@ const (
 	token       = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
 	octets      = `[!#-+\--:<-\[\]-~]*`
 	baggageItem = token + "=" + octets + "(;" + token + "(=" + octets + ")?)*"
+	b3Single    = `^([01d]|` + hex16or32 + `-` + hex16 + `(-[01d](-` + hex16 + `)?)?)$`
+	stateList   = `^ *(` + stateMember + `)? *(, *(` + stateMember + `)? *)*$`
+	uberTraceID = `^` + hex16or32 + `:` + hex16 + `:(` + hex16 + `|0):[013]$`
 )
 
 var (
 	validTraceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-` + hex16 + `-0[01]$`)
 	validHeaders     = map[string]*regexp.Regexp{
 		"traceparent":       validTraceparent,
-		"tracestate":        regexp.MustCompile(`^ *(` + stateMember + `)? *(, *(` + stateMember + `)? *)*$`),
-		"b3":                regexp.MustCompile(`^([01d]|` + hex16or32 + `-` + hex16 + `(-[01d](-` + hex16 + `)?)?)$`),
+		"tracestate":        regexp.MustCompile(stateList),
+		"b3":                regexp.MustCompile(b3Single),
 		"x-b3-traceid":      regexp.MustCompile(`^` + hex16or32 + `$`),
 		"x-b3-spanid":       regexp.MustCompile(`^` + hex16 + `$`),
 		"x-b3-parentspanid": regexp.MustCompile(`^` + hex16 + `$`),
 		"x-b3-sampled":      regexp.MustCompile(`^[01]$`),
 		"x-b3-flags":        regexp.MustCompile(`^1$`),
-		"uber-trace-id":     regexp.MustCompile(`^` + hex16or32 + `:` + hex16 + `:(` + hex16 + `|0):[013]$`),
+		"uber-trace-id":     regexp.MustCompile(uberTraceID),
 		"baggage":           regexp.MustCompile(`^` + baggageItem + `(,` + baggageItem + `)*$`),
 	}
-	printable = regexp.MustCompile(`^[ -~]+$`) // what gRPC takes in metadata
+	printable = regexp.MustCompile(`^[ -~]+$`) // allowed in gRPC metadata
 	zeroID    = regexp.MustCompile(`(^|[-:])(0{32}|0{16})($|[-:])`)
 )
 
 const everyFormat = "b3,b3multi,w3c,jaeger"
 
-// checkWellFormed checks what is injected: only headers of the formats, each as its specification has it, no zero ids.
+// checkWellFormed checks injected headers: only those of the formats, each as specified, and no ids
+// of zeros.
 func checkWellFormed(t *testing.T, out opentracing.TextMapCarrier) {
 	t.Helper()
 	for name, value := range out {
 		valid := validHeaders[name]
 		if valid == nil || !valid.MatchString(value) || !printable.MatchString(value) {
-			t.Errorf("injected %s: %q, which is not well formed", name, value)
+			t.Errorf("injected malformed %s: %q", name, value)
 		}
 		if name != "tracestate" && name != "baggage" && zeroID.MatchString(value) {
-			t.Errorf("injected %s: %q, which has an id of zeros", name, value)
+			t.Errorf("injected %s with an id of zeros: %q", name, value)
 		}
 	}
 	if flags, sampled := out["x-b3-flags"], out["x-b3-sampled"]; flags != "" && sampled != "" {
 		t.Error("injected both X-B3-Flags and X-B3-Sampled")
 	}
 	if len(out["tracestate"]) > 4096 || len(out["baggage"]) > 8192 {
-		t.Errorf("injected %d bytes of tracestate and %d of baggage", len(out["tracestate"]), len(out["baggage"]))
+		t.Errorf("injected %d bytes of tracestate and %d of baggage",
+			len(out["tracestate"]), len(out["baggage"]))
 	}
 }
 
-// checkAnyHeaders checks what holds whatever comes in: it is refused, and then changes nothing about the good headers beside
-// it; or what is extracted goes out well formed, and comes back the same.
+// checkAnyHeaders checks arbitrary headers. If they are extracted, the injected headers are well
+// formed and yield the same context. Otherwise they have no effect on good headers beside them.
 func checkAnyHeaders(t *testing.T, tr opentracing.Tracer, in, good lines) {
 	t.Helper()
 	before := tracer.Malformed(tr)
 	sc, err := tr.Extract(opentracing.HTTPHeaders, in)
 	if err == nil {
-		checkComesBack(t, tr, sc)
+		checkRoundTrips(t, tr, sc)
 		return
 	}
 	corrupted := errors.Is(err, opentracing.ErrSpanContextCorrupted)
@@ -80,7 +86,7 @@ func checkAnyHeaders(t *testing.T, tr opentracing.Tracer, in, good lines) {
 		t.Fatalf("have %v and %v", sc, err)
 	}
 	if have := tracer.Malformed(tr) > before; have != corrupted {
-		t.Errorf("have counted as malformed %v, with %v", have, err)
+		t.Errorf("have counted as malformed: %v, with %v", have, err)
 	}
 	beside, err := tr.Extract(opentracing.HTTPHeaders, append(in, good...))
 	if err != nil {
@@ -91,12 +97,13 @@ func checkAnyHeaders(t *testing.T, tr opentracing.Tracer, in, good lines) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(inject(t, tr, alone), inject(t, tr, beside)); diff != "" {
-		t.Errorf("-good headers alone +with the malformed\n%s", diff)
+		t.Errorf("-good headers alone +beside malformed ones\n%s", diff)
 	}
 }
 
-// checkComesBack checks that the context goes out well formed, and comes back the same from every carrier.
-func checkComesBack(t *testing.T, tr opentracing.Tracer, sc opentracing.SpanContext) {
+// checkRoundTrips injects the context into every carrier and extracts it again. The headers must be
+// well formed, and the context the same.
+func checkRoundTrips(t *testing.T, tr opentracing.Tracer, sc opentracing.SpanContext) {
 	t.Helper()
 	out := inject(t, tr, sc)
 	checkWellFormed(t, out)
@@ -112,22 +119,26 @@ func checkComesBack(t *testing.T, tr opentracing.Tracer, sc opentracing.SpanCont
 }
 
 // carriers inject a context and extract it again.
-var carriers = map[string]func(opentracing.Tracer, opentracing.SpanContext) (opentracing.SpanContext, error){
-	"TextMap": func(tr opentracing.Tracer, sc opentracing.SpanContext) (opentracing.SpanContext, error) {
+var carriers = map[string]func(opentracing.Tracer, spanContext) (spanContext, error){
+	"TextMap": func(tr opentracing.Tracer, sc spanContext) (spanContext, error) {
 		m := opentracing.TextMapCarrier{}
 		return carry(tr, sc, opentracing.TextMap, m, m)
 	},
-	"HTTPHeaders": func(tr opentracing.Tracer, sc opentracing.SpanContext) (opentracing.SpanContext, error) {
+	"HTTPHeaders": func(tr opentracing.Tracer, sc spanContext) (spanContext, error) {
 		h := opentracing.HTTPHeadersCarrier(http.Header{})
 		return carry(tr, sc, opentracing.HTTPHeaders, h, h)
 	},
-	"Binary": func(tr opentracing.Tracer, sc opentracing.SpanContext) (opentracing.SpanContext, error) {
+	"Binary": func(tr opentracing.Tracer, sc spanContext) (spanContext, error) {
 		var b bytes.Buffer
 		return carry(tr, sc, opentracing.Binary, &b, &b)
 	},
 }
 
-func carry(tr opentracing.Tracer, sc opentracing.SpanContext, format, to, from any) (opentracing.SpanContext, error) {
+type spanContext = opentracing.SpanContext
+
+func carry(
+	tr opentracing.Tracer, sc spanContext, format, to, from any,
+) (spanContext, error) {
 	if err := tr.Inject(sc, format, to); err != nil {
 		return nil, err
 	}
@@ -135,11 +146,14 @@ func carry(tr opentracing.Tracer, sc opentracing.SpanContext, format, to, from a
 }
 
 func FuzzB3(f *testing.F) {
-	for _, s := range []string{"0", "d", trace128 + "-" + span1, trace128 + "-" + span1 + "-1", trace64 + "-" + span1 + "-d-" + parent1,
-		"00000000000000000000000000000000-0000000000000000-1", "b3-", "\t" + trace64 + "-" + span1 + " "} {
+	for _, s := range []string{
+		"0", "d", trace128 + "-" + span1, trace128 + "-" + span1 + "-1",
+		trace64 + "-" + span1 + "-d-" + parent1, zeros16 + zeros16 + "-" + zeros16 + "-1", "b3-",
+		"\t" + trace64 + "-" + span1 + " ",
+	} {
 		f.Add(s)
 	}
-	tr, _ := memory(f, sending(everyFormat))
+	tr, _ := memory(f, injecting(everyFormat))
 	f.Fuzz(func(t *testing.T, value string) {
 		checkAnyHeaders(t, tr, lines{{"b3", value}}, lines{{"uber-trace-id", trace64 + ":1:0:1"}})
 	})
@@ -152,64 +166,73 @@ func FuzzB3Multi(f *testing.F) {
 	f.Add("", "", "", "0", "")
 	f.Add("1", "1", "1", "", "")
 	f.Add(trace128, "0000000000000000", "x", "d", "2")
-	tr, _ := memory(f, sending(everyFormat))
+	tr, _ := memory(f, injecting(everyFormat))
 	f.Fuzz(func(t *testing.T, trace, span, parent, sampled, flags string) {
-		checkAnyHeaders(t, tr, lines{{"X-B3-TraceId", trace}, {"X-B3-SpanId", span}, {"X-B3-ParentSpanId", parent},
-			{"X-B3-Sampled", sampled}, {"X-B3-Flags", flags}}, lines{{"uber-trace-id", trace64 + ":1:0:1"}})
+		checkAnyHeaders(t, tr, b3Multi("TraceId", trace, "SpanId", span, "ParentSpanId", parent,
+			"Sampled", sampled, "Flags", flags), lines{{"uber-trace-id", trace64 + ":1:0:1"}})
 	})
 }
 
 func FuzzTraceparent(f *testing.F) {
-	for _, s := range []string{w3cParent, w3cDenied, "cc" + w3cParent[2:] + "-x", "ff" + w3cParent[2:], w3cParent + "-",
-		"00-0000000000000000" + trace64 + "-" + span1 + "-03", "00-00000000000000000000000000000000-0000000000000000-00"} {
+	for _, s := range []string{
+		w3cParent, w3cDenied, "cc" + w3cParent[2:] + "-x", "ff" + w3cParent[2:], w3cParent + "-",
+		"00-" + zeros16 + trace64 + "-" + span1 + "-03",
+		"00-" + zeros16 + zeros16 + "-" + zeros16 + "-00",
+	} {
 		f.Add(s)
 	}
-	tr, _ := memory(f, sending(everyFormat))
+	tr, _ := memory(f, injecting(everyFormat))
 	f.Fuzz(func(t *testing.T, value string) {
-		checkAnyHeaders(t, tr, lines{{"traceparent", value}}, lines{{"b3", trace64 + "-" + span1 + "-1"}})
+		checkAnyHeaders(t, tr, lines{{"traceparent", value}},
+			lines{{"b3", trace64 + "-" + span1 + "-1"}})
 	})
 }
 
-// Whatever the tracestate is, it does not touch the traceparent beside it.
+// FuzzTracestate extracts any tracestate beside a traceparent, which must not change.
 func FuzzTracestate(f *testing.F) {
 	f.Add("foo=1,bar=2", "")
 	f.Add("a@b=1 \t,\t 1a@c= x", "z=~")
 	f.Add("b3="+w3cTrace+"-"+span1+"-d", "foo=1")
 	f.Add(members(1, 33), "")
 	f.Add("foo="+strings.Repeat("v", 256), strings.Repeat("k", 257)+"=1")
-	all, _ := memory(f, sending(everyFormat))
-	w3c, _ := memory(f, sending("w3c"))
+	all, _ := memory(f, injecting(everyFormat))
+	w3c, _ := memory(f, injecting("w3c"))
 	f.Fuzz(func(t *testing.T, first, second string) {
 		for _, tr := range []opentracing.Tracer{all, w3c} {
-			sc, err := tr.Extract(opentracing.HTTPHeaders, lines{{"traceparent", w3cParent}, {"tracestate", first}, {"tracestate", second}})
+			in := lines{{"traceparent", w3cParent}, {"tracestate", first}, {"tracestate", second}}
+			sc, err := tr.Extract(opentracing.HTTPHeaders, in)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if out := inject(t, tr, sc); out["traceparent"] != w3cParent {
-				t.Errorf("have traceparent %q", out["traceparent"])
+				t.Errorf("have traceparent %q, want %q", out["traceparent"], w3cParent)
 			}
-			checkComesBack(t, tr, sc)
+			checkRoundTrips(t, tr, sc)
 		}
 	})
 }
 
 func FuzzJaeger(f *testing.F) {
-	for _, s := range []string{trace128 + ":" + span1 + ":" + parent1 + ":1", "1:2:0:3", "1%3A2%3a0%3A0", "0:0:0:0", trace64 + ":1::1"} {
+	for _, s := range []string{
+		trace128 + ":" + span1 + ":" + parent1 + ":1", "1:2:0:3", "1%3A2%3a0%3A0", "0:0:0:0",
+		trace64 + ":1::1",
+	} {
 		f.Add(s)
 	}
-	tr, _ := memory(f, sending(everyFormat))
+	tr, _ := memory(f, injecting(everyFormat))
 	f.Fuzz(func(t *testing.T, value string) {
-		checkAnyHeaders(t, tr, lines{{"uber-trace-id", value}}, lines{{"b3", trace64 + "-" + span1 + "-1"}})
+		checkAnyHeaders(t, tr, lines{{"uber-trace-id", value}},
+			lines{{"b3", trace64 + "-" + span1 + "-1"}})
 	})
 }
 
-// Baggage in the W3C header, and in one with a prefix.
+// FuzzBaggage extracts baggage from the W3C header and from headers with prefixes, and sets items.
 func FuzzBaggage(f *testing.F) {
 	f.Add("user=ann,city=k%C3%B6ln;ttl=5; secret", "tenant", "a+b%20c")
 	f.Add(" a = b ,\tc=%", "A", "ä\x00\xff")
 	f.Add("a=1,a=2,,", "a b", "")
 	f.Add(strings.Repeat("k=v,", 100), "", "v")
-	tr, _ := memory(f, sending(everyFormat))
+	tr, _ := memory(f, injecting(everyFormat))
 	f.Fuzz(func(t *testing.T, header, key, value string) {
 		in := lines{{"traceparent", w3cParent}, {"baggage", header}}
 		before := tracer.Malformed(tr)
@@ -217,23 +240,26 @@ func FuzzBaggage(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkComesBack(t, tr, sc)
+		checkRoundTrips(t, tr, sc)
 		if out := inject(t, tr, sc); tracer.Malformed(tr) > before && out["baggage"] != "" {
-			t.Errorf("injected %q of a malformed header", out["baggage"])
+			t.Errorf("injected %q after a malformed header", out["baggage"])
 		}
-		checkAnyHeaders(t, tr, lines{{"baggage", header}, {"uberctx-" + key, value}, {"baggage-" + key, value}}, lines{{"traceparent", w3cParent}})
+		checkAnyHeaders(t, tr,
+			lines{{"baggage", header}, {"uberctx-" + key, value}, {"baggage-" + key, value}},
+			lines{{"traceparent", w3cParent}})
 		span := tr.StartSpan("x").SetBaggageItem(key, value)
-		checkComesBack(t, tr, span.Context())
+		checkRoundTrips(t, tr, span.Context())
 	})
 }
 
 func FuzzBinary(f *testing.F) {
-	tr, _ := memory(f, sending(everyFormat))
-	for _, in := range []lines{{{"b3", trace128 + "-" + span1 + "-1"}}, {{"traceparent", w3cParent}, {"tracestate", "a=b"}, {"baggage", "k=v"}}, {{"b3", "0"}}} {
-		sc, err := tr.Extract(opentracing.TextMap, in)
-		if err != nil {
-			f.Fatal(err)
-		}
+	tr, _ := memory(f, injecting(everyFormat))
+	for _, in := range []lines{
+		{{"b3", trace128 + "-" + span1 + "-1"}},
+		{{"traceparent", w3cParent}, {"tracestate", "a=b"}, {"baggage", "k=v"}},
+		{{"b3", "0"}},
+	} {
+		sc := extract(f, tr, in)
 		var b bytes.Buffer
 		if err := tr.Inject(sc, opentracing.Binary, &b); err != nil {
 			f.Fatal(err)
@@ -242,21 +268,19 @@ func FuzzBinary(f *testing.F) {
 	}
 	f.Add([]byte("\xff\xff\xff\xff"))
 	f.Add([]byte("\x00\x00\x00\x0b\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
+	failing := iotest.ErrReader(errors.New("connection lost"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		sc, err := tr.Extract(opentracing.Binary, bytes.NewReader(data))
 		switch {
 		case err == nil:
-			checkComesBack(t, tr, sc)
-		case sc != nil, !errors.Is(err, opentracing.ErrSpanContextCorrupted) && !errors.Is(err, opentracing.ErrSpanContextNotFound):
+			checkRoundTrips(t, tr, sc)
+		case sc != nil, !errors.Is(err, opentracing.ErrSpanContextCorrupted) &&
+			!errors.Is(err, opentracing.ErrSpanContextNotFound):
 			t.Fatalf("have %v and %v", sc, err)
 		}
-		if _, err := tr.Extract(opentracing.Binary, io.MultiReader(bytes.NewReader(data), failing{})); err == nil && sc == nil {
-			t.Error("extracted from a reader that fails what was not there")
+		r := io.MultiReader(bytes.NewReader(data), failing)
+		if _, err := tr.Extract(opentracing.Binary, r); err == nil && sc == nil {
+			t.Error("have a context from a reader that fails, and none from its data")
 		}
 	})
 }
-
-// failing is a reader that has an error of its own.
-type failing struct{}
-
-func (failing) Read([]byte) (int, error) { return 0, errors.New("cut off") }

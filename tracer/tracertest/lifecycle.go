@@ -12,7 +12,6 @@ import (
 	"bookservice/tracer"
 )
 
-// Whole traces are sent or not, as their first span says.
 func checkSampling(t *testing.T, open Open) {
 	for share, want := range map[float64]int{0: 0, 1: 2} {
 		tr, received := open(t, func(c *tracer.Config) { c.Sample = share })
@@ -22,27 +21,27 @@ func checkSampling(t *testing.T, open Open) {
 		child.Finish()
 		root.Finish()
 		if have := len(received()); have != want {
-			t.Errorf("with a share of %v: have %d spans, want %d", share, have, want)
+			t.Errorf("share %v: have %d spans, want %d", share, have, want)
 		}
 	}
 }
 
-// The tag sampling.priority at the start goes before the sampler, and 0 stops a span at any time.
 func checkPriority(t *testing.T, open Open) {
 	for name, test := range map[string]struct {
 		share    float64
 		priority any
 		want     int
 	}{
-		"0 is off": {1, uint16(0), 0},
-		"1 is on":  {0, uint16(1), 2},
-		"an int":   {0, 1, 2},
-		"no sense": {1, "x", 2},
+		"0":       {1, uint16(0), 0},
+		"1":       {0, uint16(1), 2},
+		"int":     {0, 1, 2},
+		"invalid": {1, "x", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr, received := open(t, func(c *tracer.Config) { c.Sample = test.share })
-			root := tr.StartSpan("root", opentracing.Tag{Key: string(ext.SamplingPriority), Value: test.priority})
-			tr.StartSpan("below", opentracing.ChildOf(root.Context())).Finish()
+			root := tr.StartSpan("root",
+				opentracing.Tag{Key: string(ext.SamplingPriority), Value: test.priority})
+			tr.StartSpan("child", opentracing.ChildOf(root.Context())).Finish()
 			root.Finish()
 			if have := len(received()); have != test.want {
 				t.Errorf("have %d spans, want %d", have, test.want)
@@ -53,7 +52,7 @@ func checkPriority(t *testing.T, open Open) {
 		tr, received := open(t, nil)
 		off := tr.StartSpan("off")
 		ext.SamplingPriority.Set(off, 0)
-		tr.StartSpan("below off", opentracing.ChildOf(off.Context())).Finish()
+		tr.StartSpan("child of off", opentracing.ChildOf(off.Context())).Finish()
 		off.Finish()
 		on := tr.StartSpan("on")
 		ext.SamplingPriority.Set(on, 1)
@@ -62,13 +61,13 @@ func checkPriority(t *testing.T, open Open) {
 	})
 }
 
-// Baggage goes down the trace, from sampled and unsampled spans alike, and over the wire.
 func checkBaggage(t *testing.T, open Open) {
 	for _, share := range []float64{0, 1} {
 		tr, received := open(t, func(c *tracer.Config) { c.Sample = share })
 		root := tr.StartSpan("root")
 		before := tr.StartSpan("before", opentracing.ChildOf(root.Context()))
-		root.SetBaggageItem("user", "ann").SetBaggageItem("user", "bob").SetBaggageItem("city", "köln, am rhein")
+		root.SetBaggageItem("user", "ann").SetBaggageItem("user", "bob")
+		root.SetBaggageItem("city", "köln, am rhein")
 		headers := opentracing.TextMapCarrier{}
 		if err := tr.Inject(root.Context(), opentracing.TextMap, headers); err != nil {
 			t.Fatal(err)
@@ -78,42 +77,44 @@ func checkBaggage(t *testing.T, open Open) {
 			t.Fatal(err)
 		}
 		after := tr.StartSpan("after", opentracing.ChildOf(sc))
-		for key, want := range map[string]string{"user": "bob", "city": "köln, am rhein", "none": ""} {
+		for key, want := range map[string]string{
+			"user": "bob", "city": "köln, am rhein", "none": "",
+		} {
 			if have := after.BaggageItem(key); have != want {
-				t.Errorf("share %v: have %s=%q over the wire, want %q", share, key, have, want)
+				t.Errorf("share %v: after Extract have %s=%q, want %q", share, key, have, want)
 			}
 			if have := before.BaggageItem(key); have != "" {
-				t.Errorf("share %v: have %s=%q on a span from before it was set, want none", share, key, have)
+				t.Errorf("share %v: have %s=%q on an earlier child, want none", share, key, have)
 			}
 		}
 		received()
 	}
 }
 
-// Spans that are finished after Close are dropped: nothing blocks, and nothing panics.
 func checkAfterClose(t *testing.T, open Open) {
 	tr, received := open(t, nil)
 	late := tr.StartSpan("late")
 	tr.StartSpan("in time").Finish()
 	if have := one(t, received()); have.Name != "in time" {
-		t.Errorf("have %q", have.Name)
+		t.Errorf("have %q, want the span that finished before Close", have.Name)
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		late.Finish()
-		for range 20000 { // more than any queue takes
+		for range 20000 { // more than any queue holds
 			tr.StartSpan("later").Finish()
 		}
 	}()
 	select {
 	case <-done:
 	case <-time.After(30 * time.Second):
-		t.Fatal("spans finished after Close block")
+		t.Fatal("Finish blocks after Close")
 	}
 }
 
-// All methods may be called at once, on the same span too; each span arrives once.
+// checkConcurrency calls all methods concurrently, most of them on one span. Each span must arrive
+// once.
 func checkConcurrency(t *testing.T, open Open) {
 	tr, received := open(t, nil)
 	shared := tr.StartSpan("shared")
@@ -142,7 +143,7 @@ func checkConcurrency(t *testing.T, open Open) {
 	have := byName(t, received(), names...)
 	for name, s := range have {
 		if name != "shared" {
-			isBelow(t, s, have["shared"])
+			isChild(t, s, have["shared"])
 		}
 	}
 }

@@ -23,8 +23,9 @@ func TestThirdPartyReporterPassesTheSuite(t *testing.T) {
 		t *testing.T, change func(*tracer.Config),
 	) (opentracing.Tracer, func() []model.SpanModel) {
 		spans := recorder.NewReporter()
-		keep := reporterFunc{spans.Send, func() error { return nil }} // its own Close discards the spans
-		return open(t, config("mine"), change, spans.Flush, withReporter(keep, nil))
+		// The recorder's own Close discards the spans.
+		keep := reporterFunc{spans.Send, func() error { return nil }}
+		return openSuite(t, config("mine"), change, spans.Flush, withReporter(keep, nil))
 	})
 }
 
@@ -47,7 +48,7 @@ func TestThirdPartyQueuePassesTheSuite(t *testing.T) {
 				})
 			},
 		})
-		return open(t, config("theirs"), change, func() []model.SpanModel {
+		return openSuite(t, config("theirs"), change, func() []model.SpanModel {
 			return decodeLines(t, lines.String())
 		}, backend)
 	})

@@ -1,0 +1,75 @@
+package tracer_test
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openzipkin/zipkin-go/model"
+
+	"bookservice/tracer"
+	"bookservice/tracer/tracertest/testkit"
+)
+
+// setDefaultLogger makes slog.Default write to the returned buffer until the test ends.
+func setDefaultLogger(t *testing.T) *testkit.Buffer {
+	t.Helper()
+	lines := &testkit.Buffer{}
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(lines, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return lines
+}
+
+// TestDefaultLoggerIsSlogDefault opens the backend log, and a backend that is down, without the
+// option WithLogger.
+func TestDefaultLoggerIsSlogDefault(t *testing.T) {
+	lines := setDefaultLogger(t)
+	c := config("log,zipkin")
+	c.FlushTimeout = time.Millisecond
+	c.Zipkin.URL = "http://" + testkit.ClosedAddr(t) + "/"
+	tr, closer, err := tracer.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("call").Finish()
+	if err := closer.Close(); err == nil {
+		t.Error("have no error of Close, want the span lost")
+	}
+	for _, want := range []string{"msg=span", "name=call", "level=WARN", "backend=zipkin"} {
+		if !strings.Contains(lines.String(), want) {
+			t.Errorf("have %q, want %s in it", lines.String(), want)
+		}
+	}
+}
+
+// TestNilLoggerLogsNothing opens the same backends with WithLogger(nil).
+func TestNilLoggerLogsNothing(t *testing.T) {
+	lines := setDefaultLogger(t)
+	c := config("log,zipkin,mine")
+	c.FlushTimeout = time.Millisecond
+	c.Zipkin.URL = "http://" + testkit.ClosedAddr(t) + "/"
+	panicking := reporterFunc{func(model.SpanModel) { panic("bad") }, func() error { return nil }}
+	tr, closer := open(t, c, tracer.WithLogger(nil), withReporter(panicking, nil))
+	tr.StartSpan("call").Finish()
+	if err := closer.Close(); err == nil {
+		t.Error("have no error of Close, want the span lost")
+	}
+	if have := lines.String(); have != "" {
+		t.Errorf("have %q, want nothing logged", have)
+	}
+}
+
+// TestLoggerReplacesSlogDefault checks that WithLogger replaces slog.Default.
+func TestLoggerReplacesSlogDefault(t *testing.T) {
+	lines := setDefaultLogger(t)
+	var own testkit.Buffer
+	log := slog.New(slog.NewTextHandler(&own, nil))
+	if err := sendOne(t, config("log"), tracer.WithLogger(log)); err != nil {
+		t.Error(err)
+	}
+	if lines.String() != "" || !strings.Contains(own.String(), "name=call") {
+		t.Errorf("have %q and %q, want the span in the latter", lines.String(), own.String())
+	}
+}
