@@ -117,7 +117,8 @@ func TestBodies(t *testing.T) {
 			var body io.Reader = r.Body
 			if (r.Header.Get("Content-Encoding") == "gzip") != compress || r.Method != "POST" ||
 				r.Header.Get("X-Own") != "own" || r.ContentLength < 0 {
-				t.Errorf("have %s with header %v and length %d", r.Method, r.Header, r.ContentLength)
+				t.Errorf("have %s with header %v and length %d",
+					r.Method, r.Header, r.ContentLength)
 			}
 			if compress {
 				unzipped, err := gzip.NewReader(body)
@@ -145,7 +146,8 @@ func TestBodies(t *testing.T) {
 					answer, err := c.Post(t.Context(), body)
 					if err != nil || answer.Status != http.StatusAccepted ||
 						!bytes.Equal(answer.Body, body) {
-						t.Errorf("gzip %v: have %d, %v and another body", compress, answer.Status, err)
+						t.Errorf("gzip %v: have %d, %v and another body",
+							compress, answer.Status, err)
 					}
 				}
 			})
@@ -232,7 +234,8 @@ func TestErrorsDoNotContainTheURL(t *testing.T) {
 		_, err := post(t, config(url), "body")
 		var send *delivery.SendError
 		drop := errors.As(err, &send) && send.Kind == delivery.Drop
-		if err == nil || strings.Contains(err.Error(), "s3cret") || drop != (kind == delivery.Drop) {
+		if err == nil || strings.Contains(err.Error(), "s3cret") ||
+			drop != (kind == delivery.Drop) {
 			t.Errorf("have %v (drop: %v), want no secret", err, drop)
 		}
 	}
@@ -255,7 +258,8 @@ func TestTimeoutAndContext(t *testing.T) {
 	c := httppost.New(cfg)
 	defer c.Close()
 	_, err = c.Post(ctx, []byte("body"))
-	if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > 10*time.Second {
+	took := time.Since(start)
+	if !errors.Is(err, context.DeadlineExceeded) || took > 10*time.Second {
 		t.Errorf("context: have %v after %v", err, took)
 	}
 }
