@@ -185,7 +185,7 @@ func TestParseURL(t *testing.T) {
 	for text, ok := range map[string]bool{
 		"http://h": true, "https://h:1/p?q#f": true, "http://u:p@h:65535": true,
 		"http://[::1]:9": true,
-		"": false, "h:9411": false, "ftp://h": false, "http://": false, "http://:9411": false,
+		"":               false, "h:9411": false, "ftp://h": false, "http://": false, "http://:9411": false,
 		"http://h:0": false, "http://h:65536": false, "http://h:x": false, "http:h": false,
 		"http://u:s3cret@": false, "//h": false, "HTTP://h": true,
 	} {
