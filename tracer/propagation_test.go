@@ -16,7 +16,7 @@ import (
 	"bookservice/tracer"
 )
 
-// TestInjectSendsW3CAndB3MultiByDefault checks all headers that a service sends which another one has called.
+// TestInjectSendsW3CAndB3MultiByDefault checks all headers that a service sends on.
 func TestInjectSendsW3CAndB3MultiByDefault(t *testing.T) {
 	tr, _ := memory(t, nil)
 	in := lines{

@@ -183,11 +183,23 @@ func TestParseMalformedHeaders(t *testing.T) {
 // TestParseURL checks which URLs are accepted. The error does not show the URL.
 func TestParseURL(t *testing.T) {
 	for text, ok := range map[string]bool{
-		"http://h": true, "https://h:1/p?q#f": true, "http://u:p@h:65535": true,
-		"http://[::1]:9": true,
-		"":               false, "h:9411": false, "ftp://h": false, "http://": false, "http://:9411": false,
-		"http://h:0": false, "http://h:65536": false, "http://h:x": false, "http:h": false,
-		"http://u:s3cret@": false, "//h": false, "HTTP://h": true,
+		"http://h":             true,
+		"HTTP://h":             true,
+		"https://h:1/p?q#f":    true,
+		"http://u:p@h:65535":   true,
+		"http://[::1]:9411":    true,
+		"":                     false,
+		"h:9411":               false,
+		"//h":                  false,
+		"ftp://h":              false,
+		"http:h":               false,
+		"http://":              false,
+		"http://:9411":         false,
+		"http://u:s3cret@":     false,
+		"http://h:0":           false,
+		"http://h:65536":       false,
+		"http://h:x":           false,
+		"http://u:s3cret@h:1x": false,
 	} {
 		u, err := settings.ParseURL(text)
 		if (err == nil) != ok || (u != nil) != ok {
