@@ -240,7 +240,8 @@ func TestLatencyBucketsAreCumulative(t *testing.T) {
 			last = value
 		}
 	}
-	if seen != len(delivery.LatencyBounds())+1 || last != 2 {
+	bounds := delivery.LatencyBounds()
+	if seen != len(bounds)+1 || last != 2 {
 		t.Errorf("have %d buckets up to %v, want 2 attempts", seen, last)
 	}
 }
