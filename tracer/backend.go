@@ -25,8 +25,9 @@ type Backend struct {
 	RegisterFlags func(fs *flag.FlagSet, prefix string) error
 	// ReadEnvironment sets the backend's settings from environment variables. It may be nil.
 	ReadEnvironment func(lookup func(name string) (value string, set bool)) error
-	// Check returns an error about the first invalid setting. selected reports whether Config.Backend
-	// lists the backend; if it does not, settings that are required may be empty. Check may be nil.
+	// Check returns an error about the first invalid setting. selected reports whether
+	// Config.Backend lists the backend; if it does not, settings that are required may be empty.
+	// Check may be nil.
 	Check func(selected bool) error
 	// Open opens the backend. It does not wait for the destination: one that is down is no error.
 	// It returns what [Settings.Queue] or [Settings.Reporter] returns.

@@ -358,12 +358,17 @@ func TestThirdPartyTransport(t *testing.T) {
 	})
 	c := config("zipkin")
 	c.Zipkin.Format, c.Delivery.Senders = tracer.ZipkinJSON, 1
+	c.Zipkin.URL = "" // required only by the transport http
 	fs := flag.NewFlagSet("host", flag.ContinueOnError)
 	if err := c.RegisterFlags(fs, "", transport); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Validate(transport); err != nil {
-		t.Errorf("not selected: have %v, want the empty setting allowed", err)
+	for _, backend := range []string{"zipkin", "log"} { // with the transport http, and no zipkin
+		other := config(backend)
+		other.Zipkin.Transport = map[string]string{"zipkin": "http", "log": "mail"}[backend]
+		if err := other.Validate(transport); err != nil {
+			t.Errorf("%s: not selected: have %v, want the empty setting allowed", backend, err)
+		}
 	}
 	if usage := fs.Lookup("zipkin-transport").Usage; !strings.Contains(usage, "http, mail") {
 		t.Errorf("have usage %q, want the transport listed", usage)
@@ -383,5 +388,84 @@ func TestThirdPartyTransport(t *testing.T) {
 	}
 	if strings.Join(sent, "; ") != "bookserver application/json [" || closed != 1 {
 		t.Errorf("have %q sent, closed %d times", sent, closed)
+	}
+}
+
+// TestAttemptsOfATransportAreLimited has a transport that hangs. An attempt ends after 10 s, and
+// the message is sent again.
+func TestAttemptsOfATransportAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts []time.Duration
+		transport := tracer.WithTransport(tracer.Transport{
+			Name: "mail",
+			Open: func(
+				context.Context, tracer.TransportSettings,
+			) (tracer.MessageSender, error) {
+				return tracer.MessageSender{Send: func(ctx context.Context, _ []byte) error {
+					if len(attempts) == 2 {
+						return nil
+					}
+					start := time.Now()
+					<-ctx.Done()
+					attempts = append(attempts, time.Since(start))
+					return ctx.Err()
+				}}, nil
+			},
+		})
+		c := config("zipkin")
+		c.Zipkin.Transport = "mail"
+		tr, closer := open(t, c, transport)
+		tr.StartSpan("call").Finish()
+		<-time.After(time.Minute)
+		if len(attempts) != 2 || attempts[0] != 10*time.Second {
+			t.Errorf("have attempts of %v, want 2 of 10 s", attempts)
+		}
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestTransportThatDoesNotOpen names backend and transport in the error.
+func TestTransportThatDoesNotOpen(t *testing.T) {
+	transport := tracer.WithTransport(tracer.Transport{
+		Name: "mail",
+		Open: func(context.Context, tracer.TransportSettings) (tracer.MessageSender, error) {
+			return tracer.MessageSender{}, errors.New("no box")
+		},
+	})
+	c := config("zipkin")
+	c.Zipkin.Transport = "mail"
+	_, _, err := tracer.Open(t.Context(), c, transport)
+	if err == nil || err.Error() != "tracer: zipkin: mail: no box" {
+		t.Errorf("have %v, want the error of the transport", err)
+	}
+}
+
+// TestSettingsReachTheBackend checks what a third party's backend receives.
+func TestSettingsReachTheBackend(t *testing.T) {
+	var have tracer.Settings
+	backend := tracer.WithBackend(tracer.Backend{
+		Name: "theirs",
+		Open: func(_ context.Context, s tracer.Settings) (tracer.Sink, error) {
+			have = s
+			return s.Reporter(reporterFunc{
+				func(model.SpanModel) {}, func() error { return nil },
+			}), nil
+		},
+	})
+	c := config("theirs")
+	c.ServiceVersion, c.Address, c.FlushTimeout = "1.2", "127.0.0.1:80", time.Minute
+	c.Resource = map[string]string{"zone": "b"}
+	c.Delivery.Senders = 3
+	log := slog.New(slog.DiscardHandler)
+	_, closer := open(t, c, backend, tracer.WithLogger(log))
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+	if have.ServiceName != c.ServiceName || have.ServiceVersion != "1.2" ||
+		have.Address != c.Address || have.Resource["zone"] != "b" ||
+		have.FlushTimeout != time.Minute || have.Delivery != c.Delivery || have.Logger != log {
+		t.Errorf("have %+v, want the settings of the Config", have)
 	}
 }

@@ -106,7 +106,9 @@ func (c *Config) registrations(o options) (all []func(*flag.FlagSet, string) err
 	for _, t := range o.transports {
 		all = append(all, t.RegisterFlags)
 	}
-	return slices.DeleteFunc(all, func(f func(*flag.FlagSet, string) error) bool { return f == nil })
+	return slices.DeleteFunc(all, func(f func(*flag.FlagSet, string) error) bool {
+		return f == nil
+	})
 }
 
 // Validate returns an error about the first invalid setting. Its text is "-flag value: must be …".

@@ -92,3 +92,18 @@ func TestForeachBaggageItemStops(t *testing.T) {
 		t.Errorf("have %d items, want 1", n)
 	}
 }
+
+// TestTraceIDsWithAHalfOfZeros extracts ids of which one half is zero. Both are valid.
+func TestTraceIDsWithAHalfOfZeros(t *testing.T) {
+	tr, _ := memory(t, nil)
+	for in, want := range map[string]string{
+		trace128[:16] + zeros16: trace128[:16] + zeros16, zeros16 + trace64: trace64,
+	} {
+		c := extractB3(t, tr, in+"-"+span1+"-1").(tracer.SpanContext)
+		child := tr.StartSpan("x", opentracing.ChildOf(c))
+		id, _ := tracer.TraceID(child.Context())
+		if c.TraceID() != want || id != want {
+			t.Errorf("%s: have %s, and %s for a child, want %s", in, c.TraceID(), id, want)
+		}
+	}
+}

@@ -32,18 +32,19 @@
 // [WithTracer] adds a whole tracer of another make. Package tracertest has the test suite that all
 // backends pass.
 //
-// [Config.RegisterFlags] defines a flag for every setting, and [Config.ReadEnvironment] reads
-// OpenTelemetry's variables. Package tracer never sets the global tracer.
+// [Config.RegisterFlags] defines a flag for every setting except Address and Resource, and
+// [Config.ReadEnvironment] reads OpenTelemetry's variables. Package tracer never sets the global
+// tracer.
 //
 // # Recording
 //
 // All backends but noop share one path. A span collects what is set on it until Finish. It is then
-// replayed through the Zipkin bridge (zipkin-go-opentracing over zipkin-go), completed with what the
-// bridge cannot express, and handed to the backends. The following holds for all of them.
+// replayed through the Zipkin bridge (zipkin-go-opentracing over zipkin-go), completed with what
+// the bridge cannot express, and handed to the backends. The following holds for all of them.
 //
-//   - Sampling is decided first: an unsampled span costs one small allocation. A share is decided by
-//     trace id, as in OpenTelemetry's SDK, so that all services agree. The tag sampling.priority 0
-//     disables a span at any time; a positive priority records the span and asks the collector to
+//   - Sampling is decided first: an unsampled span costs one small allocation. A share is decided
+//     by trace id, as in OpenTelemetry's SDK, so that all services agree. The tag sampling.priority
+//     0 disables a span at any time; a positive priority records the span and asks the collector to
 //     keep it, unless the span started unsampled.
 //   - Tags may be set until Finish, including span.kind, error and peer.*, with any integer type or
 //     text. error=false is never sent. error=true is sent as the message of the logged error.
@@ -58,8 +59,8 @@
 //     and for at most 10,000 outer spans at a time.
 //   - A name has at most 1 KiB, a tag's key 256 bytes, and a tag's value or a log record 4 KiB. A
 //     span has at most 128 tags and 128 log records. The excess is truncated or omitted. Invalid
-//     UTF-8 is replaced. A time before 1970 or from 2262 on is replaced by the current time. A span
-//     that ends before it starts lasts 1 µs, and is counted.
+//     UTF-8 is replaced. A time before 1970 or after April 11, 2262 is replaced by the current
+//     time. A span lasts at least 1 µs. One that ends before it starts is counted.
 //   - Backends never fail or block the traced code. A span that finishes after Close is dropped.
 //
 // # Delivery
@@ -67,23 +68,24 @@
 // A queue of package delivery precedes every destination except log, memory and reporters. It is
 // bounded ([DeliveryConfig.QueueBytes]), retries with backoff, and is flushed by Close within
 // [Config.FlushTimeout]. With [DeliveryConfig.Spool] it also writes to disk: a process that is
-// killed while the destination is down loses at most the spans of the last 100 ms. [WithMetrics]
-// reads the counters: Added = Sent + Queued + Spooled + Dropped holds at every moment. Package
-// tracer/prometheus exports them.
+// killed while the destination is down loses at most the spans of the last
+// [DeliveryConfig.SpoolSync], 100 ms by default. [WithMetrics] reads the counters: Added = Sent +
+// Queued + Spooled + Dropped holds at every moment. Package tracer/prometheus exports them.
 //
 // # Settings
 //
 // Every setting is checked, whether or not its backend is selected. Only the selected backends may
 // require a setting that is empty by default, such as -file-path. Variables of OpenTelemetry for
 // one backend are checked if that backend is selected, because other programs use them too. An
-// error about a setting is one line, "-flag value: must be …". Secrets are never shown: not in
-// errors, logs or the output of package flag.
+// error about a flag's setting is one line, "-flag value: must be …". Secrets are never shown: not
+// in errors, logs or the output of package flag.
 //
 // # Migration from the bare bridge
 //
 // Replace
 //
-//	native, err := zipkin.NewTracer(zipkinhttp.NewReporter(url), zipkin.WithLocalEndpoint(endpoint))
+//	reporter := zipkinhttp.NewReporter(url)
+//	native, err := zipkin.NewTracer(reporter, zipkin.WithLocalEndpoint(endpoint))
 //	tr := zipkinot.Wrap(native)
 //
 // with
@@ -105,17 +107,17 @@
 // # Propagation
 //
 // [PropagationConfig] names the header formats that are sent, by default those of W3C (traceparent,
-// tracestate) and B3's X-B3-… headers. All formats are read, in this order: b3, X-B3-…, traceparent,
-// uber-trace-id. B3 comes first because it alone can express an undecided state. The ids are those
-// of the first format that is present and well formed. A later format about the same trace adds
-// what the earlier one could not express: acceptance where B3 is undecided, debug where traceparent
-// has no field for it, and the tracestate. A decision without ids ("b3: 0") applies to the ids of
-// the next format.
+// tracestate) and B3's X-B3-… headers. All formats are read, in this order: b3, X-B3-…,
+// traceparent, uber-trace-id. B3 comes first because it alone can express an undecided state. The
+// ids are those of the first format that is present and well formed. A later format about the same
+// trace adds what the earlier one could not express: acceptance where B3 is undecided, debug where
+// traceparent has no field for it, and the tracestate. A decision without ids ("b3: 0") applies to
+// the ids of the next format.
 //
 //   - Deny, accept, debug and undecided are preserved from Extract to Inject. traceparent and
-//     uber-trace-id cannot express an undecided state; it is sent as not sampled. This concerns only
-//     code that injects an extracted context itself: the context of a span is always decided. If
-//     only W3C is sent, debug is the member b3 of tracestate.
+//     uber-trace-id cannot express an undecided state; it is sent as not sampled. This concerns
+//     only code that injects an extracted context itself: the context of a span is always decided.
+//     If only W3C is sent, debug is the member b3 of tracestate.
 //   - Ids of 64 bits are padded with zeros in traceparent. An id whose upper half is zero has 64
 //     bits.
 //   - A span never shares its id with the caller's span. If the caller expects it to, as B3 allows,
@@ -124,7 +126,8 @@
 //     malformed or has more than 32 members.
 //   - A malformed header is skipped and counted, and never passed on. Extract returns
 //     [opentracing.ErrSpanContextCorrupted] if there are only malformed headers, and
-//     [opentracing.ErrSpanContextNotFound] if there are none. A span without a parent begins a trace.
+//     [opentracing.ErrSpanContextNotFound] if there are none. A span without a parent begins a
+//     trace.
 //   - Header names are case-insensitive. tracestate and baggage are lists and may be repeated. Of
 //     X-B3-Sampled and X-B3-Flags the first value counts. Any other header that occurs twice with
 //     different values is malformed.

@@ -32,7 +32,8 @@ func (f *FileConfig) backend(flags settings.Prefix) Backend {
 		RegisterFlags: f.registerFlags,
 		Check:         func(selected bool) error { return f.check(flags, selected) },
 		Open: func(_ context.Context, s Settings) (Sink, error) {
-			w, err := spanfile.Open(spanfile.Config{Path: f.Path, MaxBytes: f.MaxBytes, Keep: f.Keep})
+			w, err := spanfile.Open(
+				spanfile.Config{Path: f.Path, MaxBytes: f.MaxBytes, Keep: f.Keep})
 			if err != nil {
 				return Sink{}, flags.Invalid("file-path", f.Path,
 					fmt.Sprintf("must be a file that can be written to: %v", err))
@@ -60,7 +61,8 @@ func (f *FileConfig) check(flags settings.Prefix, selected bool) error {
 	case selected && f.Path == "":
 		return flags.Invalid("file-path", "", "must not be empty for "+flags.Flag("tracer")+" file")
 	case f.MaxBytes < minFileBytes:
-		return flags.Invalid("file-max-bytes", f.MaxBytes, fmt.Sprintf("must be %d or more", minFileBytes))
+		return flags.Invalid("file-max-bytes", f.MaxBytes,
+			fmt.Sprintf("must be %d or more", minFileBytes))
 	case f.Keep < 0:
 		return flags.Invalid("file-keep", f.Keep, "must be 0 or more")
 	}

@@ -14,8 +14,8 @@ import (
 // with them.
 type PropagationConfig struct {
 	// Inject is a comma-separated list of the header formats that are sent: b3 (the single header),
-	// b3multi (X-B3-…), w3c (traceparent and tracestate), jaeger (uber-trace-id). none stands alone:
-	// nothing is sent, not even baggage. All formats are read, whatever is sent.
+	// b3multi (X-B3-…), w3c (traceparent and tracestate), jaeger (uber-trace-id). none stands
+	// alone: nothing is sent, not even baggage. All formats are read, whatever is sent.
 	Inject string
 	// BaggageAllow is a comma-separated list of the keys that are extracted, set and sent. Case is
 	// ignored. Empty allows all, as OpenTelemetry does. A service that calls others it does not
@@ -60,7 +60,8 @@ func (c *PropagationConfig) check(flags settings.Prefix) error {
 	for _, k := range keys {
 		for _, key := range settings.SplitList(k.list) {
 			if !rfc9110.IsToken(key) {
-				return flags.Invalid(k.name, key, "must consist of letters, digits and !#$%&'*+-.^_`|~")
+				return flags.Invalid(k.name, key,
+					"must consist of letters, digits and !#$%&'*+-.^_`|~")
 			}
 		}
 	}

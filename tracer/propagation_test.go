@@ -16,7 +16,7 @@ import (
 	"bookservice/tracer"
 )
 
-// TestInjectSendsW3CAndB3MultiByDefault checks all headers that a service sends which another one has called.
+// TestInjectSendsW3CAndB3MultiByDefault checks all headers that a service sends on.
 func TestInjectSendsW3CAndB3MultiByDefault(t *testing.T) {
 	tr, _ := memory(t, nil)
 	in := lines{
@@ -73,6 +73,8 @@ func TestPrecedenceOfFormats(t *testing.T) {
 		"undecided b3, deny": {
 			lines{{"b3", same}, {"traceparent", "00-" + same + "-00"}}, trace128, ""},
 		"undecided b3, another trace": {lines{{"b3", same}, w3c}, trace128, ""},
+		"undecided b3, a trace with the same end": {lines{{"b3", same},
+			{"traceparent", "00-" + zeros16 + same[16:] + "-01"}}, trace128, ""},
 		"b3 deny, accept": {
 			lines{{"b3", same + "-0"}, {"traceparent", "00-" + same + "-01"}}, trace128, "0"},
 		"b3 accept, deny": {

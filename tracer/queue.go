@@ -62,7 +62,8 @@ func (d *DeliveryConfig) check(flags settings.Prefix) error {
 // queue returns the settings of one destination's queue. Each has a spool folder of its own.
 func (d *DeliveryConfig) queue(spool string) delivery.Config {
 	c := delivery.Config{
-		QueueBytes: d.QueueBytes, Senders: d.Senders, SpoolBytes: d.SpoolBytes, SpoolSync: d.SpoolSync,
+		QueueBytes: d.QueueBytes, Senders: d.Senders,
+		SpoolBytes: d.SpoolBytes, SpoolSync: d.SpoolSync,
 	}
 	if d.Spool != "" {
 		c.Spool = filepath.Join(d.Spool, spool)

@@ -44,7 +44,8 @@ func (s *SamplerConfig) defineFlags(fs *flag.FlagSet) {
 	fs.Float64Var(&s.Rate, "sample-rate", s.Rate,
 		"new traces a second that -sampler ratelimited records")
 	fs.StringVar(&s.Operations, "sample-operations", s.Operations,
-		"samplers of single operations: a list of name=always, =never, =0.1 or =10/s; name* is a prefix")
+		"samplers of single operations: a list of name=always, =never, =0.1 or =10/s; "+
+			"name* is a prefix")
 	fs.BoolVar(&s.IgnoreParent, "sample-ignore-parent", s.IgnoreParent,
 		"decide anew for traces from other processes")
 }

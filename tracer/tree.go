@@ -14,7 +14,9 @@ import (
 // service and duration. A span whose parent is not in m is a root.
 func (m *Memory) WriteTree(w io.Writer) error {
 	spans := m.Spans()
-	slices.SortStableFunc(spans, func(a, b model.SpanModel) int { return a.Timestamp.Compare(b.Timestamp) })
+	slices.SortStableFunc(spans, func(a, b model.SpanModel) int {
+		return a.Timestamp.Compare(b.Timestamp)
+	})
 	known := map[model.ID]bool{}
 	for _, s := range spans {
 		known[s.ID] = true
@@ -37,7 +39,9 @@ func (m *Memory) WriteTree(w io.Writer) error {
 	return err
 }
 
-func writeChildren(b *strings.Builder, children map[model.ID][]model.SpanModel, id model.ID, indent string) {
+func writeChildren(
+	b *strings.Builder, children map[model.ID][]model.SpanModel, id model.ID, indent string,
+) {
 	for i, s := range children[id] {
 		branch, deeper := "├─ ", "│  "
 		if i == len(children[id])-1 {

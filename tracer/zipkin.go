@@ -75,7 +75,8 @@ func (z zipkinBackend) registerFlags(fs *flag.FlagSet, prefix string) error {
 		settings.URL(fs, &z.URL, "zipkin-url", "URL that spans are posted to")
 		fs.StringVar(&z.Transport, "zipkin-transport", z.Transport,
 			"transport to Zipkin: "+strings.Join(z.names(), ", "))
-		fs.StringVar(&z.Format, "zipkin-format", z.Format, "format of spans for Zipkin: proto or json")
+		fs.StringVar(&z.Format, "zipkin-format", z.Format,
+			"format of spans for Zipkin: proto or json")
 		fs.BoolVar(&z.Gzip, "zipkin-gzip", z.Gzip, "compress posts to Zipkin")
 		fs.StringVar(&z.CA, "zipkin-ca", z.CA,
 			"certificates to verify Zipkin with (PEM file); empty for the system's")

@@ -75,7 +75,8 @@ func (s *Span) SpanModel() model.SpanModel {
 	s.EachTag(func(t Tag) { m.Tags[t.Key] = t.Value })
 	m.Annotations = slices.Clone(m.Annotations)
 	m.ParentID, m.Sampled = clone(m.ParentID), clone(m.Sampled)
-	m.LocalEndpoint, m.RemoteEndpoint = cloneEndpoint(m.LocalEndpoint), cloneEndpoint(m.RemoteEndpoint)
+	m.LocalEndpoint = cloneEndpoint(m.LocalEndpoint)
+	m.RemoteEndpoint = cloneEndpoint(m.RemoteEndpoint)
 	return m
 }
 

@@ -123,8 +123,8 @@ func (c *Config) open(_ context.Context, s tracer.TransportSettings) (tracer.Mes
 		kgo.AllowAutoTopicCreation(),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.ProducerLinger(0), // a message is a batch already
-		// The queue sends an abandoned batch again. Without this option the client would keep a batch
-		// that it has sent until the broker is back, and Close would wait for it.
+		// The queue sends an abandoned batch again. Without this option the client would keep a
+		// batch that it has sent until the broker is back, and Close would wait for it.
 		kgo.AllowIdempotentProduceCancellation(),
 	}
 	mechanism, err := c.mechanism()
@@ -143,8 +143,10 @@ func (c *Config) open(_ context.Context, s tracer.TransportSettings) (tracer.Mes
 	}
 	return tracer.MessageSender{
 		Address: "kafka " + strings.Join(c.brokers(), ",") + " " + c.Topic,
-		Send:    func(ctx context.Context, message []byte) error { return send(ctx, client, message) },
-		Close:   client.Close,
+		Send: func(ctx context.Context, message []byte) error {
+			return send(ctx, client, message)
+		},
+		Close: client.Close,
 	}, nil
 }
 

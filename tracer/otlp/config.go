@@ -71,8 +71,9 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet, prefix string) error {
 	return c.flags.Register(fs, func(fs *flag.FlagSet) {
 		settings.URL(fs, &c.Endpoint, "otlp-endpoint", "URL of the OTLP collector; empty for "+
 			"OTEL_EXPORTER_OTLP_ENDPOINT, or else http://127.0.0.1:4317 (4318 for HTTP)")
-		fs.StringVar(&c.Protocol, "otlp-protocol", c.Protocol, "protocol of the OTLP collector: grpc "+
-			"or http/protobuf; empty for OTEL_EXPORTER_OTLP_PROTOCOL, or else grpc")
+		fs.StringVar(&c.Protocol, "otlp-protocol", c.Protocol,
+			"protocol of the OTLP collector: grpc or http/protobuf; empty for "+
+				"OTEL_EXPORTER_OTLP_PROTOCOL, or else grpc")
 		settings.Secret(fs, &c.Headers, "otlp-headers", "headers for the OTLP collector: "+
 			"comma-separated name=value pairs, values percent-encoded")
 	})

@@ -134,7 +134,8 @@ func appendStatus(b []byte, message string) []byte {
 		message = ""
 	}
 	return wire.AppendMessage(b, spanStatus, func(b []byte) []byte {
-		return wire.AppendVarint(wire.AppendString(b, statusMessage, message), statusCode, statusError)
+		b = wire.AppendString(b, statusMessage, message)
+		return wire.AppendVarint(b, statusCode, statusError)
 	})
 }
 
@@ -190,7 +191,9 @@ func appendEvent(b []byte, r finished.LogRecord) []byte {
 func appendAttribute(b []byte, num protowire.Number, t finished.Tag) []byte {
 	return wire.AppendMessage(b, num, func(b []byte) []byte {
 		b = wire.AppendString(b, keyValueKey, t.Key)
-		return wire.AppendMessage(b, keyValueValue, func(b []byte) []byte { return appendAny(b, t) })
+		return wire.AppendMessage(b, keyValueValue, func(b []byte) []byte {
+			return appendAny(b, t)
+		})
 	})
 }
 

@@ -34,7 +34,8 @@ type value struct {
 // an error of Validate if the backend is selected.
 func (c *Config) ReadEnvironment(lookup func(name string) (value string, set bool)) error {
 	read := func(name string) value {
-		for _, variable := range []string{variablePrefix + "TRACES_" + name, variablePrefix + name} {
+		for _, prefix := range []string{variablePrefix + "TRACES_", variablePrefix} {
+			variable := prefix + name
 			if text, _ := lookup(variable); strings.TrimSpace(text) != "" {
 				return value{settings.Name{Variable: variable}, strings.TrimSpace(text)}
 			}
@@ -67,7 +68,8 @@ func checkEndpoint(v value) error {
 		return v.name.Invalid(settings.RedactURL(v.text), "must be like http://127.0.0.1:4317")
 	}
 	if u.User != nil {
-		return v.name.Invalid(settings.RedactURL(v.text), "must have no user: set headers for credentials")
+		return v.name.Invalid(settings.RedactURL(v.text),
+			"must have no user: set headers for credentials")
 	}
 	return nil
 }

@@ -51,7 +51,9 @@ func newResource(s tracer.Settings) []finished.Tag {
 		all = append(all, finished.Tag{Key: key, Value: others[key]})
 	}
 	for i, a := range all {
-		all[i] = finished.Tag{Key: truncate.UTF8(a.Key, maxKey), Value: truncate.UTF8(a.Value, maxValue)}
+		all[i] = finished.Tag{
+			Key: truncate.UTF8(a.Key, maxKey), Value: truncate.UTF8(a.Value, maxValue),
+		}
 	}
 	return all
 }

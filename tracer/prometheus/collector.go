@@ -77,6 +77,8 @@ type sinkMetric struct {
 }
 
 func sinkMetrics() sinkDescs {
+	type stats = delivery.Stats
+	const counter, gauge = prometheus.CounterValue, prometheus.GaugeValue
 	metric := func(
 		name, help string, kind prometheus.ValueType, value func(delivery.Stats) float64,
 	) sinkMetric {
@@ -85,23 +87,23 @@ func sinkMetrics() sinkDescs {
 	return sinkDescs{
 		values: []sinkMetric{
 			metric("spans_added_total", "Spans handed to the sink, or found in its spool.",
-				prometheus.CounterValue, func(s delivery.Stats) float64 { return float64(s.Added) }),
+				counter, func(s stats) float64 { return float64(s.Added) }),
 			metric("spans_sent_total", "Spans that the destination has accepted.",
-				prometheus.CounterValue, func(s delivery.Stats) float64 { return float64(s.Sent) }),
+				counter, func(s stats) float64 { return float64(s.Sent) }),
 			metric("spans_queued", "Spans in memory.",
-				prometheus.GaugeValue, func(s delivery.Stats) float64 { return float64(s.Queued) }),
+				gauge, func(s stats) float64 { return float64(s.Queued) }),
 			metric("spans_spooled", "Spans on disk.",
-				prometheus.GaugeValue, func(s delivery.Stats) float64 { return float64(s.Spooled) }),
+				gauge, func(s stats) float64 { return float64(s.Spooled) }),
 			metric("queue_bytes", "Memory that queued spans use.",
-				prometheus.GaugeValue, func(s delivery.Stats) float64 { return float64(s.QueueBytes) }),
+				gauge, func(s stats) float64 { return float64(s.QueueBytes) }),
 			metric("spool_bytes", "Disk space that spooled spans use.",
-				prometheus.GaugeValue, func(s delivery.Stats) float64 { return float64(s.SpoolBytes) }),
+				gauge, func(s stats) float64 { return float64(s.SpoolBytes) }),
 			metric("sends_retried_total", "Attempts that failed and were to be repeated.",
-				prometheus.CounterValue, func(s delivery.Stats) float64 { return float64(s.Retried) }),
+				counter, func(s stats) float64 { return float64(s.Retried) }),
 			metric("batches_sent_total", "Batches that the destination has accepted.",
-				prometheus.CounterValue, func(s delivery.Stats) float64 { return float64(s.Batches) }),
+				counter, func(s stats) float64 { return float64(s.Batches) }),
 			metric("bytes_sent_total", "Bytes that the destination has accepted, uncompressed.",
-				prometheus.CounterValue, func(s delivery.Stats) float64 { return float64(s.Bytes) }),
+				counter, func(s stats) float64 { return float64(s.Bytes) }),
 		},
 		dropped: sinkDesc("spans_dropped_total", "Spans that were lost.", "reason"),
 		latency: sinkDesc("send_seconds", "Duration of attempts."),
@@ -128,7 +130,8 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	stats := c.metrics.Stats()
 	for _, m := range c.tracer {
-		ch <- prometheus.MustNewConstMetric(m.desc, prometheus.CounterValue, float64(m.value(stats)))
+		value := float64(m.value(stats))
+		ch <- prometheus.MustNewConstMetric(m.desc, prometheus.CounterValue, value)
 	}
 	for _, name := range slices.Sorted(maps.Keys(stats.Sinks)) {
 		c.collectSink(ch, name, stats.Sinks[name])

@@ -22,7 +22,8 @@ type amqpSender struct {
 	contentType string
 	config      amqp.Config
 
-	sem     chan struct{} // guards the fields below; unlike a mutex it can be awaited with a context
+	// sem guards the fields below. Unlike a mutex it can be awaited with a context.
+	sem     chan struct{}
 	socket  net.Conn
 	conn    *amqp.Connection
 	channel *amqp.Channel

@@ -50,8 +50,14 @@ func New(cfg Config) *Client {
 }
 
 // noRedirect disables redirects: net/http would follow with a GET, and any page that answers 200
-// would count as success.
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+// would count as success. For 307 and 308 the request that would follow has a body, which net/http
+// does not close.
+func noRedirect(next *http.Request, _ []*http.Request) error {
+	if next.Body != nil {
+		_ = next.Body.Close() // never fails
+	}
+	return http.ErrUseLastResponse
+}
 
 // An Answer is the response to a post.
 type Answer struct {

@@ -12,7 +12,8 @@ import (
 
 // b3States are the values of the decision in the b3 header.
 var b3States = [...]string{
-	spancontext.Undecided: "", spancontext.Deny: "0", spancontext.Accept: "1", spancontext.Debug: "d",
+	spancontext.Undecided: "", spancontext.Deny: "0",
+	spancontext.Accept: "1", spancontext.Debug: "d",
 }
 
 // appendB3 appends the value of the b3 header: {trace id}-{span id}[-{decision}[-{parent id}]]. An

@@ -102,7 +102,9 @@ func (e *extractor) readBaggage(p *Propagator) ([]spancontext.BaggageItem, strin
 		func(a, b spancontext.BaggageItem) int { return cmp.Compare(a.Key, b.Key) })
 	w3c := items
 	for _, item := range e.prefixed {
-		sameKey := func(i spancontext.BaggageItem) bool { return strings.EqualFold(i.Key, item.Key) }
+		sameKey := func(i spancontext.BaggageItem) bool {
+			return strings.EqualFold(i.Key, item.Key)
+		}
 		if !rfc9110.IsToken(item.Key) {
 			e.malformed++
 		} else if !slices.ContainsFunc(w3c, sameKey) {

@@ -17,7 +17,9 @@ var extractors = sync.Pool{New: func() any {
 	return e
 }}
 
-func (p *Propagator) extractText(r opentracing.TextMapReader, http bool) (*spancontext.Context, error) {
+func (p *Propagator) extractText(
+	r opentracing.TextMapReader, http bool,
+) (*spancontext.Context, error) {
 	e := extractors.Get().(*extractor)
 	e.http = http
 	defer e.release()

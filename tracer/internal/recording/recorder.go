@@ -1,6 +1,6 @@
 // Package recording is the opentracing.Tracer behind every backend but noop. It decides sampling
-// first, keeps what is said about a span in an object of its own until Finish, and then replays the
-// span through the Zipkin bridge into the sinks.
+// first, keeps the data of a span in an object of its own until Finish, and then replays the span
+// through the Zipkin bridge into the sinks.
 package recording
 
 import (

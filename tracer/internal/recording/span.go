@@ -25,8 +25,8 @@ const (
 	maxLogs  = 128
 )
 
-// A span is recorded. It keeps everything that is said about it until Finish. After that only its
-// context changes, because baggage may still be set; the replay therefore reads without the lock.
+// A span is recorded. It collects its data until Finish. After that only its context changes,
+// because baggage may still be set; the replay therefore reads without the lock.
 type span struct {
 	tracer         *Recorder
 	own            recordedContext

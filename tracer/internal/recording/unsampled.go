@@ -43,8 +43,12 @@ func (s *unsampledSpan) SetBaggageItem(key, value string) opentracing.Span {
 	}
 }
 
-func (s *unsampledSpan) Context() opentracing.SpanContext              { return s.current() }
-func (s *unsampledSpan) BaggageItem(key string) string                 { return s.current().BaggageItem(key) }
+func (s *unsampledSpan) Context() opentracing.SpanContext { return s.current() }
+
+func (s *unsampledSpan) BaggageItem(key string) string {
+	return s.current().BaggageItem(key)
+}
+
 func (s *unsampledSpan) Tracer() opentracing.Tracer                    { return s.tracer }
 func (s *unsampledSpan) SetOperationName(string) opentracing.Span      { return s }
 func (s *unsampledSpan) SetTag(string, any) opentracing.Span           { return s }

@@ -28,7 +28,9 @@ func New(fallback Sampler, rules []Rule, ignoreParent bool) *Decider {
 			d.exact[r.name] = r.sampler
 		}
 	}
-	slices.SortFunc(d.prefixes, func(a, b Rule) int { return cmp.Compare(len(b.name), len(a.name)) })
+	slices.SortFunc(d.prefixes, func(a, b Rule) int {
+		return cmp.Compare(len(b.name), len(a.name))
+	})
 	return d
 }
 

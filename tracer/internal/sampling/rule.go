@@ -38,8 +38,8 @@ func ParseRules(entries []string) ([]Rule, error) {
 	for _, entry := range entries {
 		r, ok := parseRule(entry)
 		if !ok {
-			return nil, &RuleError{entry, "must be operation=always, =never, =0.1 (a share, 0 to 1) " +
-				"or =10/s (traces a second)"}
+			return nil, &RuleError{entry, "must be operation=always, =never, " +
+				"=0.1 (a share, 0 to 1) or =10/s (traces a second)"}
 		}
 		same := func(o Rule) bool { return o.name == r.name && o.prefix == r.prefix }
 		if slices.ContainsFunc(rules, same) {

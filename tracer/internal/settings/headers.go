@@ -19,9 +19,11 @@ func ParseHeaders(list string) (headers map[string]string, must string) {
 		decoded, err := url.PathUnescape(strings.TrimSpace(value))
 		switch {
 		case !found || name == "" || err != nil:
-			return nil, fmt.Sprintf("must be name=value pairs with percent-encoded values; pair %d is not", i+1)
+			return nil, fmt.Sprintf(
+				"must be name=value pairs with percent-encoded values; pair %d is not", i+1)
 		case !rfc9110.IsToken(name) || !rfc9110.IsFieldValue(decoded):
-			return nil, fmt.Sprintf("must have names and values that HTTP allows; pair %d has not", i+1)
+			return nil, fmt.Sprintf(
+				"must have names and values that HTTP allows; pair %d has not", i+1)
 		}
 		headers[name] = decoded
 	}

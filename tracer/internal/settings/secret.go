@@ -83,7 +83,8 @@ func ats(u *url.URL) int {
 // scheme returns the scheme of what was meant to be a URL, with "://", or "".
 func scheme(s string) string {
 	name, _, ok := strings.Cut(s, "://")
-	if !ok || name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) {
+	other := func(r rune) bool { return r < 'a' || r > 'z' }
+	if !ok || name == "" || strings.ContainsFunc(name, other) {
 		return ""
 	}
 	return name + "://"

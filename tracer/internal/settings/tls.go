@@ -58,7 +58,8 @@ func (f TLSFiles) Config() (*tls.Config, error) {
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		return nil, f.Cert.Name.Invalid(f.Cert.Path,
-			"must be a certificate in PEM format with its key in "+f.Key.Name.String()+": "+err.Error())
+			"must be a certificate in PEM format with its key in "+f.Key.Name.String()+": "+
+				err.Error())
 	}
 	c.Certificates = []tls.Certificate{pair}
 	return c, nil

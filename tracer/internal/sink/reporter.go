@@ -47,7 +47,9 @@ type Reporter struct {
 const reporterPanicked = "reporter panicked"
 
 // NewReporter returns a sink over r. Its Close takes at most flush.
-func NewReporter(name string, r reporter.Reporter, flush time.Duration, log *slog.Logger) *Reporter {
+func NewReporter(
+	name string, r reporter.Reporter, flush time.Duration, log *slog.Logger,
+) *Reporter {
 	s := &Reporter{
 		name: name, reporter: r, log: log.With("backend", name), flush: flush,
 		spans:   make(chan model.SpanModel, maxWaiting),

@@ -1,0 +1,12 @@
+//go:build !unix
+
+package spanfile_test
+
+import "testing"
+
+// limitFileSize skips the test: the system has no limit of the file size.
+func limitFileSize(t *testing.T, _ uint64) (lift func()) {
+	t.Helper()
+	t.Skip("needs RLIMIT_FSIZE")
+	return func() {}
+}
