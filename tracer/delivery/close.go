@@ -15,8 +15,8 @@ const logTimeout = time.Second
 // dropped if that is not possible. If spans were dropped, the error has their number and wraps the
 // latest error of the spool or the destination.
 //
-// Later calls of Close wait for the first one and return its error. Close waits up to 1 s for a slow
-// log handler.
+// Later calls of Close wait for the first one and return its error. Close waits up to 1 s for a
+// slow log handler.
 func (q *Queue) Close(ctx context.Context) error {
 	q.mu.Lock()
 	first := !q.closeCalled
@@ -88,7 +88,8 @@ func (q *Queue) dropRemaining(rest []Batch, err error) error {
 	q.stats.Queued -= uint64(lost)
 	if lost > 0 {
 		q.drop(lost, NotFlushed)
-		err = fmt.Errorf("%d spans lost: %w", lost, cmp.Or(err, q.lastErr, context.DeadlineExceeded))
+		cause := cmp.Or(err, q.lastErr, context.DeadlineExceeded)
+		err = fmt.Errorf("%d spans lost: %w", lost, cause)
 	}
 	return err
 }

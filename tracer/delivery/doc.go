@@ -1,7 +1,7 @@
 // Package delivery queues encoded spans and sends them in batches to a destination.
 //
-// An encoded span is a byte slice in the format of the destination. The queue does not interpret it.
-// [New] starts a [Queue], [Queue.Add] adds a span, and a [SendFunc] sends each [Batch].
+// An encoded span is a byte slice in the format of the destination. The queue does not interpret
+// it. [New] starts a [Queue], [Queue.Add] adds a span, and a [SendFunc] sends each [Batch].
 //
 // The package makes the promises below. The tests of a promise have its name: TestNonBlocking,
 // TestBounded and so on.
@@ -16,20 +16,20 @@
 //     destination requests it. A batch that is too large is split. A batch with a malformed span is
 //     halved until only that span is dropped. An error of the configuration is logged once, and
 //     retried every Config.MaxBackoff; its spans are kept.
-//   - Durable (with a spool): A span that was added Config.SpoolSync ago has been sent or is on disk,
-//     apart from the duration of a write. It survives that the process is killed or the power fails.
-//     The next process sends the spans on disk first, unchanged. Damage in a file loses only the
-//     damaged spans. If the disk is full, spans stay in memory. Both are logged. Two processes never
-//     use the same spool.
+//   - Durable (with a spool): A span that was added Config.SpoolSync ago has been sent or is on
+//     disk, apart from the duration of a write. It survives that the process is killed or the power
+//     fails. The next process sends the spans on disk first, unchanged. Damage in a file loses only
+//     the damaged spans. If the disk is full, spans stay in memory. Both are logged. Two processes
+//     never use the same spool.
 //   - Flushed: Close sends the queued spans until its context ends and spools the rest. It does not
 //     wait for a backoff that began before it. Its error has the number of lost spans.
-//   - Counted: [Queue.Stats] counts spans by state. Added = Sent + Queued + Spooled + Dropped holds at
-//     every moment.
+//   - Counted: [Queue.Stats] counts spans by state. Added = Sent + Queued + Spooled + Dropped holds
+//     at every moment.
 //   - Isolated: Queues share no state. A slow destination does not affect another queue.
 //
-// Spans arrive approximately in the order of Add, because several batches are sent at the same time.
-// A span may arrive twice: if the destination accepted it and the response was lost, if the process
-// was killed or the power failed, or after a disk error.
+// Spans arrive approximately in the order of Add, because several batches are sent at the same
+// time. A span may arrive twice: if the destination accepted it and the response was lost, if the
+// process was killed or the power failed, or after a disk error.
 //
 // # The spool
 //

@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -20,9 +21,9 @@ import (
 	"bookservice/tracer/tracertest/testkit"
 )
 
-// A powerFS keeps track of what a power failure would leave on disk: of each file the content at its
-// latest Sync, if the folder was synced after the file was created. A removed file is lost at once.
-// Operations can be made to fail.
+// A powerFS keeps track of what a power failure would leave on disk: of each file the content at
+// its latest Sync, if the folder was synced after the file was created. A removed file is lost at
+// once. Operations can be made to fail.
 type powerFS struct {
 	delivery.Disk
 	fail  func(op, path string) error // called before an operation, may be nil
@@ -30,6 +31,7 @@ type powerFS struct {
 
 	mu    sync.Mutex
 	files map[string]*powerFile
+	dirs  map[string]bool // synced at least once
 }
 
 type powerFile struct {
@@ -81,8 +83,9 @@ func (fs *powerFS) Remove(path string) error {
 
 func (fs *powerFS) SyncDir(dir string) error {
 	return fs.run("syncdir", dir, func() error { return fs.Disk.SyncDir(dir) }, func() {
+		fs.dirs[dir] = true
 		for _, f := range fs.files {
-			f.named = true
+			f.named = f.named || filepath.Dir(f.path) == dir
 		}
 	})
 }
@@ -122,6 +125,18 @@ func (fs *powerFS) durable() map[string]bool {
 
 var spanPattern = regexp.MustCompile(`span \d{6};`)
 
+// newFaultyQueue returns a queue whose spool uses fs.
+func newFaultyQueue(t *testing.T, cfg delivery.Config, send delivery.SendFunc, log *slog.Logger,
+	fs *powerFS) *delivery.Queue {
+	t.Helper()
+	fs.files, fs.dirs = map[string]*powerFile{}, map[string]bool{}
+	q, err := delivery.NewWithFiles(cfg, send, log, fs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
 // A powerTest is a queue whose spans would survive a power failure at every moment.
 type powerTest struct {
 	*delivery.Queue
@@ -129,11 +144,10 @@ type powerTest struct {
 	to *destination
 }
 
-// newPowerTest returns a queue. After each disk operation, every span that counts as sent or spooled
-// must have been sent or survive a power failure.
+// newPowerTest returns a queue. After each disk operation, every span that counts as sent or
+// spooled must have been sent or survive a power failure.
 func newPowerTest(t *testing.T, cfg delivery.Config, fs *powerFS, to *destination) powerTest {
 	t.Helper()
-	fs.files = map[string]*powerFile{}
 	var queue atomic.Pointer[delivery.Queue]
 	p := powerTest{fs: fs, to: to}
 	fs.after = func() {
@@ -147,10 +161,7 @@ func newPowerTest(t *testing.T, cfg delivery.Config, fs *powerFS, to *destinatio
 				have, s.Sent, s.Spooled)
 		}
 	}
-	var err error
-	if p.Queue, err = delivery.NewWithFiles(cfg, to.send, nil, fs); err != nil {
-		t.Fatal(err)
-	}
+	p.Queue = newFaultyQueue(t, cfg, to.send, nil, fs)
 	queue.Store(p.Queue)
 	return p
 }
@@ -176,7 +187,8 @@ func (p powerTest) wantSafe(t *testing.T, spans []string) {
 	}
 }
 
-// A power failure loses no spooled span: file and folder are synced before a span counts as spooled.
+// A power failure loses no spooled span: file and folder are synced before a span counts as
+// spooled.
 func TestDurablePowerFailure(t *testing.T) {
 	var outage atomic.Bool
 	to := &destination{answer: func(_ context.Context, attempt int, spans []string) error {
@@ -189,9 +201,16 @@ func TestDurablePowerFailure(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		return nil
 	}}
-	cfg := delivery.Config{Spool: t.TempDir(), BatchBytes: 1000, SpoolSync: time.Millisecond,
+	parent := t.TempDir()
+	cfg := delivery.Config{Spool: filepath.Join(parent, "new", "spool"), BatchBytes: 1000,
+		SpoolSync:  time.Millisecond,
 		MinBackoff: time.Millisecond, MaxBackoff: 2 * time.Millisecond}
 	p := newPowerTest(t, cfg, &powerFS{}, to)
+	for _, dir := range []string{parent, filepath.Join(parent, "new")} {
+		if !p.fs.dirs[dir] {
+			t.Errorf("%s was not synced after a folder was created in it", dir)
+		}
+	}
 	stop := watchStats(t, p.Queue)
 	all := spans(4000)
 	for i, s := range all {
@@ -211,8 +230,8 @@ func TestDurablePowerFailure(t *testing.T) {
 	}
 }
 
-// When a batch is partly sent, its rest is written to a new file before the old file is removed. The
-// sent spans are not sent again.
+// When a batch is partly sent, its rest is written to a new file before the old file is removed.
+// The sent spans are not sent again.
 func TestDurablePartOfBatch(t *testing.T) {
 	dir := t.TempDir()
 	var p powerTest
@@ -247,7 +266,8 @@ func TestDurablePartOfBatch(t *testing.T) {
 	p.wantSafe(t, all)
 	s := stats(t, p.Queue)
 	size := sizeOf(t, spoolFiles(t, dir))
-	if s.Spooled != 40 || s.QueueBytes != 0 || s.SpoolBytes != 40*frameSize || size != 40*frameSize {
+	const want = 40 * frameSize
+	if s.Spooled != 40 || s.QueueBytes != 0 || s.SpoolBytes != want || size != want {
 		t.Errorf("have %+v and %d bytes on disk, want 40 spans spooled", s, size)
 	}
 	have, _ := sendSpool(t, dir, nil)
@@ -376,7 +396,7 @@ func TestDurableUnreadableFile(t *testing.T) {
 			unread := spansOf(data)
 			var mu sync.Mutex
 			n := 0
-			fs := &powerFS{files: map[string]*powerFile{}, fail: func(op, file string) error {
+			fs := &powerFS{fail: func(op, file string) error {
 				mu.Lock()
 				defer mu.Unlock()
 				if op == "read" && file == filepath.Base(path) {
@@ -389,10 +409,7 @@ func TestDurableUnreadableFile(t *testing.T) {
 			var log testkit.Buffer
 			to := &destination{}
 			cfg := delivery.Config{Spool: dir, BatchBytes: 1000}
-			q, err := delivery.NewWithFiles(cfg, to.send, textLog(&log), fs)
-			if err != nil {
-				t.Fatal(err)
-			}
+			q := newFaultyQueue(t, cfg, to.send, textLog(&log), fs)
 			flush(t, q)
 			want := without(all, unread)
 			if diff := cmp.Diff(want, to.received()); diff != "" {
@@ -418,7 +435,7 @@ func TestDurableUnreadableFile(t *testing.T) {
 func TestDurableUnremovableFile(t *testing.T) {
 	dir, all := t.TempDir(), spans(10)
 	fillSpool(t, dir, all)
-	fs := &powerFS{files: map[string]*powerFile{}, fail: func(op, _ string) error {
+	fs := &powerFS{fail: func(op, _ string) error {
 		if op == "remove" {
 			return errDisk
 		}
@@ -426,10 +443,7 @@ func TestDurableUnremovableFile(t *testing.T) {
 	}}
 	var log testkit.Buffer
 	to := &destination{}
-	q, err := delivery.NewWithFiles(delivery.Config{Spool: dir}, to.send, textLog(&log), fs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	q := newFaultyQueue(t, delivery.Config{Spool: dir}, to.send, textLog(&log), fs)
 	flush(t, q)
 	if s := stats(t, q); s.Sent != 10 || s.Spooled != 0 || s.SpoolBytes != 0 {
 		t.Errorf("have %+v, want 10 sent", s)
@@ -444,7 +458,7 @@ func TestDurableUnremovableFile(t *testing.T) {
 func TestNonBlockingWithSlowDisk(t *testing.T) {
 	blocked, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	fs := &powerFS{files: map[string]*powerFile{}, fail: func(op, _ string) error {
+	fs := &powerFS{fail: func(op, _ string) error {
 		if op == "sync" {
 			once.Do(func() { close(blocked) })
 			<-release
@@ -452,10 +466,7 @@ func TestNonBlockingWithSlowDisk(t *testing.T) {
 		return nil
 	}}
 	cfg := delivery.Config{Spool: t.TempDir(), QueueBytes: 1000, SpoolSync: time.Millisecond}
-	q, err := delivery.NewWithFiles(cfg, hang, nil, fs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	q := newFaultyQueue(t, cfg, hang, nil, fs)
 	q.Add([]byte("first"))
 	waitFor(t, "the disk blocks", func() { <-blocked })
 	added := make(chan struct{})

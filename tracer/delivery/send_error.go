@@ -64,11 +64,11 @@ func asSendError(err error) *SendError {
 	return e
 }
 
-// HTTPError returns the error of a [SendFunc] for an HTTP response. It returns nil for a 2xx status,
-// otherwise a [*SendError]:
+// HTTPError returns the error of a [SendFunc] for an HTTP response. It returns nil for a 2xx
+// status, otherwise a [*SendError]:
 //
-//   - 408, 425, 429 and 5xx are [Retry], with the delay of the Retry-After header (RFC 9110, section
-//     10.2.3: seconds or a date), at most 5 minutes.
+//   - 408, 425, 429 and 5xx are [Retry], with the delay of the Retry-After header (RFC 9110,
+//     section 10.2.3: seconds or a date), at most 5 minutes.
 //   - 413 is [Split].
 //   - 400 and 422 are [Bisect].
 //   - All other statuses are [RetryAfterFix], for example 401, 403, 404, 405 and redirects.

@@ -103,7 +103,8 @@ func (q *Queue) nextBatch() (b Batch, ok bool) {
 func (q *Queue) load(f *spoolFile) *job {
 	data, err := q.spool.files.ReadFile(f.path)
 	b, d := readFrames(data)
-	b = b.truncate(f.spans) // more can follow if a failed write was not rolled back; they are queued
+	// The file holds more spans if a failed write was not rolled back. They are still in memory.
+	b = b.truncate(f.spans)
 	lost := f.spans - b.Len()
 	j := &job{whole: b, file: f}
 	switch {
@@ -174,9 +175,9 @@ func (q *Queue) waitAllowed() bool {
 	return !stopped
 }
 
-// waitRetry waits for the delay of o and returns the next backoff. It returns false if the queue has
-// stopped sending. A call of Close ends the wait; so does the success of another sender, unless the
-// destination requested the delay.
+// waitRetry waits for the delay of o and returns the next backoff. It returns false if the queue
+// has stopped sending. A call of Close ends the wait; so does the success of another sender, unless
+// the destination requested the delay.
 func (q *Queue) waitRetry(o outcome, backoff time.Duration) (next time.Duration, ok bool) {
 	q.mu.Lock()
 	recovered, closing := q.recovered, q.closing
@@ -196,7 +197,8 @@ func (q *Queue) waitRetry(o outcome, backoff time.Duration) (next time.Duration,
 	}
 }
 
-// waitOrWake waits for d, or until one of the channels is closed. It returns false if ctx has ended.
+// waitOrWake waits for d, or until one of the channels is closed. It returns false if ctx has
+// ended.
 func waitOrWake(ctx context.Context, d time.Duration, wake1, wake2 <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -60,7 +60,7 @@ func openSpool(cfg Config, files fileSystem) (*spool, error) {
 		files:     files,
 		lock:      flock.New(filepath.Join(cfg.Spool, "lock")),
 	}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := s.createDir(); err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	switch locked, err := s.lock.TryLock(); {
@@ -70,6 +70,26 @@ func openSpool(cfg Config, files fileSystem) (*spool, error) {
 		return nil, fmt.Errorf("spool %s: in use by another process", s.dir)
 	}
 	return s, nil
+}
+
+// createDir creates the folder and its missing parents, and syncs the folders that contain new
+// ones.
+func (s *spool) createDir() error {
+	var parents []string
+	for dir := s.dir; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		parents = append(parents, filepath.Dir(dir))
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	for _, dir := range parents {
+		// If the file system cannot sync folders, createFile returns the error.
+		_ = s.files.SyncDir(dir)
+	}
+	return nil
 }
 
 // scan adds the files of an earlier process to s.sealed, in their order. It returns the number of

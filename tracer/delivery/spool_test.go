@@ -78,8 +78,8 @@ func sendSpool(t *testing.T, dir string, log *slog.Logger) ([]string, delivery.S
 	return to.received(), stats(t, q)
 }
 
-// A span older than SpoolSync has been sent or is on disk, even before the first attempt has failed.
-// The test's clock does not run during disk operations.
+// A span older than SpoolSync has been sent or is on disk, even before the first attempt has
+// failed. The test's clock does not run during disk operations.
 func TestDurable(t *testing.T) {
 	for name, send := range map[string]delivery.SendFunc{"down": down, "hang": hang} {
 		t.Run(name, func(t *testing.T) {
@@ -247,8 +247,8 @@ func killAfter(t *testing.T, child *exec.Cmd, min int) (number int) {
 	return number
 }
 
-// With a spool, spans that exceed QueueBytes are written to disk. They are sent when the destination
-// accepts spans again.
+// With a spool, spans that exceed QueueBytes are written to disk. They are sent when the
+// destination accepts spans again.
 func TestBoundedWithSpool(t *testing.T) {
 	dir := t.TempDir()
 	release := make(chan struct{})
@@ -644,8 +644,8 @@ func TestDurableFullDisk(t *testing.T) {
 	}
 }
 
-// If the spool has no room for the remaining spans, Close drops them. Its error has their number and
-// the cause.
+// If the spool has no room for the remaining spans, Close drops them. Its error has their number
+// and the cause.
 func TestFlushedToFullSpool(t *testing.T) {
 	dir := t.TempDir()
 	cfg := delivery.Config{Spool: dir, SpoolBytes: 2000, BatchBytes: 1000, SpoolSync: time.Hour}
@@ -664,8 +664,8 @@ func TestFlushedToFullSpool(t *testing.T) {
 	}
 }
 
-// inChild runs the test in a child process and returns false, or returns true in that process. It is
-// for tests that change their process.
+// inChild runs the test in a child process and returns false, or returns true in that process. It
+// is for tests that change their process.
 func inChild(t *testing.T) bool {
 	t.Helper()
 	const variable = "DELIVERY_TEST_CHILD"

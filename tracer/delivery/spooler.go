@@ -60,8 +60,8 @@ func (q *Queue) runSpooler() {
 	}
 }
 
-// spoolOlder writes the batches from before limit to the spool, or all pending batches if memoryLow.
-// It stops at the first error.
+// spoolOlder writes the batches from before limit to the spool, or all pending batches if
+// memoryLow. It stops at the first error.
 func (q *Queue) spoolOlder(limit time.Time, memoryLow bool) error {
 	for _, j := range q.jobsOlder(limit) {
 		if err := q.spoolJob(j); err != nil {
