@@ -45,16 +45,12 @@ func (b *Batch) add(span []byte) {
 	b.ends = append(b.ends, uint32(len(b.data)))
 }
 
-// truncate returns the first n spans of b, or b if it has no more than n.
+// truncate returns at most the first n spans of b. n must be 1 or more.
 func (b Batch) truncate(n int) Batch {
 	if n >= len(b.ends) {
 		return b
 	}
-	size := uint32(0)
-	if n > 0 {
-		size = b.ends[n-1]
-	}
-	return Batch{b.data[:size], b.ends[:n], b.firstAdd}
+	return Batch{b.data[:b.ends[n-1]], b.ends[:n], b.firstAdd}
 }
 
 // halve splits b into two batches that share its bytes. b must have two or more spans.

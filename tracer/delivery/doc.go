@@ -17,9 +17,9 @@
 //     halved until only that span is dropped. An error of the configuration is logged once, and
 //     retried every Config.MaxBackoff; its spans are kept.
 //   - Durable (with a spool): A span that was added Config.SpoolSync ago has been sent or is on
-//     disk, apart from the duration of a write. It survives that the process is killed or the power
-//     fails. The next process sends the spans on disk first, unchanged. Damage in a file loses only
-//     the damaged spans. If the disk is full, spans stay in memory. Both are logged. Two processes
+//     disk, apart from the duration of a write. Spans on disk survive a killed process and a power
+//     failure. The next process sends them first, unchanged. Damage in a file loses only the
+//     damaged spans. If the disk is full, spans stay in memory. Both are logged. Two processes
 //     never use the same spool.
 //   - Flushed: Close sends the queued spans until its context ends and spools the rest. It does not
 //     wait for a backoff that began before it. Its error has the number of lost spans.
@@ -36,7 +36,7 @@
 // The spool is a folder of files of about Config.BatchBytes. Each file is a sequence of spans, each
 // preceded by its length and a checksum. Spans are only appended, and only to the newest file. A
 // file is removed when all its spans have been sent or dropped. A file that cannot be read is kept
-// for the next process. A lock file prevents that two processes use the folder.
+// for the next process. A lock file prevents two processes from using the folder.
 //
 // The format is the package's own because the libraries that were tested lose data after damage.
 // tidwall/wal 1.2.1 does not open a log with a truncated last entry, returns entries with flipped

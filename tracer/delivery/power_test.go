@@ -234,29 +234,22 @@ func TestDurablePowerFailure(t *testing.T) {
 // The sent spans are not sent again.
 func TestDurablePartOfBatch(t *testing.T) {
 	dir := t.TempDir()
-	var p powerTest
-	to := &destination{answer: func(ctx context.Context, attempt int, spans []string) error {
-		switch {
-		case attempt == 1: // of the first file
+	cfg := delivery.Config{Spool: dir, Senders: 1, SpoolSync: 2 * time.Millisecond}
+	to := &destination{}
+	p := newPowerTest(t, cfg, &powerFS{}, to)
+	to.answer = func(ctx context.Context, attempt int, _ []string) error {
+		switch attempt {
+		case 1: // all spans, once they are on disk
 			for p.Stats().Spooled < 80 {
 				time.Sleep(time.Millisecond)
 			}
 			return &delivery.SendError{Kind: delivery.Split, Err: errors.New("413")}
-		case attempt == 2:
+		case 2: // the first half
 			return nil
 		}
 		<-ctx.Done()
 		return ctx.Err()
-	}}
-	cfg := delivery.Config{Spool: dir, Senders: 1, SpoolSync: 2 * time.Millisecond}
-	ready := make(chan struct{})
-	first := to.answer
-	to.answer = func(ctx context.Context, attempt int, spans []string) error {
-		<-ready
-		return first(ctx, attempt, spans)
 	}
-	p = newPowerTest(t, cfg, &powerFS{}, to)
-	close(ready)
 	all := spans(80)
 	addAll(p.Queue, all)
 	testkit.Eventually(t, "the first half is sent", func() bool { return p.Stats().Sent == 40 })

@@ -21,8 +21,8 @@ type SendError struct {
 type Kind uint8
 
 const (
-	// Retry sends the batch again after a backoff, and after SendError.After at the earliest. The
-	// queue sends no other batch before SendError.After either.
+	// Retry sends the batch again after a backoff. Until SendError.After has passed, or Close is
+	// called, the queue sends no batch at all.
 	Retry Kind = iota
 	// Split means that the batch is too large. It is sent in two halves; a single span is dropped.
 	Split

@@ -30,7 +30,7 @@ func (q *Queue) runSender() {
 }
 
 // nextJob waits for a batch. Batches of the spool come first. It returns false when the sender must
-// end. It reads the disk without the queue's lock, for which Add would have to wait.
+// end. It does not hold the queue's lock during disk operations, because Add needs the lock.
 func (q *Queue) nextJob() (*job, bool) {
 	for {
 		q.mu.Lock()
@@ -49,8 +49,8 @@ func (q *Queue) nextJob() (*job, bool) {
 	}
 }
 
-// reserve reserves memory for a file of this size. If the file is larger than Config.QueueBytes, it
-// succeeds only while the queue holds nothing.
+// reserve reserves memory for a file of this size. It returns false if Config.QueueBytes would be
+// exceeded, unless no other spans are in memory: the file may be larger than Config.QueueBytes.
 func (q *Queue) reserve(size int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -112,7 +112,7 @@ func (q *Queue) load(f *spoolFile) *job {
 		q.warn("spool file not readable", "err", err)
 		q.spool.forget(f)
 		j.file = nil
-	case d != f.damage:
+	case lost > 0 || d != f.damage:
 		f.spans, f.damage = b.Len(), d
 		q.warn(damagedMsg, f.damagedArgs()...)
 	}

@@ -72,8 +72,8 @@ func openSpool(cfg Config, files fileSystem) (*spool, error) {
 	return s, nil
 }
 
-// createDir creates the folder and its missing parents, and syncs the folders that contain new
-// ones.
+// createDir creates the folder and its missing parents. It syncs each folder in which it has
+// created another.
 func (s *spool) createDir() error {
 	var parents []string
 	for dir := s.dir; ; dir = filepath.Dir(dir) {
@@ -234,7 +234,7 @@ func (s *spool) seal() {
 }
 
 // take returns the oldest file if reserve returns true for its size, otherwise nil. The file then
-// belongs to the caller. more reports whether the spool had a file.
+// belongs to the caller. more reports whether the spool has had a file.
 func (s *spool) take(reserve func(size int64) bool) (f *spoolFile, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -260,7 +260,7 @@ func (s *spool) giveBack(f *spoolFile) {
 	s.sealed = slices.Insert(s.sealed, at, f)
 }
 
-// forget takes f out of the spool's size. The file stays on disk.
+// forget subtracts f from the size of the spool. The file stays on disk.
 func (s *spool) forget(f *spoolFile) { s.size.Add(-f.size) }
 
 // remove deletes a file that no span needs any more.

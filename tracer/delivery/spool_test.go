@@ -381,50 +381,53 @@ func spansOf(data []byte) (spans []string) {
 	return spans
 }
 
-// Each damage is done to the content of a file with n spans.
-var damages = map[string]struct {
-	do   func(b []byte) []byte
-	lost func(n int) []int // the indexes of the lost spans
+// A damage is done to a file of the spool.
+type damage struct {
+	do      func(b []byte) []byte // to the content of the file
+	lost    func(n int) []int     // the indexes of the lost spans in a file of n spans
+	regions int                   // the number of damaged regions
+	bytes   int                   // the size of all damaged regions, or -1 for the whole file
+}
 
-	regions int // what New counts
-	bytes   int // of all regions, -1 for the whole file
-}{
-	"none": {
-		func(b []byte) []byte { return b },
-		func(int) []int { return nil }, 0, 0},
-	"truncated": {
-		func(b []byte) []byte { return b[:len(b)-3] },
-		func(n int) []int { return []int{n - 1} }, 1, frameSize - 3},
-	"truncated between spans": {
-		func(b []byte) []byte { return b[:len(b)-2*frameSize] },
-		func(n int) []int { return []int{n - 2, n - 1} }, 0, 0},
-	"flipped bit": {
-		func(b []byte) []byte { b[9*frameSize+10] ^= 1; return b },
-		func(int) []int { return []int{9} }, 1, frameSize},
-	"two flipped bits": {
-		func(b []byte) []byte { b[3*frameSize+8] ^= 1; b[9*frameSize+5] ^= 128; return b },
-		func(int) []int { return []int{3, 9} }, 2, 2 * frameSize},
-	"length": {
-		func(b []byte) []byte { b[0] = 0xff; return b },
-		func(int) []int { return []int{0} }, 1, frameSize},
-	"zeros": {
-		func(b []byte) []byte { clear(b[5*frameSize : 7*frameSize+10]); return b },
-		func(int) []int { return []int{5, 6, 7} }, 1, 3 * frameSize},
-	"garbage between spans": {
-		func(b []byte) []byte { return slices.Insert(b, 7*frameSize, []byte("garbage")...) },
-		func(int) []int { return nil }, 1, 7},
-	"garbage within a span": {
-		func(b []byte) []byte { return slices.Insert(b, 7*frameSize+10, []byte("garbage")...) },
-		func(int) []int { return []int{7} }, 1, frameSize + 7},
-	"torn end": {
-		func(b []byte) []byte { return append(b, 9, 0, 0, 0, 1, 2) },
-		func(int) []int { return nil }, 1, 6},
-	"overwritten": {
-		func(b []byte) []byte { return bytes.Repeat([]byte{0xff}, len(b)) },
-		indexes, 1, -1},
-	"emptied": {
-		func([]byte) []byte { return nil },
-		indexes, 0, 0},
+func damages() map[string]damage {
+	return map[string]damage{
+		"none": {
+			func(b []byte) []byte { return b },
+			func(int) []int { return nil }, 0, 0},
+		"truncated": {
+			func(b []byte) []byte { return b[:len(b)-3] },
+			func(n int) []int { return []int{n - 1} }, 1, frameSize - 3},
+		"truncated between spans": {
+			func(b []byte) []byte { return b[:len(b)-2*frameSize] },
+			func(n int) []int { return []int{n - 2, n - 1} }, 0, 0},
+		"flipped bit": {
+			func(b []byte) []byte { b[9*frameSize+10] ^= 1; return b },
+			func(int) []int { return []int{9} }, 1, frameSize},
+		"two flipped bits": {
+			func(b []byte) []byte { b[3*frameSize+8] ^= 1; b[9*frameSize+5] ^= 128; return b },
+			func(int) []int { return []int{3, 9} }, 2, 2 * frameSize},
+		"length": {
+			func(b []byte) []byte { b[0] = 0xff; return b },
+			func(int) []int { return []int{0} }, 1, frameSize},
+		"zeros": {
+			func(b []byte) []byte { clear(b[5*frameSize : 7*frameSize+10]); return b },
+			func(int) []int { return []int{5, 6, 7} }, 1, 3 * frameSize},
+		"garbage between spans": {
+			func(b []byte) []byte { return slices.Insert(b, 7*frameSize, []byte("garbage")...) },
+			func(int) []int { return nil }, 1, 7},
+		"garbage within a span": {
+			func(b []byte) []byte { return slices.Insert(b, 7*frameSize+10, []byte("garbage")...) },
+			func(int) []int { return []int{7} }, 1, frameSize + 7},
+		"torn end": {
+			func(b []byte) []byte { return append(b, 9, 0, 0, 0, 1, 2) },
+			func(int) []int { return nil }, 1, 6},
+		"overwritten": {
+			func(b []byte) []byte { return bytes.Repeat([]byte{0xff}, len(b)) },
+			indexes, 1, -1},
+		"emptied": {
+			func([]byte) []byte { return nil },
+			indexes, 0, 0},
+	}
 }
 
 // indexes returns 0 to n-1.
@@ -437,18 +440,18 @@ func indexes(n int) (all []int) {
 
 // damageFile replaces the content of a file, and returns the lost spans and the size of the file
 // before.
-func damageFile(t *testing.T, name, path string) (lost []string, size int) {
+func damageFile(t *testing.T, damage damage, path string) (lost []string, size int) {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := spansOf(data)
-	for _, i := range damages[name].lost(len(all)) {
+	for _, i := range damage.lost(len(all)) {
 		lost = append(lost, all[i])
 	}
 	size = len(data)
-	if err := os.WriteFile(path, damages[name].do(data), 0o600); err != nil {
+	if err := os.WriteFile(path, damage.do(data), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return lost, size
@@ -464,12 +467,12 @@ func without(spans, lost []string) []string {
 // Damage that New finds loses only the damaged spans. It is logged, and each damaged region counts
 // as one dropped span.
 func TestDurableDamage(t *testing.T) {
-	for name, test := range damages {
+	for name, test := range damages() {
 		t.Run(name, func(t *testing.T) {
 			dir, all := t.TempDir(), spans(500)
 			fillSpool(t, dir, all)
 			path := spoolFiles(t, dir)[1]
-			lost, size := damageFile(t, name, path)
+			lost, size := damageFile(t, test, path)
 			var log testkit.Buffer
 			have, s := sendSpool(t, dir, textLog(&log))
 			if diff := cmp.Diff(without(all, lost), have); diff != "" {
@@ -517,7 +520,7 @@ func checkDamageLog(t *testing.T, log, path string, want bool, damagedBytes int)
 
 // Damage that occurs while the queue runs loses only the damaged spans. Each counts as dropped.
 func TestDurableDamageWhileRunning(t *testing.T) {
-	for name, test := range damages {
+	for name, test := range damages() {
 		t.Run(name, func(t *testing.T) {
 			dir, all := t.TempDir(), spans(500)
 			hanging, up := make(chan struct{}), make(chan struct{})
@@ -541,7 +544,7 @@ func TestDurableDamageWhileRunning(t *testing.T) {
 			testkit.Eventually(t, "all spans are on disk",
 				func() bool { return q.Stats().Spooled == 500 })
 			path := fileWith(t, dir, span(400))
-			lost, _ := damageFile(t, name, path)
+			lost, _ := damageFile(t, test, path)
 			close(up)
 			flush(t, q)
 			stop()
@@ -558,8 +561,9 @@ func TestDurableDamageWhileRunning(t *testing.T) {
 			if left := spoolFiles(t, dir); len(left) != 0 {
 				t.Errorf("have %v left, want no file", left)
 			}
-			if test.regions > 0 && !strings.Contains(log.String(), path) {
-				t.Errorf("have %q, want a line that names %s", log.String(), path)
+			damaged := test.regions > 0 || n > 0
+			if strings.Contains(log.String(), path) != damaged {
+				t.Errorf("have %q, want a line with %s: %v", log.String(), path, damaged)
 			}
 		})
 	}

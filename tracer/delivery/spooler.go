@@ -60,8 +60,8 @@ func (q *Queue) runSpooler() {
 	}
 }
 
-// spoolOlder writes the batches from before limit to the spool, or all pending batches if
-// memoryLow. It stops at the first error.
+// spoolOlder writes the batches whose first span was added before limit to the spool. If memoryLow
+// is true, it also writes all other batches that no sender has taken. It stops at the first error.
 func (q *Queue) spoolOlder(limit time.Time, memoryLow bool) error {
 	for _, j := range q.jobsOlder(limit) {
 		if err := q.spoolJob(j); err != nil {
@@ -81,7 +81,7 @@ func (q *Queue) spoolOlder(limit time.Time, memoryLow bool) error {
 	}
 }
 
-// jobsOlder returns the jobs from before limit that are not in the spool.
+// jobsOlder returns the jobs whose first span was added before limit and that are not in the spool.
 func (q *Queue) jobsOlder(limit time.Time) (jobs []*job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -119,8 +119,8 @@ func (q *Queue) spoolJob(j *job) error {
 	return err
 }
 
-// nextToSpool takes the oldest batch from memory if it must be spooled: if it is from before limit,
-// or if memoryLow.
+// nextToSpool takes the oldest batch from memory if its first span was added before limit, or if
+// memoryLow is true.
 func (q *Queue) nextToSpool(limit time.Time, memoryLow bool) (b Batch, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
