@@ -424,6 +424,64 @@ func TestDurableUnreadableFile(t *testing.T) {
 	}
 }
 
+// Close waits for a disk operation of the spooler. If it fails, Close writes the spans.
+func TestFlushedWithSlowDisk(t *testing.T) {
+	blocked, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	fs := &powerFS{fail: func(op, _ string) (err error) {
+		if op == "sync" {
+			once.Do(func() {
+				close(blocked)
+				<-release
+				err = errDisk
+			})
+		}
+		return err
+	}}
+	// The sender does not take the batch, which is too young for it.
+	cfg := delivery.Config{Spool: t.TempDir(), Senders: 1, QueueBytes: 1000}
+	q := newFaultyQueue(t, cfg, hang, nil, fs)
+	addAll(q, spans(30)) // more than half of QueueBytes, so that the spooler writes it
+	waitFor(t, "the disk blocks", func() { <-blocked })
+	closed := make(chan error)
+	go func() { closed <- closeWithin(q, time.Millisecond) }()
+	select {
+	case err := <-closed:
+		t.Fatalf("Close has returned %v during a disk operation", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(release)
+	waitFor(t, "Close returns", func() {
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
+	if s := stats(t, q); s.Spooled != 30 || len(fs.durable()) != 30 {
+		t.Errorf("have %+v and %d spans on disk, want all 30", s, len(fs.durable()))
+	}
+}
+
+// SyncDir returns the error of the operating system. On Linux, /proc cannot be synced.
+func TestSyncDir(t *testing.T) {
+	var fs delivery.Disk
+	if err := fs.SyncDir(t.TempDir()); err != nil {
+		t.Error(err)
+	}
+	proc, err := os.Open("/proc")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer proc.Close()
+	if proc.Sync() == nil {
+		t.Skip("this system syncs /proc")
+	}
+	for _, dir := range []string{"/proc", filepath.Join(t.TempDir(), "missing")} {
+		if err := fs.SyncDir(dir); err == nil {
+			t.Errorf("%s: have no error, want one", dir)
+		}
+	}
+}
+
 // A file that cannot be removed is logged. Its spans do not count as spooled any more.
 func TestDurableUnremovableFile(t *testing.T) {
 	dir, all := t.TempDir(), spans(10)

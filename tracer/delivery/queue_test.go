@@ -437,6 +437,20 @@ func TestFlushed(t *testing.T) {
 	})
 }
 
+// The context of every attempt has ended when Close returns.
+func TestFlushedContext(t *testing.T) {
+	var ctx context.Context
+	q := newQueue(t, delivery.Config{}, func(c context.Context, _ delivery.Batch) error {
+		ctx = c
+		return nil
+	})
+	q.Add([]byte("a"))
+	flush(t, q)
+	if ctx.Err() == nil {
+		t.Error("have a context that has not ended, want it ended")
+	}
+}
+
 // Close ends a backoff: all spans are sent at once if the destination accepts them again.
 func TestFlushedWithoutBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

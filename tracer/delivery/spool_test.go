@@ -118,7 +118,11 @@ func TestDurable(t *testing.T) {
 func TestDurableWithoutNeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, to := t.TempDir(), &destination{}
-		q := newQueue(t, delivery.Config{Spool: dir}, to.send)
+		fs := &powerFS{fail: func(op, file string) error {
+			t.Errorf("have %s %s, want no disk operation", op, file)
+			return nil
+		}}
+		q := newFaultyQueue(t, delivery.Config{Spool: dir}, to.send, nil, fs)
 		for _, s := range spans(1000) {
 			q.Add([]byte(s))
 			<-time.After(time.Millisecond)
@@ -128,6 +132,30 @@ func TestDurableWithoutNeed(t *testing.T) {
 		}
 		flush(t, q)
 	})
+}
+
+// With a spool, a batch is sent after BatchAge or after half of SpoolSync, whichever is less.
+func TestDurableBatchAge(t *testing.T) {
+	const ms = time.Millisecond
+	for _, test := range []struct{ batchAge, spoolSync, want time.Duration }{
+		{0, 0, 50 * ms}, {10 * ms, 0, 10 * ms}, {40 * ms, 20 * ms, 10 * ms},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			start, took := time.Now(), time.Duration(0)
+			q := newQueue(t, delivery.Config{
+				Spool: t.TempDir(), BatchAge: test.batchAge, SpoolSync: test.spoolSync,
+			}, func(context.Context, delivery.Batch) error {
+				took = time.Since(start)
+				return nil
+			})
+			q.Add([]byte("a"))
+			<-time.After(time.Second)
+			flush(t, q)
+			if took != test.want {
+				t.Errorf("%+v: the span was sent after %v", test, took)
+			}
+		})
+	}
 }
 
 // The spans on disk are sent first after a restart, unchanged. Then the spool is empty.
@@ -645,6 +673,24 @@ func TestDurableFullDisk(t *testing.T) {
 				t.Errorf("-want +have\n%.1000s", diff)
 			}
 		})
+	}
+}
+
+// Close returns when its context ends, while a sender waits for memory to read the spool.
+func TestFlushedWithoutMemory(t *testing.T) {
+	dir := t.TempDir()
+	fillSpool(t, dir, spans(500))
+	cfg := delivery.Config{Spool: dir, QueueBytes: 2000, Senders: 2} // one file has 1660 bytes
+	q := newQueue(t, cfg, hang)
+	testkit.Eventually(t, "a sender has a file", func() bool { return q.Stats().QueueBytes > 0 })
+	<-time.After(10 * time.Millisecond) // the other waits
+	waitFor(t, "Close returns", func() {
+		if err := closeWithin(q, time.Millisecond); err != nil {
+			t.Error(err)
+		}
+	})
+	if s := stats(t, q); s.Spooled != 500 || s.QueueBytes != 0 {
+		t.Errorf("have %+v, want 500 spooled", s)
 	}
 }
 
