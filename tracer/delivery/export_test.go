@@ -9,3 +9,10 @@ type (
 
 // NewWithFiles is New with a replacement for the file operations.
 var NewWithFiles = newQueue
+
+// Jobs returns the number of jobs of the senders.
+func Jobs(q *Queue) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.jobs)
+}

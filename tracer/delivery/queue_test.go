@@ -319,6 +319,88 @@ func TestRetriedAfterFix(t *testing.T) {
 	})
 }
 
+// An error of the configuration is logged again if it changes, or if it occurs after a success.
+func TestRetriedAfterFixLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log testkit.Buffer
+		results := []string{"401", "401", "403", "403", "", "403", "403", ""}
+		to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
+			if text := results[attempt-1]; text != "" {
+				return &delivery.SendError{Kind: delivery.RetryAfterFix, Err: errors.New(text)}
+			}
+			return nil
+		}}
+		q, err := delivery.New(delivery.Config{}, to.send, textLog(&log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			q.Add([]byte("a"))
+			<-time.After(10 * time.Minute)
+		}
+		text := log.String() // complete before Close
+		flush(t, q)
+		var logged []string
+		for line := range strings.Lines(text) {
+			if !strings.Contains(line, "level=ERROR") ||
+				!strings.Contains(line, "spans rejected, check the configuration; retrying") {
+				t.Errorf("have %q, want an error of the configuration", line)
+			}
+			_, text, _ := strings.Cut(line, "every=30s err=")
+			logged = append(logged, strings.TrimSpace(text))
+		}
+		if diff := cmp.Diff([]string{"401", "403", "403"}, logged); diff != "" {
+			t.Errorf("logged errors: -want +have\n%s", diff)
+		}
+	})
+}
+
+// Retries are logged at once, then every ten seconds, with the number of waiting spans and the
+// latest error.
+func TestRetriedLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log testkit.Buffer
+		q, err := delivery.New(delivery.Config{MaxBackoff: time.Second}, down, textLog(&log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		addAll(q, spans(3))
+		<-time.After(25 * time.Second)
+		const want = `level=WARN msg="spans not delivered, retrying" ` +
+			`queued=3 spooled=0 err="connection refused"`
+		have := log.String()
+		if strings.Count(have, "\n") != 3 || strings.Count(have, want) != 3 {
+			t.Errorf("have\n%s\nwant three lines with %s", have, want)
+		}
+		_ = closeWithin(q, 0)
+	})
+}
+
+// A requested delay is respected after Close was called too. It does not shorten the backoff.
+func TestRetriedWhenRequestedByClose(t *testing.T) {
+	for _, test := range []struct{ after, min, max time.Duration }{
+		{7 * time.Second, 7 * time.Second, 7 * time.Second},
+		{time.Millisecond, time.Second, 2 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
+				if attempt == 1 {
+					return &delivery.SendError{
+						Kind: delivery.Retry, After: test.after, Err: errDown}
+				}
+				return nil
+			}}
+			q := newQueue(t, delivery.Config{MinBackoff: 2 * time.Second}, to.send)
+			q.Add([]byte("a"))
+			start := time.Now()
+			flush(t, q)
+			if took := time.Since(start); took < test.min || took > test.max {
+				t.Errorf("have a pause of %v, want %v to %v", took, test.min, test.max)
+			}
+		})
+	}
+}
+
 // A batch that is too large is split. A batch with a malformed span is halved until only that span
 // is dropped.
 func TestRetriedInParts(t *testing.T) {
@@ -539,6 +621,9 @@ func TestCounted(t *testing.T) {
 	var observed uint64
 	for _, n := range s.Latency.Buckets {
 		observed += n
+	}
+	if n := delivery.Jobs(q); n != 0 {
+		t.Errorf("have %d jobs after Close, want none", n)
 	}
 	if s.Sent != 20000 || s.Bytes != 20000*spanSize || s.Batches == 0 || s.Retried == 0 ||
 		s.QueueBytes != 0 || s.Latency.Count != s.Batches+s.Retried ||

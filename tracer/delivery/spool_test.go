@@ -694,6 +694,25 @@ func TestFlushedWithoutMemory(t *testing.T) {
 	}
 }
 
+// When a batch is sent, a sender that waits for memory reads the next file, or ends after Close.
+func TestFlushedWithLittleMemory(t *testing.T) {
+	dir, want := t.TempDir(), spans(500)
+	fillSpool(t, dir, want)
+	release := make(chan struct{})
+	to := &destination{answer: func(context.Context, int, []string) error {
+		<-release
+		return nil
+	}}
+	cfg := delivery.Config{Spool: dir, QueueBytes: 2000, Senders: 2} // one file has 1660 bytes
+	q := newQueue(t, cfg, to.send)
+	testkit.Eventually(t, "a sender has a file", func() bool { return q.Stats().QueueBytes > 0 })
+	time.AfterFunc(20*time.Millisecond, func() { close(release) }) // the other waits
+	waitFor(t, "Close returns", func() { flush(t, q) })
+	if diff := cmp.Diff(want, to.received()); diff != "" {
+		t.Errorf("-want +have\n%.1000s", diff)
+	}
+}
+
 // If the spool has no room for the remaining spans, Close drops them. Its error has their number
 // and the cause.
 func TestFlushedToFullSpool(t *testing.T) {
