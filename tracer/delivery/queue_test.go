@@ -174,6 +174,59 @@ func TestBoundedWarnings(t *testing.T) {
 	})
 }
 
+// A batch of two or more spans has at most BatchBytes. A larger span is a batch of its own.
+func TestBoundedBatch(t *testing.T) {
+	var have []string
+	send := func(_ context.Context, b delivery.Batch) error {
+		have = append(have, string(b.Bytes()))
+		return nil
+	}
+	q := newQueue(t, delivery.Config{BatchBytes: 6, Senders: 1}, send)
+	addAll(q, []string{"abc", "def", "g", "hijklmn", "o", "pqrstu", "v"})
+	flush(t, q)
+	want := []string{"abcdef", "g", "hijklmn", "o", "pqrstu", "v"}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("batches: -want +have\n%s", diff)
+	}
+}
+
+// A span of more than 16 MiB is dropped.
+func TestBoundedSpan(t *testing.T) {
+	to := &destination{}
+	q := newQueue(t, delivery.Config{}, to.send)
+	const limit = 16 << 20
+	q.Add(make([]byte, limit))
+	q.Add(make([]byte, limit+1))
+	flush(t, q)
+	s := stats(t, q)
+	if s.Sent != 1 || s.Bytes != limit || s.DroppedBy[delivery.TooBig] != 1 {
+		t.Errorf("have %+v, want one span of 16 MiB sent and one too large", s)
+	}
+}
+
+// The memory of sent batches is used again.
+func TestBoundedAllocation(t *testing.T) {
+	const batches, perBatch = 100, 256
+	cfg := delivery.Config{BatchBytes: perBatch << 10, BatchAge: time.Hour}
+	q := newQueue(t, cfg, func(context.Context, delivery.Batch) error { return nil })
+	span := make([]byte, 1<<10)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := range batches {
+		for range perBatch {
+			q.Add(span)
+		}
+		// The last span fills the batch; the next one starts a new batch.
+		testkit.Eventually(t, "all batches but one are sent",
+			func() bool { return q.Stats().Sent == uint64(i*perBatch) })
+	}
+	runtime.ReadMemStats(&after)
+	if have := (after.TotalAlloc - before.TotalAlloc) >> 20; have > 5 {
+		t.Errorf("have %d MiB allocated for %d MiB of spans, want at most 5", have, batches/4)
+	}
+	flush(t, q)
+}
+
 // The same batch is sent until it is accepted. The pauses double up to MaxBackoff.
 func TestRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

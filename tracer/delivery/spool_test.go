@@ -325,6 +325,29 @@ func TestBoundedWithSpool(t *testing.T) {
 	}
 }
 
+// With a spool, spans are written to disk when they fill half of QueueBytes, however young they are.
+func TestBoundedWithSpoolInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := delivery.Config{Spool: t.TempDir(), QueueBytes: 2000, BatchBytes: 100, Senders: 2,
+			BatchAge: time.Hour, SpoolSync: 10 * time.Hour}
+		q := newQueue(t, cfg, hang)
+		for i, s := range spans(1000) {
+			q.Add([]byte(s))
+			synctest.Wait() // for the disk
+			s := stats(t, q)
+			if used := 20 * (i + 1); s.QueueBytes > 1000 || used <= 1000 && s.Spooled > 0 {
+				t.Fatalf("have %+v after %d spans, want those above 1000 bytes spooled", s, i+1)
+			}
+		}
+		if err := closeWithin(q, time.Second); err != nil {
+			t.Error(err)
+		}
+		if s := stats(t, q); s.Spooled != 1000 || s.Dropped != 0 {
+			t.Errorf("have %+v, want all 1000 spooled", s)
+		}
+	})
+}
+
 // During an outage all spans are on disk. Afterwards all of them are sent, and new ones are sent
 // from memory.
 func TestDurableOutage(t *testing.T) {
