@@ -147,7 +147,7 @@ func TestBounded(t *testing.T) {
 		t.Errorf("have %v, want 100 spans lost", err)
 	}
 	const want = `msg="spans dropped" dropped=1000 ` +
-		`reasons="map[not flushed:100 queue full:900]"`
+		`reasons="map[not flushed:100 queue full:900]"` + "\n"
 	if have := log.String(); strings.Count(have, "\n") != 2 || !strings.Contains(have, want) {
 		t.Errorf("have %q, want a warning at once and a last one with %q", have, want)
 	}
@@ -202,6 +202,29 @@ func TestBoundedSpan(t *testing.T) {
 	if s.Sent != 1 || s.Bytes != limit || s.DroppedBy[delivery.TooBig] != 1 {
 		t.Errorf("have %+v, want one span of 16 MiB sent and one too large", s)
 	}
+}
+
+// After a burst of spans, the queue keeps the memory of a few batches only.
+func TestBoundedWhenIdle(t *testing.T) {
+	before := heap()
+	release := make(chan struct{})
+	q := newQueue(t, delivery.Config{}, func(context.Context, delivery.Batch) error {
+		<-release
+		return nil
+	})
+	span := make([]byte, 1<<10)
+	for range 32 << 10 {
+		q.Add(span)
+	}
+	if have := int64(heap()-before) >> 20; have < 32 {
+		t.Errorf("have %d MiB in use, want the 32 MiB of the spans", have)
+	}
+	close(release)
+	testkit.Eventually(t, "all spans are sent", func() bool { return q.Stats().Sent == 32<<10 })
+	if have := (int64(heap()) - int64(before)) >> 20; have > 8 {
+		t.Errorf("have %d MiB more in use when the queue is empty, want at most 8 MiB", have)
+	}
+	flush(t, q)
 }
 
 // The memory of sent batches is used again.
@@ -451,6 +474,24 @@ func TestRetriedWhenRequestedByClose(t *testing.T) {
 				t.Errorf("have a pause of %v, want %v to %v", took, test.min, test.max)
 			}
 		})
+	}
+}
+
+// A line about dropped spans has the latest error of the destination.
+func TestBoundedLog(t *testing.T) {
+	var log testkit.Buffer
+	send := func(context.Context, delivery.Batch) error {
+		return &delivery.SendError{Kind: delivery.Drop, Err: errors.New("410 Gone")}
+	}
+	q, err := delivery.New(delivery.Config{}, send, textLog(&log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Add([]byte("a"))
+	flush(t, q)
+	const want = `msg="spans dropped" dropped=1 reasons=map[refused:1] err="410 Gone"` + "\n"
+	if have := log.String(); strings.Count(have, "\n") != 1 || !strings.Contains(have, want) {
+		t.Errorf("have %q, want one line with %q", have, want)
 	}
 }
 

@@ -93,11 +93,14 @@ func HTTPError(status int, header http.Header) error {
 const maxRetryAfter = 5 * time.Minute
 
 func retryAfter(value string) time.Duration {
-	var d time.Duration
-	if seconds, err := strconv.Atoi(value); err == nil {
-		d = time.Duration(min(seconds, int(maxRetryAfter/time.Second))) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		d = time.Until(at)
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		const most = int64(maxRetryAfter / time.Second)
+		return time.Duration(min(max(seconds, 0), most)) * time.Second
 	}
-	return min(max(d, 0), maxRetryAfter)
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(time.Until(at), 0), maxRetryAfter)
 }

@@ -44,6 +44,8 @@ func TestRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the clock stands at 2000-01-01 00:00:00 UTC
 		for value, want := range map[string]time.Duration{
 			"": 0, "7": 7 * time.Second, "-1": 0, "soon": 0, "99999999": 5 * time.Minute,
+			"10000000000": 5 * time.Minute, "-10000000000": 0,
+			"99999999999999999999": 5 * time.Minute, "-99999999999999999999": 0,
 			"300": 5 * time.Minute, "299": 299 * time.Second, "301": 5 * time.Minute,
 			"Sat, 01 Jan 2000 00:01:30 GMT": 90 * time.Second,
 			"Fri, 21 Oct 1994 07:28:00 GMT": 0,
