@@ -5,20 +5,21 @@ import (
 	"time"
 )
 
-// A Batch is one or more records. It is lent to a Send, which must not change it.
+// A Batch is one or more encoded spans. Its memory belongs to the queue: a [SendFunc] must neither
+// change it nor use it after it has returned.
 type Batch struct {
-	data  []byte
-	ends  []uint32  // where each record ends in data
-	since time.Time // when the first record came; zero for one that was read from disk
+	data     []byte    // the spans, concatenated
+	ends     []uint32  // the end offset of each span in data
+	firstAdd time.Time // when the first span was added; zero if the batch comes from the spool
 }
 
-// Len returns how many records there are.
+// Len returns the number of spans.
 func (b Batch) Len() int { return len(b.ends) }
 
-// Bytes returns the records joined end to end.
+// Bytes returns the spans, concatenated in order.
 func (b Batch) Bytes() []byte { return b.data }
 
-// All yields the records in their order.
+// All yields the spans in order.
 func (b Batch) All() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		start := uint32(0)
@@ -31,48 +32,57 @@ func (b Batch) All() iter.Seq[[]byte] {
 	}
 }
 
-// perRecord is what a record costs beside its bytes: its end, and as much again for the room that append leaves. It is
-// what a frame costs too, so that a file of the spool takes as much memory as it has bytes.
-const perRecord = frameHead
+// spanOverhead is the memory that a span takes beyond its bytes: 4 bytes in Batch.ends, and 4 bytes
+// for the spare capacity that append may allocate. It equals frameHeader, so that a spool file
+// takes as much memory as it has bytes.
+const spanOverhead = frameHeader
 
-// cost is the batch's share of the queue's bound.
-func (b Batch) cost() int { return len(b.data) + perRecord*len(b.ends) }
+// cost returns the size of b as it counts against Config.QueueBytes.
+func (b Batch) cost() int { return len(b.data) + spanOverhead*len(b.ends) }
 
-func (b *Batch) add(record []byte) {
-	b.data = append(b.data, record...)
+func (b *Batch) add(span []byte) {
+	b.data = append(b.data, span...)
 	b.ends = append(b.ends, uint32(len(b.data)))
 }
 
-// halves returns the batch in two parts that share its bytes. It has two records or more.
-func (b Batch) halves() (first, second Batch) {
+// truncate returns at most the first n spans of b. n must be 1 or more.
+func (b Batch) truncate(n int) Batch {
+	if n >= len(b.ends) {
+		return b
+	}
+	return Batch{b.data[:b.ends[n-1]], b.ends[:n], b.firstAdd}
+}
+
+// halve splits b into two batches that share its bytes. b must have two or more spans.
+func (b Batch) halve() (first, second Batch) {
 	middle := len(b.ends) / 2
 	cut := b.ends[middle-1]
-	first = Batch{b.data[:cut:cut], b.ends[:middle:middle], b.since}
-	second = Batch{b.data[cut:], make([]uint32, 0, len(b.ends)-middle), b.since}
+	first = Batch{b.data[:cut:cut], b.ends[:middle:middle], b.firstAdd}
+	second = Batch{b.data[cut:], make([]uint32, 0, len(b.ends)-middle), b.firstAdd}
 	for _, end := range b.ends[middle:] {
 		second.ends = append(second.ends, end-cut)
 	}
 	return first, second
 }
 
-// joined returns the records of all parts in one batch.
-func joined(parts []Batch) Batch {
+// join returns one batch with the spans of all parts.
+func join(parts []Batch) Batch {
 	if len(parts) == 1 {
 		return parts[0]
 	}
-	all := Batch{since: parts[0].since}
+	all := Batch{firstAdd: parts[0].firstAdd}
 	for _, part := range parts {
-		for record := range part.All() {
-			all.add(record)
+		for span := range part.All() {
+			all.add(span)
 		}
 	}
 	return all
 }
 
-// count returns how many records the parts have.
-func count(parts []Batch) (records int) {
+// countSpans returns the number of spans in all parts.
+func countSpans(parts []Batch) (spans int) {
 	for _, part := range parts {
-		records += part.Len()
+		spans += part.Len()
 	}
-	return records
+	return spans
 }

@@ -5,18 +5,34 @@ import (
 	"time"
 )
 
-// Config bounds a queue. Zero fields take the default.
+// Config sets the limits of a [Queue]. A zero field means the default.
 type Config struct {
-	QueueBytes int           // held in memory at most, 8 for each record included; default 64 MiB
-	BatchBytes int           // a batch has at most as many, or a single record; default 256 KiB
-	BatchAge   time.Duration // a batch is sent when its first record is as old, if it is not full before; default 500 ms
-	Senders    int           // batches that are sent at once, default 8
-	MinBackoff time.Duration // before the first retry, default 100 ms
-	MaxBackoff time.Duration // between retries, default 30 s; and between those of a mistake in the configuration
+	// QueueBytes is the maximum size of the spans in memory, including those that are being sent.
+	// Each span counts 8 bytes more than its length. The default is 64 MiB.
+	QueueBytes int
+	// BatchBytes is the maximum size of a batch of two or more spans. A larger span is a batch of
+	// its own. The default is 256 KiB.
+	BatchBytes int
+	// BatchAge is the maximum age of a batch before it is sent. The age counts from its first span.
+	// The default is 500 ms. With a spool, BatchAge is at most half of SpoolSync.
+	BatchAge time.Duration
+	// Senders is the maximum number of batches that are sent at the same time. The default is 8.
+	Senders int
+	// MinBackoff is the backoff before the first retry. It doubles with each further retry of the
+	// batch. The default is 100 ms.
+	MinBackoff time.Duration
+	// MaxBackoff is the longest backoff, and the delay after a [RetryAfterFix] error. The default
+	// is 30 s.
+	MaxBackoff time.Duration
 
-	Spool      string        // folder for what memory has no room for, or must not lose; none when empty
-	SpoolBytes int64         // on disk at most, default 1 GiB
-	SpoolSync  time.Duration // what has not arrived after this time is on disk, default 100 ms; BatchAge is at most half of it
+	// Spool is the folder of the spool. [New] creates it if necessary. If Spool is empty, spans are
+	// kept in memory only.
+	Spool string
+	// SpoolBytes is the maximum size of the spool's files. The default is 1 GiB.
+	SpoolBytes int64
+	// SpoolSync is the age at which a span that has not been sent is on disk. The default is
+	// 100 ms.
+	SpoolSync time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -29,7 +45,7 @@ func (c Config) withDefaults() Config {
 	c.SpoolBytes = cmp.Or(c.SpoolBytes, 1<<30)
 	c.SpoolSync = cmp.Or(c.SpoolSync, 100*time.Millisecond)
 	if c.Spool != "" {
-		// A batch that is sent at once has the other half to arrive in, and then costs the disk nothing.
+		// A batch that is sent within the other half of SpoolSync is never written to disk.
 		c.BatchAge = min(c.BatchAge, c.SpoolSync/2)
 	}
 	return c

@@ -1,38 +1,45 @@
-// Package delivery stands between finished spans and the place they go to. A span is a record here, bytes that the
-// destination understands.
+// Package delivery queues encoded spans and sends them in batches to a destination.
 //
-// Its promises, each with a test of its name:
+// An encoded span is a byte slice in the format of the destination. The queue does not interpret
+// it. [New] starts a [Queue], [Queue.Add] adds a span, and a [SendFunc] sends each [Batch].
 //
-//   - Never in the way: Add copies a record and returns; it neither blocks nor panics, before, during and after Close,
-//     whatever the destination, the disk and the log are doing.
-//   - Bounded: at most Config.QueueBytes are held in memory, what is being sent included. Beyond that the newest are
-//     dropped, and counted by reason; a line says how many and why, every 10 s at most and once more at the end. With a
-//     spool, none are dropped before that is full too, unless they come faster than the disk takes them.
-//   - Retried: what the destination cannot take now is sent again, the same batch, with exponential backoff and jitter, or
-//     when the destination has asked for it. A batch that is too large is split; one that is malformed is halved until
-//     only the bad record is dropped. A mistake in the configuration costs nothing but time: it is logged once, and tried
-//     again slowly.
-//   - Durable, with a spool: what was added Config.SpoolSync ago has arrived or is on disk, but for the time that a write
-//     takes. A process that is killed loses no more than what is younger; the next one sends what is on disk first, exactly
-//     as it was. A damaged file costs the damaged records, a full disk means that memory has to do, and both are said. Two
-//     processes never share a spool.
-//   - Flushed: Close sends what it can until its context ends, spools the rest, and returns an error that says how many
-//     records were lost by that. A backoff that is under way is cut short.
-//   - Seen: Stats counts, and Added = Sent + Queued + Spooled + Dropped holds at every moment.
-//   - Fair: a queue has nothing in common with another.
+// The package makes the promises below. The tests of a promise have its name: TestNonBlocking,
+// TestBounded and so on.
 //
-// Records arrive in about the order in which they were added, not exactly: several batches are sent at once. A record may
-// arrive twice, when the destination took it and its answer was lost, or when the process was killed meanwhile.
+//   - Non-blocking: [Queue.Add] copies the span and returns. It neither waits nor panics, before,
+//     during and after [Queue.Close], whatever the state of destination, disk and log handler.
+//   - Bounded: The spans in memory, including those that are being sent, take at most
+//     Config.QueueBytes. Without room, new spans are dropped and counted by reason. The number and
+//     the reasons are logged at most every 10 s, and once more by Close. With a spool, spans are
+//     dropped only if the spool is full too, or if they are added faster than the disk writes them.
+//   - Retried: A failed batch is sent again, with exponential backoff and jitter, or when the
+//     destination requests it. A batch that is too large is split. A batch with a malformed span is
+//     halved until only that span is dropped. An error of the configuration is logged once, and
+//     retried every Config.MaxBackoff; its spans are kept.
+//   - Durable (with a spool): A span that was added Config.SpoolSync ago has been sent or is on
+//     disk, apart from the duration of a write. Spans on disk survive a killed process and a power
+//     failure. The next process sends them first, unchanged. Damage in a file loses only the
+//     damaged spans. If the disk is full, spans stay in memory. Both are logged. Two processes
+//     never use the same spool.
+//   - Flushed: Close sends the queued spans until its context ends and spools the rest. It does not
+//     wait for a backoff that began before it. Its error has the number of lost spans.
+//   - Counted: [Queue.Stats] counts spans by state. Added = Sent + Queued + Spooled + Dropped holds
+//     at every moment.
+//   - Isolated: Queues share no state. A slow destination does not affect another queue.
+//
+// Spans arrive approximately in the order of Add, because several batches are sent at the same
+// time. A span may arrive twice: if the destination accepted it and the response was lost, if the
+// process was killed or the power failed, or after a disk error.
 //
 // # The spool
 //
-// It is a folder of files of about Config.BatchBytes, each a row of records behind their length and checksum, and is locked
-// by a file in it. A file is removed when all of it has arrived, and is never changed before that but by appending to the
-// newest.
+// The spool is a folder of files of about Config.BatchBytes. Each file is a sequence of spans, each
+// preceded by its length and a checksum. Spans are only appended, and only to the newest file. A
+// file is removed when all its spans have been sent or dropped. A file that cannot be read is kept
+// for the next process. A lock file prevents two processes from using the folder.
 //
-// It is no log of a library because none keeps the promise above. tidwall/wal 1.2.1 does not open a log whose last entry is
-// cut short, returns an entry with a flipped bit as if it were whole, cannot read what is behind a damaged length in the
-// same segment, and lets two processes write at once; bbolt 1.5.0 panics at a file that is cut short or has a damaged page,
-// and returns flipped bits too. What there is to do around either is all that this package does alone: frames with a
-// checksum, a search for the next whole one, files that are given up one by one. The lock is a library's, gofrs/flock.
+// The format is the package's own because the libraries that were tested lose data after damage.
+// tidwall/wal 1.2.1 does not open a log with a truncated last entry, returns entries with flipped
+// bits, cannot read past a damaged length, and lets two processes write to one log. bbolt 1.5.0
+// panics on truncated files and damaged pages, and returns flipped bits. The lock is gofrs/flock.
 package delivery

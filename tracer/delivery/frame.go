@@ -5,56 +5,70 @@ import (
 	"hash/crc32"
 )
 
-// A frame is a record on disk: its length and a checksum of both, four bytes each, before it.
-const frameHead = 8
+// A frame is an encoded span in a spool file: a header of frameHeader bytes, then the span. The
+// header is the length of the span and the CRC-32C of length and span, each 4 bytes, little endian.
+const frameHeader = 8
 
-// maxRecord is the longest record that is written to disk, and so the longest length that a reader believes.
-const maxRecord = 16 << 20
+// maxSpanBytes is the largest length of a span. A larger length in a frame is damage.
+const maxSpanBytes = 16 << 20
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func appendFrame(b, record []byte) []byte {
-	at := len(b)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(record)))
-	b = append(append(b, 0, 0, 0, 0), record...)
-	binary.LittleEndian.PutUint32(b[at+4:], checksum(b[at:]))
+func appendFrame(b, span []byte) []byte {
+	start := len(b)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(span)))
+	b = append(append(b, 0, 0, 0, 0), span...)
+	binary.LittleEndian.PutUint32(b[start+4:], checksum(b[start:]))
 	return b
 }
 
-// checksum is that of a frame, its own place left out.
+// checksum returns the CRC-32C of a frame, computed without the 4 bytes that hold it.
 func checksum(frame []byte) uint32 {
-	return crc32.Update(crc32.Checksum(frame[:4], castagnoli), castagnoli, frame[frameHead:])
+	return crc32.Update(crc32.Checksum(frame[:4], castagnoli), castagnoli, frame[frameHeader:])
 }
 
-// readFrame returns the record at the beginning of b, if there is a whole one.
-func readFrame(b []byte) (record []byte, ok bool) {
-	if len(b) < frameHead {
+// readFrame returns the span of the frame at the start of b. It returns false if b does not start
+// with an intact frame.
+func readFrame(b []byte) (span []byte, ok bool) {
+	if len(b) < frameHeader {
 		return nil, false
 	}
 	size := binary.LittleEndian.Uint32(b)
-	if size > maxRecord || int(size) > len(b)-frameHead {
+	if size > maxSpanBytes || int(size) > len(b)-frameHeader {
 		return nil, false
 	}
-	end := frameHead + int(size)
+	end := frameHeader + int(size)
 	if binary.LittleEndian.Uint32(b[4:]) != checksum(b[:end]) {
 		return nil, false
 	}
-	return b[frameHead:end], true
+	return b[frameHeader:end], true
 }
 
-// readFrames returns all records that can be read, and how many bytes are none: after damage it goes on at the next whole
-// frame. The batch takes the place of the frames in b.
-func readFrames(b []byte) (batch Batch, damaged int) {
-	batch.data = b[:0] // a record moves forward only, over what has been read
+// damage describes the part of a spool file that holds no intact frame.
+type damage struct {
+	regions int // runs of consecutive damaged bytes
+	bytes   int
+}
+
+// readFrames returns the spans of all intact frames in b. After damage it continues at the next
+// intact frame. The returned batch reuses the memory of b.
+func readFrames(b []byte) (batch Batch, d damage) {
+	batch.data = b[:0] // spans only move towards the start, over bytes already read
+	intact := true
 	for len(b) > 0 {
-		record, ok := readFrame(b)
+		span, ok := readFrame(b)
 		if !ok {
-			damaged++
+			if intact {
+				d.regions++
+			}
+			intact = false
+			d.bytes++
 			b = b[1:]
 			continue
 		}
-		b = b[frameHead+len(record):]
-		batch.add(record)
+		intact = true
+		b = b[frameHeader+len(span):]
+		batch.add(span)
 	}
-	return batch, damaged
+	return batch, d
 }

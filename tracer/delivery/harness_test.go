@@ -18,116 +18,130 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var quiet = slog.New(slog.DiscardHandler)
-
-// lines are what a queue has logged, and may be read while it is open.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// A destination takes batches, unless answer has an error for one.
+// A destination accepts every batch for which answer returns nil.
 type destination struct {
-	answer func(ctx context.Context, attempt int, records []string) error // may be nil
+	answer func(ctx context.Context, attempt int, spans []string) error // nil accepts all batches
 
 	mu       sync.Mutex
 	attempts int
-	got      []string
+	accepted []string
 }
 
 func (d *destination) send(ctx context.Context, b delivery.Batch) error {
-	var records []string
-	for r := range b.All() {
-		records = append(records, string(r))
+	var spans []string
+	for s := range b.All() {
+		spans = append(spans, string(s))
 	}
 	d.mu.Lock()
 	d.attempts++
 	attempt := d.attempts
 	d.mu.Unlock()
-	if string(b.Bytes()) != strings.Join(records, "") || b.Len() != len(records) {
-		return fmt.Errorf("the batch's records %q are not its bytes %q", records, b.Bytes())
+	if string(b.Bytes()) != strings.Join(spans, "") || b.Len() != len(spans) {
+		return fmt.Errorf("Bytes returns %q, All yields %q", b.Bytes(), spans)
 	}
 	if d.answer != nil {
-		if err := d.answer(ctx, attempt, records); err != nil {
+		if err := d.answer(ctx, attempt, spans); err != nil {
 			return err
 		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.got = append(d.got, records...)
+	d.accepted = append(d.accepted, spans...)
 	return nil
 }
 
-// received returns what has arrived, sorted.
+// received returns the accepted spans, sorted.
 func (d *destination) received() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Sorted(slices.Values(d.got))
+	return slices.Sorted(slices.Values(d.accepted))
 }
 
-func (d *destination) made() int {
+func (d *destination) attemptCount() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.attempts
 }
 
-func open(t testing.TB, cfg delivery.Config, send delivery.SendFunc) *delivery.Queue {
+// A toggle is a destination's answer: it fails with errDown until it is switched on.
+type toggle chan struct{}
+
+func (c toggle) on() { close(c) }
+
+func (c toggle) answer(context.Context, int, []string) error {
+	select {
+	case <-c:
+		return nil
+	default:
+		return errDown
+	}
+}
+
+var errDown = errors.New("connection refused")
+
+// down is a SendFunc that fails at once.
+func down(context.Context, delivery.Batch) error { return errDown }
+
+// hang is a SendFunc that returns when its context ends.
+func hang(ctx context.Context, _ delivery.Batch) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// newQueue returns a queue without a log.
+func newQueue(t testing.TB, cfg delivery.Config, send delivery.SendFunc) *delivery.Queue {
 	t.Helper()
-	q, err := delivery.New(cfg, send, quiet)
+	q, err := delivery.New(cfg, send, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return q
 }
 
-// names returns n different records.
-func names(n int) []string {
+// textLog returns a logger that writes text to w.
+func textLog(w interface{ Write([]byte) (int, error) }) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, nil))
+}
+
+// spans returns n different encoded spans in ascending order.
+func spans(n int) []string {
 	all := make([]string, n)
 	for i := range all {
-		all[i] = record(i)
+		all[i] = span(i)
 	}
 	return all
 }
 
-func record(i int) string { return fmt.Sprintf("record %06d;", i) }
+// spanSize is the length of span(i).
+const spanSize = 12
 
-func addAll(q *delivery.Queue, records []string) {
-	for _, r := range records {
-		q.Add([]byte(r))
+func span(i int) string { return fmt.Sprintf("span %06d;", i) }
+
+func addAll(q *delivery.Queue, spans []string) {
+	for _, s := range spans {
+		q.Add([]byte(s))
 	}
 }
 
-// balanced checks that every record is accounted for.
-func balanced(t testing.TB, q *delivery.Queue) delivery.Stats {
+// stats returns the counters of q after checking their sums.
+func stats(t testing.TB, q *delivery.Queue) delivery.Stats {
 	t.Helper()
 	s := q.Stats()
 	if s.Added != s.Sent+s.Queued+s.Spooled+s.Dropped {
-		t.Errorf("have %+v: added must be sent + queued + spooled + dropped", s)
+		t.Errorf("have %+v, want Added = Sent + Queued + Spooled + Dropped", s)
 	}
 	var byReason uint64
 	for _, n := range s.DroppedBy {
 		byReason += n
 	}
 	if byReason != s.Dropped {
-		t.Errorf("have %+v: dropped must be the sum of its reasons", s)
+		t.Errorf("have %+v, want Dropped to be the sum of DroppedBy", s)
 	}
 	return s
 }
 
-// watch checks the balance all the time, until the returned function is called.
-func watch(t testing.TB, q *delivery.Queue) (stop func()) {
+// watchStats calls stats every millisecond until stop is called.
+func watchStats(t testing.TB, q *delivery.Queue) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -138,19 +152,17 @@ func watch(t testing.TB, q *delivery.Queue) (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
-				balanced(t, q)
+				stats(t, q)
 			}
 		}
 	}()
 	return func() { close(done); <-ended }
 }
 
-// flush closes the queue with a minute to do so.
+// flush closes q with a limit of one minute.
 func flush(t testing.TB, q *delivery.Queue) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := q.Close(ctx); err != nil {
+	if err := closeWithin(q, time.Minute); err != nil {
 		t.Error(err)
 	}
 }
@@ -161,24 +173,14 @@ func closeWithin(q *delivery.Queue, d time.Duration) error {
 	return q.Close(ctx)
 }
 
-func eventually(t testing.TB, what string, ok func() bool) {
+// waitFor fails the test if f does not return within 30 s.
+func waitFor(t testing.TB, what string, f func()) {
 	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for limit := time.Now().Add(30 * time.Second); !ok(); <-tick.C {
-		if time.Now().After(limit) {
-			t.Fatalf("not within 30 s: %s", what)
-		}
+	done := make(chan struct{})
+	go func() { f(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatalf("not within 30 s: %s", what)
 	}
-}
-
-var errDown = errors.New("connection refused")
-
-// down is a destination that refuses everything.
-func down(context.Context, delivery.Batch) error { return errDown }
-
-// hang answers nobody before it has to.
-func hang(ctx context.Context, _ delivery.Batch) error {
-	<-ctx.Done()
-	return ctx.Err()
 }

@@ -2,79 +2,79 @@ package delivery
 
 import "time"
 
-// An outcome is what becomes of an attempt.
+// An outcome is the result of an attempt to send the first part of a job.
 type outcome struct {
-	settled bool          // something has become of the part; otherwise it is to be sent again
-	pause   time.Duration // before that
-	asked   bool          // for, by the destination
+	done      bool          // the part was sent, dropped or split; otherwise it is sent again
+	delay     time.Duration // before the part is sent again
+	requested bool          // the destination requested the delay
 }
 
-// outcome acts upon what Send has returned for the job's first part.
-func (q *Queue) outcome(j *job, err error, took, backoff time.Duration) outcome {
+// handle acts on err, the result of an attempt to send the first part of j.
+func (q *Queue) handle(j *job, err error, took, backoff time.Duration) outcome {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.stats.Latency.observe(took)
 	if err == nil {
-		q.taken(j, 0)
-		return outcome{settled: true}
+		q.accepted(j, 0)
+		return outcome{done: true}
 	}
-	r := asSendError(err)
-	if !q.stopped { // else it says only that it was interrupted
-		q.err = r.Err
+	e := asSendError(err)
+	if !q.stopped { // otherwise the error only reports the end of the context
+		q.lastErr = e.Err
 	}
-	switch r.Kind {
+	switch e.Kind {
 	case Partial:
-		q.taken(j, min(max(r.Rejected, 0), j.parts[0].Len()))
+		q.accepted(j, min(max(e.Rejected, 0), j.parts[0].Len()))
 	case Drop:
-		q.refuse(j, Refused)
+		q.dropPart(j, Refused)
 	case Split, Bisect:
-		q.divide(j, r.Kind)
+		q.splitPart(j, e.Kind)
 	default:
-		return q.again(r, backoff)
+		return q.scheduleRetry(e, backoff)
 	}
-	return outcome{settled: true}
+	return outcome{done: true}
 }
 
-// taken notes that the first part has arrived but for the rejected records, and tells the other senders that the
-// destination takes again. The caller holds the lock.
-func (q *Queue) taken(j *job, rejected int) {
+// accepted counts the first part as sent, except for the rejected spans. After a failure it wakes
+// the other senders. The caller holds the lock.
+func (q *Queue) accepted(j *job, rejected int) {
 	part := j.parts[0]
 	q.stats.Sent += uint64(part.Len() - rejected)
 	q.stats.Batches++
 	q.stats.Bytes += uint64(len(part.data))
-	q.mistake = ""
+	q.configErr = ""
 	if rejected > 0 {
 		q.drop(rejected, Refused)
 	}
 	if q.failing {
 		q.failing = false
-		close(q.back)
-		q.back = make(chan struct{})
+		close(q.recovered)
+		q.recovered = make(chan struct{})
 	}
-	q.settle(j)
+	q.finishPart(j)
 }
 
-// refuse drops the first part. The caller holds the lock.
-func (q *Queue) refuse(j *job, reason string) {
+// dropPart drops the first part. The caller holds the lock.
+func (q *Queue) dropPart(j *job, reason string) {
 	q.drop(j.parts[0].Len(), reason)
-	q.settle(j)
+	q.finishPart(j)
 }
 
-// divide halves the first part, or drops it when it is a single record. The caller holds the lock.
-func (q *Queue) divide(j *job, kind Kind) {
+// splitPart halves the first part; a single span is dropped. The caller holds the lock.
+func (q *Queue) splitPart(j *job, kind Kind) {
 	switch {
 	case j.parts[0].Len() > 1:
-		first, second := j.parts[0].halves()
+		first, second := j.parts[0].halve()
 		j.parts = append([]Batch{first, second}, j.parts[1:]...)
 	case kind == Split:
-		q.refuse(j, TooBig)
+		q.dropPart(j, TooBig)
 	default:
-		q.refuse(j, Refused)
+		q.dropPart(j, Refused)
 	}
 }
 
-// settle takes the first part off the job: something has become of it. The caller holds the lock.
-func (q *Queue) settle(j *job) {
+// finishPart removes the first part, which was sent or dropped, from j. The caller holds the lock.
+func (q *Queue) finishPart(j *job) {
 	part := j.parts[0]
 	if j.file != nil {
 		q.stats.Spooled -= uint64(part.Len())
@@ -82,59 +82,59 @@ func (q *Queue) settle(j *job) {
 		q.stats.Queued -= uint64(part.Len())
 	}
 	q.bytes -= part.cost()
-	j.parts, j.begun = j.parts[1:], true
+	j.parts, j.partlyDone = j.parts[1:], true
 	if q.spool != nil {
-		q.changed() // there may be room for what is on disk
+		q.spoolChanged() // memory may now have room for a file of the spool
 	}
 }
 
-// again says when the part is to be sent again. The caller holds the lock.
-func (q *Queue) again(r *SendError, backoff time.Duration) outcome {
+// scheduleRetry returns when the first part is sent again. The caller holds the lock.
+func (q *Queue) scheduleRetry(e *SendError, backoff time.Duration) outcome {
 	if q.stopped {
 		return outcome{}
 	}
 	q.stats.Retried++
 	q.failing = true
-	if r.Kind == RetryAfterFix {
-		if text := r.Error(); text != q.mistake {
-			q.mistake, q.unsaid.mistake = text, r.Err
-			wake(q.trouble)
+	if e.Kind == RetryAfterFix {
+		if text := e.Error(); text != q.configErr {
+			q.configErr, q.pendingReport.configErr = text, e.Err
+			notify(q.reportC)
 		}
-		return outcome{pause: q.cfg.MaxBackoff}
+		return outcome{delay: q.cfg.MaxBackoff}
 	}
-	q.unsaid.retried = true
-	wake(q.trouble)
-	if r.After <= 0 {
-		return outcome{pause: jittered(backoff)}
+	q.pendingReport.retried = true
+	notify(q.reportC)
+	if e.After <= 0 {
+		return outcome{delay: jitter(backoff)}
 	}
-	if until := time.Now().Add(r.After); until.After(q.notBefore) {
+	if until := time.Now().Add(e.After); until.After(q.notBefore) {
 		q.notBefore = until
 	}
-	return outcome{pause: max(r.After, jittered(backoff)), asked: true}
+	return outcome{delay: max(e.After, jitter(backoff)), requested: true}
 }
 
-// finish gives a job out of hand: done with, or to be left to somebody else.
-func (q *Queue) finish(j *job) {
+// releaseJob recycles the memory of j if it is complete, otherwise requeues its parts.
+func (q *Queue) releaseJob(j *job) {
 	q.mu.Lock()
 	delete(q.jobs, j)
-	if writing := j.secure; writing != nil {
+	if spooling := j.spooling; spooling != nil {
 		q.mu.Unlock()
-		<-writing
+		<-spooling
 		q.mu.Lock()
 	}
-	done := len(j.parts) == 0
+	complete := len(j.parts) == 0
 	switch {
-	case done:
-		q.reuse(j.whole)
+	case complete:
+		q.recycle(j.whole)
 	case j.file == nil:
 		q.sealed = append(j.parts, q.sealed...)
 	}
 	q.mu.Unlock()
 	switch {
 	case j.file == nil:
-	case done:
-		q.remove(j.file)
+	case complete:
+		q.removeFile(j.file)
 	default:
-		q.leaveFile(j)
+		q.returnFile(j)
 	}
 }

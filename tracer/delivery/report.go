@@ -6,77 +6,101 @@ import (
 	"time"
 )
 
-// warningEvery is how often each kind of warning is logged at most.
-const warningEvery = 10 * time.Second
+// warningInterval is the minimum time between two series of log records.
+const warningInterval = 10 * time.Second
 
-// unsaid is what the log is still to be told. It is guarded by the queue's lock.
-type unsaid struct {
-	dropped uint64 // as it was last logged
-	retried bool
-	disk    error // of the spool
-	mistake error // in the configuration
+// A pendingReport is what the reporter has to log. The queue's lock guards it.
+type pendingReport struct {
+	warnings  []logRecord
+	dropped   uint64 // Stats.Dropped when it was last logged
+	retried   bool   // an attempt has failed and will be repeated
+	spoolErr  error  // the latest error of the spooler
+	configErr error  // a new RetryAfterFix error
 }
 
-type line struct {
+// A logRecord is one log record.
+type logRecord struct {
 	level slog.Level
-	text  string
+	msg   string
 	args  []any
 }
 
-// report logs what there is to say, in a goroutine of its own: a log may be slow, and nobody has to wait for it.
-func (q *Queue) report() {
-	defer close(q.reported)
+// runReporter is the goroutine that writes the log. A slow log handler delays neither Add nor the
+// senders nor the spooler.
+func (q *Queue) runReporter() {
+	defer close(q.reporterDone)
 	var pause <-chan time.Time
 	for {
-		trouble := q.trouble
+		reportC := q.reportC
 		if pause != nil {
-			trouble = nil
+			reportC = nil
 		}
 		select {
-		case <-trouble:
-			q.say()
-			pause = time.After(warningEvery)
+		case <-reportC:
+			q.logPending()
+			pause = time.After(warningInterval)
 		case <-pause:
 			pause = nil
 		case <-q.closed:
-			q.say()
-			if left := q.Stats().Spooled; left > 0 {
-				q.log.Info("spans left in the spool", "spans", left)
+			q.logPending()
+			if n := q.Stats().Spooled; n > 0 {
+				q.log.Info("spans left in the spool", "spans", n)
 			}
 			return
 		}
 	}
 }
 
-func (q *Queue) say() {
-	for _, l := range q.lines() {
-		q.log.Log(q.ctx, l.level, l.text, l.args...)
+func (q *Queue) logPending() {
+	for _, r := range q.takeReport() {
+		q.log.Log(q.ctx, r.level, r.msg, r.args...)
 	}
 }
 
-// lines returns what is to be logged, and takes it as said.
-func (q *Queue) lines() (lines []line) {
+// takeReport returns the log records of q.pendingReport and resets it.
+func (q *Queue) takeReport() (records []logRecord) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	u := &q.unsaid
-	if u.mistake != nil {
-		lines = append(lines, line{slog.LevelError, "spans are not taken: a mistake in the configuration? trying again",
-			[]any{"every", q.cfg.MaxBackoff, "err", u.mistake}})
+	add := func(level slog.Level, msg string, args ...any) {
+		records = append(records, logRecord{level, msg, args})
 	}
-	if u.retried {
-		lines = append(lines, line{slog.LevelWarn, "spans not delivered, trying again",
-			[]any{"queued", q.stats.Queued, "spooled", q.stats.Spooled, "err", q.err}})
+	p := q.pendingReport
+	records = p.warnings
+	if p.configErr != nil {
+		add(slog.LevelError, "spans rejected, check the configuration; retrying",
+			"every", q.cfg.MaxBackoff, "err", p.configErr)
 	}
-	if u.disk != nil {
-		lines = append(lines, line{slog.LevelWarn, "spool not writable, spans stay in memory", []any{"err", u.disk}})
+	if p.retried {
+		add(slog.LevelWarn, "spans not delivered, retrying",
+			"queued", q.stats.Queued, "spooled", q.stats.Spooled, "err", q.lastErr)
 	}
-	if q.stats.Dropped > u.dropped {
+	if p.spoolErr != nil {
+		add(slog.LevelWarn, "spool not writable, spans stay in memory", "err", p.spoolErr)
+	}
+	if q.stats.Dropped > p.dropped {
 		args := []any{"dropped", q.stats.Dropped, "reasons", maps.Clone(q.stats.DroppedBy)}
-		if q.err != nil {
-			args = append(args, "err", q.err)
+		if q.lastErr != nil {
+			args = append(args, "err", q.lastErr)
 		}
-		lines = append(lines, line{slog.LevelWarn, "spans dropped", args})
+		add(slog.LevelWarn, "spans dropped", args...)
 	}
-	*u = unsaid{dropped: q.stats.Dropped}
-	return lines
+	q.pendingReport = pendingReport{dropped: q.stats.Dropped}
+	return records
+}
+
+// warn has the reporter log a warning.
+func (q *Queue) warn(msg string, args ...any) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pendingReport.warnings = append(q.pendingReport.warnings,
+		logRecord{slog.LevelWarn, msg, args})
+	notify(q.reportC)
+}
+
+// reportSpoolErr has the reporter log an error of the spooler.
+func (q *Queue) reportSpoolErr(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pendingReport.spoolErr = err
+	notify(q.reportC)
 }

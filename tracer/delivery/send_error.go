@@ -8,68 +8,99 @@ import (
 	"time"
 )
 
-// A SendError is an error of a Send that says what is to become of the batch. Any other error means: again, after a backoff.
+// A SendError is an error of a [SendFunc] that determines what the queue does with the batch. Any
+// other error means [Retry]. The queue finds a wrapped SendError.
 type SendError struct {
 	Kind     Kind
-	After    time.Duration // for Retry: not before this time has passed
-	Rejected int           // for Partial: how many of the records were refused
-	Err      error
+	After    time.Duration // with Retry: the delay that the destination requested, or 0
+	Rejected int           // with Partial: the number of rejected spans
+	Err      error         // the cause, for the log and for the error of Close
 }
 
-// Kind is what a destination means by an error.
+// Kind is what the queue does with a batch after a failed attempt.
 type Kind uint8
 
 const (
-	Retry         Kind = iota // again, after a backoff or when the destination has asked for it
-	Split                     // in smaller parts
-	Bisect                    // one of the records is bad; without it the others would be taken
-	RetryAfterFix             // again, slowly: a person has to mend something
-	Drop                      // not at all
-	Partial                   // taken but for some records, which must not be sent again
+	// Retry sends the batch again after a backoff. Until SendError.After has passed, or Close is
+	// called, the queue sends no batch at all.
+	Retry Kind = iota
+	// Split means that the batch is too large. It is sent in two halves; a single span is dropped.
+	Split
+	// Bisect means that a span of the batch is malformed. The batch is halved until only the
+	// malformed span is dropped.
+	Bisect
+	// RetryAfterFix means that the configuration is wrong. The error is logged, and the batch is
+	// sent again every Config.MaxBackoff.
+	RetryAfterFix
+	// Drop drops the batch.
+	Drop
+	// Partial means that the destination accepted the batch except for SendError.Rejected spans,
+	// which are dropped.
+	Partial
 )
 
-// Error returns the text of Err.
-func (r *SendError) Error() string { return r.Err.Error() }
-
-// Unwrap returns Err.
-func (r *SendError) Unwrap() error { return r.Err }
-
-// asSendError returns what err means.
-func asSendError(err error) *SendError {
-	var r *SendError
-	if errors.As(err, &r) {
-		return r
+// Error returns the text of e.Err.
+func (e *SendError) Error() string {
+	if e.Err == nil {
+		return "batch not accepted"
 	}
-	return &SendError{Kind: Retry, Err: err}
+	return e.Err.Error()
 }
 
-// HTTPError returns what an answer with this status means, nil for one of 2xx: 408, 425, 429 and 5xx are Retry, with the
-// time that Retry-After gives in seconds or as a date (RFC 9110); 413 is Split; 400 and 422 are Bisect. All else is
-// RetryAfterFix, 401, 403, 404, 405 and redirections above all: somebody has to put it right.
+// Unwrap returns e.Err.
+func (e *SendError) Unwrap() error { return e.Err }
+
+// asSendError returns the SendError in err, or a Retry error. Its Err is not nil.
+func asSendError(err error) *SendError {
+	var e *SendError
+	if !errors.As(err, &e) {
+		return &SendError{Kind: Retry, Err: err}
+	}
+	if e.Err == nil {
+		withErr := *e
+		withErr.Err = errors.New(e.Error())
+		return &withErr
+	}
+	return e
+}
+
+// HTTPError returns the error of a [SendFunc] for an HTTP response. It returns nil for a 2xx
+// status, otherwise a [*SendError]:
+//
+//   - 408, 425, 429 and 5xx are [Retry], with the delay of the Retry-After header (RFC 9110,
+//     section 10.2.3: seconds or a date), at most 5 minutes.
+//   - 413 is [Split].
+//   - 400 and 422 are [Bisect].
+//   - All other statuses are [RetryAfterFix], for example 401, 403, 404, 405 and redirects.
 func HTTPError(status int, header http.Header) error {
-	r := &SendError{Kind: RetryAfterFix, Err: fmt.Errorf("the collector answered %d %s", status, http.StatusText(status))}
+	e := &SendError{Kind: RetryAfterFix,
+		Err: fmt.Errorf("the collector answered %d %s", status, http.StatusText(status))}
 	switch {
 	case status/100 == 2:
 		return nil
 	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
-		r.Kind = Bisect
+		e.Kind = Bisect
 	case status == http.StatusRequestEntityTooLarge:
-		r.Kind = Split
-	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status/100 == 5:
-		r.Kind, r.After = Retry, retryAfter(header.Get("Retry-After"))
+		e.Kind = Split
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly,
+		status == http.StatusTooManyRequests, status/100 == 5:
+		e.Kind, e.After = Retry, retryAfter(header.Get("Retry-After"))
 	}
-	return r
+	return e
 }
 
-// maxRetryAfter bounds what a destination may ask for.
+// maxRetryAfter is the longest delay that the Retry-After header can request.
 const maxRetryAfter = 5 * time.Minute
 
 func retryAfter(value string) time.Duration {
-	var d time.Duration
-	if seconds, err := strconv.Atoi(value); err == nil {
-		d = time.Duration(min(seconds, int(maxRetryAfter/time.Second))) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		d = time.Until(at)
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		const most = int64(maxRetryAfter / time.Second)
+		return time.Duration(min(max(seconds, 0), most)) * time.Second
 	}
-	return min(max(d, 0), maxRetryAfter)
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(time.Until(at), 0), maxRetryAfter)
 }

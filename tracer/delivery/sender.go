@@ -7,34 +7,34 @@ import (
 	"time"
 )
 
-// A job is a batch in the hands of a sender, in as many parts as it has been split into. The queue's lock guards it.
+// A job is a batch that a sender is sending. The queue's lock guards it.
 type job struct {
-	parts  []Batch       // that nothing has become of yet, in order
-	whole  Batch         // all of it; its memory is used again
-	file   *spoolFile    // where it is on disk, nil for nowhere
-	begun  bool          // the file has more than what is left
-	secure chan struct{} // while the spooler writes it; closed then
+	parts      []Batch       // the unsent parts, in order; more than one after a split
+	whole      Batch         // all spans; its memory is recycled
+	file       *spoolFile    // the file that holds the spans, or nil
+	partlyDone bool          // some of the spans in file are sent or dropped
+	spooling   chan struct{} // not nil while the spooler writes the job; closed afterwards
 }
 
-// sendAll is a sender.
-func (q *Queue) sendAll() {
+// runSender is the goroutine of a sender.
+func (q *Queue) runSender() {
 	for {
-		j, ok := q.take()
+		j, ok := q.nextJob()
 		if !ok {
 			return
 		}
 		for len(j.parts) > 0 && q.deliver(j) {
 		}
-		q.finish(j)
+		q.releaseJob(j)
 	}
 }
 
-// take waits for the oldest batch, and returns false when there will be none. The disk may be slow: nothing is asked of it
-// while the lock is held, for which Add would have to wait.
-func (q *Queue) take() (*job, bool) {
+// nextJob waits for a batch. Batches of the spool come first. It returns false when the sender must
+// end. It does not hold the queue's lock during disk operations, because Add needs the lock.
+func (q *Queue) nextJob() (*job, bool) {
 	for {
 		q.mu.Lock()
-		changes, onDisk := q.changes, q.stats.Spooled > 0 && !q.stopped
+		generation, onDisk := q.generation, q.stats.Spooled > 0 && !q.stopped
 		q.mu.Unlock()
 		more := false
 		if onDisk {
@@ -43,13 +43,14 @@ func (q *Queue) take() (*job, bool) {
 				return q.load(f), true
 			}
 		}
-		if j, ended := q.takeFromMemory(changes, more); j != nil || ended {
+		if j, end := q.nextFromMemory(generation, more); j != nil || end {
 			return j, j != nil
 		}
 	}
 }
 
-// reserve makes room in memory for a file. One that is larger than all of it has to wait for the queue to be empty.
+// reserve reserves memory for a file of this size. It returns false if Config.QueueBytes would be
+// exceeded, unless no other spans are in memory: the file may be larger than Config.QueueBytes.
 func (q *Queue) reserve(size int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -60,54 +61,72 @@ func (q *Queue) reserve(size int64) bool {
 	return true
 }
 
-// takeFromMemory takes the oldest batch in memory. Without one it waits, unless something has changed since, and reports
-// whether all has ended: not while there is more on disk, or may come back from there.
-func (q *Queue) takeFromMemory(changes uint64, more bool) (j *job, ended bool) {
+// nextFromMemory takes the oldest batch in memory. Without one it waits, unless the spool's state
+// has changed since generation. end reports that the sender must end: sending has stopped, or the
+// queue is closing and neither memory nor spool can have another batch. more reports whether the
+// spool has a file.
+func (q *Queue) nextFromMemory(generation uint64, more bool) (j *job, end bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped {
 		return nil, true
 	}
-	if b, ok := q.oldest(); ok {
+	if b, ok := q.nextBatch(); ok {
 		j = &job{parts: []Batch{b}, whole: b}
 		q.jobs[j] = true
 		return j, false
 	}
-	if q.changes != changes {
+	if q.generation != generation {
 		return nil, false
 	}
-	if q.closing && !more && q.writing == 0 {
+	if q.closeCalled && !more && q.spooling == 0 {
 		return nil, true
 	}
-	q.ready.Wait()
+	q.work.Wait()
 	return nil, false
 }
 
-// oldest takes the oldest batch in memory that is complete, old enough, or the last. The caller holds the lock.
-func (q *Queue) oldest() (b Batch, ok bool) {
-	if len(q.sealed) == 0 && (q.closing || time.Since(q.open.since) >= q.cfg.BatchAge) {
+// nextBatch takes the oldest batch that is full or old enough, or any if the queue is closing. The
+// caller holds the lock.
+func (q *Queue) nextBatch() (b Batch, ok bool) {
+	due := q.closeCalled || time.Since(q.open.firstAdd) >= q.cfg.BatchAge
+	if len(q.sealed) == 0 && due {
 		q.seal()
 	}
 	if len(q.sealed) == 0 {
 		return b, false
 	}
-	return q.shift(), true
+	return q.popSealed(), true
 }
 
-// load reads a file of the spool into a job. What cannot be read any more is dropped.
+// load reads a file of the spool into a job. It drops the spans that are no longer readable.
 func (q *Queue) load(f *spoolFile) *job {
-	b, err := f.read(q.log)
+	data, err := q.spool.files.ReadFile(f.path)
+	b, d := readFrames(data)
+	// The file holds more spans if a failed write was not rolled back. They are still in memory.
+	b = b.truncate(f.spans)
+	lost := f.spans - b.Len()
+	j := &job{whole: b, file: f}
+	switch {
+	case err != nil:
+		q.warn("spool file not readable", "err", err)
+		q.spool.forget(f)
+		j.file = nil
+	case lost > 0 || d != f.damage:
+		f.spans, f.damage = b.Len(), d
+		q.warn(damagedMsg, f.damagedArgs()...)
+	}
+
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err != nil {
-		q.err = err
+		q.lastErr = err
 	}
-	if gone := f.records - b.Len(); gone > 0 {
-		q.stats.Spooled -= uint64(gone)
-		q.drop(gone, SpoolDamaged)
+	if lost > 0 {
+		q.stats.Spooled -= uint64(lost)
+		q.drop(lost, SpoolDamaged)
 	}
-	q.bytes += b.cost() - int(f.size)
-	j := &job{whole: b, file: f}
+	q.bytes += b.cost() - int(f.size) // reserve has added f.size
 	if b.Len() > 0 {
 		j.parts = []Batch{b}
 	}
@@ -115,26 +134,26 @@ func (q *Queue) load(f *spoolFile) *job {
 	return j
 }
 
-// deliver makes attempts with the first part of the job until something has become of it. It reports false when there may
-// be no further one.
+// deliver sends the first part of j until it is sent, dropped or split. It returns false if the
+// queue has stopped sending before that.
 func (q *Queue) deliver(j *job) bool {
-	wait := q.cfg.MinBackoff
-	for q.admitted() {
+	backoff := q.cfg.MinBackoff
+	for q.waitAllowed() {
 		start := time.Now()
 		err := q.attempt(j.parts[0])
-		o := q.outcome(j, err, time.Since(start), wait)
-		if o.settled {
+		o := q.handle(j, err, time.Since(start), backoff)
+		if o.done {
 			return true
 		}
 		var ok bool
-		if wait, ok = q.pause(o, wait); !ok {
+		if backoff, ok = q.waitRetry(o, backoff); !ok {
 			return false
 		}
 	}
 	return false
 }
 
-// attempt sends a batch. A panic in Send is the fault of one of its records.
+// attempt sends b. A panic of the SendFunc is treated as a malformed span in b.
 func (q *Queue) attempt(b Batch) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -144,51 +163,54 @@ func (q *Queue) attempt(b Batch) (err error) {
 	return q.send(q.ctx, b)
 }
 
-// admitted waits until the destination wants to be asked, whichever batch it said that of, or for the beginning of Close.
-// It returns false when there may be no attempt any more.
-func (q *Queue) admitted() bool {
+// waitAllowed waits until the time that the destination requested for any batch, or until Close is
+// called. It returns false if the queue has stopped sending.
+func (q *Queue) waitAllowed() bool {
 	q.mu.Lock()
 	wait, stopped := time.Until(q.notBefore), q.stopped
 	q.mu.Unlock()
 	if wait > 0 && !stopped {
-		return wakes(q.ctx, wait, q.hurry, nil)
+		return waitOrWake(q.ctx, wait, q.closing, nil)
 	}
 	return !stopped
 }
 
-// pause waits before the next attempt, and returns the backoff after that; or false when there may be no other. The
-// beginning of Close cuts it short, and so does another sender's success, unless the destination asked for the time.
-func (q *Queue) pause(o outcome, backoff time.Duration) (next time.Duration, ok bool) {
+// waitRetry waits for the delay of o and returns the next backoff. It returns false if the queue
+// has stopped sending. A call of Close ends the wait; so does the success of another sender, unless
+// the destination requested the delay.
+func (q *Queue) waitRetry(o outcome, backoff time.Duration) (next time.Duration, ok bool) {
 	q.mu.Lock()
-	back, hurry := q.back, q.hurry
-	if q.closing {
-		hurry = nil // that was before
+	recovered, closing := q.recovered, q.closing
+	if q.closeCalled {
+		closing = nil // Close ends only the waits that began before it
 	}
-	if o.asked {
-		back = nil
+	if o.requested {
+		recovered = nil
 	}
 	q.mu.Unlock()
-	ok = wakes(q.ctx, o.pause, hurry, back)
+	ok = waitOrWake(q.ctx, o.delay, closing, recovered)
 	select {
-	case <-hurry:
+	case <-closing:
 		return q.cfg.MinBackoff, ok
 	default:
 		return min(2*backoff, q.cfg.MaxBackoff), ok
 	}
 }
 
-// wakes waits for the time to pass, or one of the channels to be closed, and reports false when ctx has ended.
-func wakes(ctx context.Context, d time.Duration, early, orEarly <-chan struct{}) bool {
+// waitOrWake waits for d, or until one of the channels is closed. It returns false if ctx has
+// ended.
+func waitOrWake(ctx context.Context, d time.Duration, wake1, wake2 <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-early:
-	case <-orEarly:
+	case <-wake1:
+	case <-wake2:
 	case <-timer.C:
 	}
 	return ctx.Err() == nil
 }
 
-// jittered is half to the whole of a backoff, so that many processes do not come back at once.
-func jittered(backoff time.Duration) time.Duration { return backoff/2 + rand.N(backoff/2+1) }
+// jitter returns a random duration between half of backoff and backoff, so that many processes do
+// not retry at the same time.
+func jitter(backoff time.Duration) time.Duration { return backoff/2 + rand.N(backoff/2+1) }

@@ -14,98 +14,133 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// errSpoolFull says that the spool has reached its bound.
+// errSpoolFull is returned when a batch would exceed Config.SpoolBytes.
 var errSpoolFull = errors.New("spool full")
 
 const spoolSuffix = ".spans"
 
-// A spool is a folder of files that each hold a batch. Its methods may be called concurrently.
+// A spool is a folder of files, each of which holds one batch. Its methods may be called
+// concurrently.
 type spool struct {
-	dir  string
-	most int64 // in all files
-	full int64 // in one file: another is begun then
-	lock *flock.Flock
-	size atomic.Int64 // of all files, those that are being sent included
+	dir       string
+	maxBytes  int64 // maximum size of all files
+	fileBytes int64 // a file of this size or more is complete
+	files     fileSystem
+	lock      *flock.Flock
+	size      atomic.Int64 // of all files, including those that senders have taken
 
 	mu      sync.Mutex
-	sealed  []*spoolFile // complete, the oldest first
-	current *spoolFile   // being written; nil for none
-	out     *os.File     // of current
-	next    uint64       // the next file's number
+	sealed  []*spoolFile // complete files, oldest first
+	current *spoolFile   // the file being written, or nil
+	out     file         // of current
+	next    uint64       // number of the next file
 }
 
-// A spoolFile is one of the files. It belongs to whoever took it.
+// A spoolFile is a file of the spool. Only the goroutine that took it may use it.
 type spoolFile struct {
-	path    string
-	records int
-	size    int64
+	path   string
+	spans  int
+	size   int64
+	damage damage // found when the file was last read
 }
 
-// openSpool takes possession of the folder, makes it if need be, and counts the records that are there.
-func openSpool(dir string, most, full int64, log *slog.Logger) (*spool, int, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, 0, fmt.Errorf("spool: %w", err)
+// damagedMsg is the log message for a file with damage. Its attributes are those of damagedArgs.
+const damagedMsg = "spool file damaged"
+
+func (f *spoolFile) damagedArgs() []any {
+	return []any{"file", f.path, "intactSpans", f.spans, "damagedBytes", f.damage.bytes}
+}
+
+// openSpool creates the folder if necessary and locks it. The caller must call scan next.
+func openSpool(cfg Config, files fileSystem) (*spool, error) {
+	s := &spool{
+		dir:       cfg.Spool,
+		maxBytes:  cfg.SpoolBytes,
+		fileBytes: int64(cfg.BatchBytes),
+		files:     files,
+		lock:      flock.New(filepath.Join(cfg.Spool, "lock")),
 	}
-	s := &spool{dir: dir, most: most, full: full, lock: flock.New(filepath.Join(dir, "lock"))}
+	if err := s.createDir(); err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
 	switch locked, err := s.lock.TryLock(); {
 	case err != nil:
-		return nil, 0, fmt.Errorf("spool: %w", err)
+		return nil, fmt.Errorf("spool: %w", err)
 	case !locked:
-		return nil, 0, fmt.Errorf("spool %s: another process uses it", dir)
+		return nil, fmt.Errorf("spool %s: in use by another process", s.dir)
 	}
-	records, err := s.scan(log)
-	if err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("spool: %w", err), s.lock.Close())
-	}
-	return s, records, nil
+	return s, nil
 }
 
-// scan finds what an earlier process left, in its order.
-func (s *spool) scan(log *slog.Logger) (records int, err error) {
-	entries, err := os.ReadDir(s.dir) // sorted
+// createDir creates the folder and its missing parents. It syncs each folder in which it has
+// created another.
+func (s *spool) createDir() error {
+	var parents []string
+	for dir := s.dir; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		parents = append(parents, filepath.Dir(dir))
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	for _, dir := range parents {
+		// If the file system cannot sync folders, createFile returns the error.
+		_ = s.files.SyncDir(dir)
+	}
+	return nil
+}
+
+// scan adds the files of an earlier process to s.sealed, in their order. It returns the number of
+// intact spans and of damaged regions in all files.
+func (s *spool) scan(log *slog.Logger) (spans, damaged int, err error) {
+	entries, err := os.ReadDir(s.dir) // sorted by name
 	if err != nil {
-		return 0, err
+		return 0, 0, fmt.Errorf("spool: %w", err)
 	}
 	for _, entry := range entries {
+		name := entry.Name()
 		var number uint64
-		if _, err := fmt.Sscanf(entry.Name(), "%016x"+spoolSuffix, &number); err != nil || !strings.HasSuffix(entry.Name(), spoolSuffix) {
+		_, err := fmt.Sscanf(name, "%016x"+spoolSuffix, &number)
+		if err != nil || !strings.HasSuffix(name, spoolSuffix) {
 			continue
 		}
 		s.next = number + 1
-		f := &spoolFile{path: filepath.Join(s.dir, entry.Name())}
-		batch, err := f.read(log)
-		if err == nil && batch.Len() == 0 {
-			err = os.Remove(f.path)
+		f := &spoolFile{path: filepath.Join(s.dir, name)}
+		err = s.scanFile(f)
+		if f.damage.bytes > 0 {
+			log.Warn(damagedMsg, f.damagedArgs()...)
 		}
-		switch {
-		case err != nil:
-			log.Warn("spool file not usable", "file", f.path, "err", err)
-		case batch.Len() > 0:
-			f.records = batch.Len()
-			s.size.Add(f.size)
-			s.sealed = append(s.sealed, f)
-			records += f.records
+		if err != nil {
+			log.Warn("spool file not usable", "err", err)
 		}
+		spans += f.spans
+		damaged += f.damage.regions
 	}
-	return records, nil
+	return spans, damaged, nil
 }
 
-// read returns the records of the file, and says what is damaged.
-func (f *spoolFile) read(log *slog.Logger) (Batch, error) {
-	data, err := os.ReadFile(f.path)
+// scanFile adds f to s.sealed. It removes a file without intact spans.
+func (s *spool) scanFile(f *spoolFile) error {
+	data, err := s.files.ReadFile(f.path)
 	if err != nil {
-		return Batch{}, err
+		return err
 	}
 	f.size = int64(len(data))
-	batch, damaged := readFrames(data)
-	if damaged > 0 {
-		log.Warn("spool file damaged", "file", f.path, "records", batch.Len(), "lostBytes", damaged)
+	var batch Batch
+	batch, f.damage = readFrames(data)
+	f.spans = batch.Len()
+	if f.spans == 0 {
+		return s.files.Remove(f.path)
 	}
-	return batch, nil
+	s.size.Add(f.size)
+	s.sealed = append(s.sealed, f)
+	return nil
 }
 
-// append writes the batch to the current file, and returns when it is on disk. On an error nothing of it is. Before anybody
-// else can take it, written is called.
+// append writes b to the current file, syncs it and calls written. No other goroutine can take the
+// file before that. After an error, no span of b is spooled.
 func (s *spool) append(b Batch, written func(Batch)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,14 +148,14 @@ func (s *spool) append(b Batch, written func(Batch)) error {
 		return err
 	}
 	written(b)
-	if s.current.size >= s.full {
+	if s.current.size >= s.fileBytes {
 		s.seal()
 	}
 	return nil
 }
 
-// put writes a batch as a file of its own, which belongs to the caller.
-func (s *spool) put(b Batch) (*spoolFile, error) {
+// writeFile writes b to a new file, syncs it and returns it. The file belongs to the caller.
+func (s *spool) writeFile(b Batch) (*spoolFile, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seal()
@@ -128,21 +163,23 @@ func (s *spool) put(b Batch) (*spoolFile, error) {
 		return nil, err
 	}
 	f := s.current
-	_ = s.out.Close() // it is synced
+	_ = s.out.Close() // its content is synced
 	s.current, s.out = nil, nil
 	return f, nil
 }
 
+// write appends the frames of b to the current file, or to a new one, and syncs it. The caller
+// holds the lock.
 func (s *spool) write(b Batch) error {
-	frames := make([]byte, 0, len(b.data)+frameHead*b.Len())
-	for record := range b.All() {
-		frames = appendFrame(frames, record)
+	frames := make([]byte, 0, len(b.data)+frameHeader*b.Len())
+	for span := range b.All() {
+		frames = appendFrame(frames, span)
 	}
-	if s.size.Load()+int64(len(frames)) > s.most {
+	if s.size.Load()+int64(len(frames)) > s.maxBytes {
 		return errSpoolFull
 	}
 	if s.current == nil {
-		if err := s.begin(); err != nil {
+		if err := s.createFile(); err != nil {
 			return err
 		}
 	}
@@ -151,47 +188,53 @@ func (s *spool) write(b Batch) error {
 		err = s.out.Sync()
 	}
 	if err != nil {
-		return errors.Join(err, s.abandon())
+		return errors.Join(err, s.rollBack())
 	}
-	s.current.records += b.Len()
+	s.current.spans += b.Len()
 	s.current.size += int64(len(frames))
 	s.size.Add(int64(len(frames)))
 	return nil
 }
 
-func (s *spool) begin() error {
+// createFile creates the current file and syncs the folder. The caller holds the lock.
+func (s *spool) createFile() error {
 	path := filepath.Join(s.dir, fmt.Sprintf("%016x", s.next)+spoolSuffix)
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+	out, err := s.files.Create(path)
 	if err != nil {
 		return err
 	}
 	s.next++
 	s.current, s.out = &spoolFile{path: path}, out
-	return syncDir(s.dir)
+	if err := s.files.SyncDir(s.dir); err != nil {
+		s.seal() // which removes it: a later write must not use a file whose name is not synced
+		return err
+	}
+	return nil
 }
 
-// abandon cuts off what was written in part, and begins another file next time.
-func (s *spool) abandon() error {
+// rollBack removes a partial write from the current file and seals it. The caller holds the lock.
+func (s *spool) rollBack() error {
 	err := s.out.Truncate(s.current.size)
 	s.seal()
 	return err
 }
 
-// seal ends the current file.
+// seal completes the current file; an empty one is removed. The caller holds the lock.
 func (s *spool) seal() {
 	if s.current == nil {
 		return
 	}
-	_ = s.out.Close() // what is in it is synced
-	if s.current.records > 0 {
+	_ = s.out.Close() // its content is synced
+	if s.current.spans > 0 {
 		s.sealed = append(s.sealed, s.current)
 	} else {
-		_ = os.Remove(s.current.path)
+		_ = s.files.Remove(s.current.path)
 	}
 	s.current, s.out = nil, nil
 }
 
-// take returns the oldest file, if reserve finds room for it, and whether there is one. It belongs to the caller then.
+// take returns the oldest file if reserve returns true for its size, otherwise nil. The file then
+// belongs to the caller. more reports whether the spool has had a file.
 func (s *spool) take(reserve func(size int64) bool) (f *spoolFile, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,33 +251,28 @@ func (s *spool) take(reserve func(size int64) bool) (f *spoolFile, more bool) {
 	return f, true
 }
 
-// giveBack returns a file to where it was.
+// giveBack inserts a file at its place in s.sealed.
 func (s *spool) giveBack(f *spoolFile) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, _ := slices.BinarySearchFunc(s.sealed, f, func(a, b *spoolFile) int { return strings.Compare(a.path, b.path) })
+	byPath := func(a, b *spoolFile) int { return strings.Compare(a.path, b.path) }
+	at, _ := slices.BinarySearchFunc(s.sealed, f, byPath)
 	s.sealed = slices.Insert(s.sealed, at, f)
 }
 
-// remove deletes a file whose records need it no longer.
+// forget subtracts f from the size of the spool. The file stays on disk.
+func (s *spool) forget(f *spoolFile) { s.size.Add(-f.size) }
+
+// remove deletes a file that no span needs any more.
 func (s *spool) remove(f *spoolFile) error {
-	s.size.Add(-f.size)
-	return os.Remove(f.path)
+	s.forget(f)
+	return s.files.Remove(f.path)
 }
 
-// close leaves the files to the next process.
+// close unlocks the folder. Its files stay for the next process.
 func (s *spool) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seal()
 	return s.lock.Close()
-}
-
-// syncDir makes a new file's name durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -2,17 +2,16 @@ package delivery_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,153 +19,91 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bookservice/tracer/delivery"
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// files returns the files that hold spans.
-func files(t *testing.T, dir string) []string {
+// spoolFiles returns the paths of the files that hold spans, oldest first.
+func spoolFiles(t *testing.T, dir string) []string {
 	t.Helper()
-	all, err := filepath.Glob(filepath.Join(dir, "*.spans"))
+	paths, err := filepath.Glob(filepath.Join(dir, "*.spans"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return paths
 }
 
-// spooled fills a spool with these records, by way of a destination that is down.
-func spooled(t *testing.T, dir string, records []string) {
+// sizeOf returns the total size of the files.
+func sizeOf(t *testing.T, paths []string) (size int64) {
 	t.Helper()
-	q := open(t, delivery.Config{Spool: dir, BatchBytes: 1000, Senders: 2}, down)
-	stop := watch(t, q)
-	addAll(q, records)
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	return size
+}
+
+// fillSpool writes spans to the spool in dir: their destination is down.
+func fillSpool(t *testing.T, dir string, spans []string) {
+	t.Helper()
+	q := newQueue(t, delivery.Config{Spool: dir, BatchBytes: 1000, Senders: 2}, down)
+	stop := watchStats(t, q)
+	addAll(q, spans)
 	if err := closeWithin(q, 50*time.Millisecond); err != nil {
-		t.Errorf("have %v, want nothing lost", err)
+		t.Errorf("have %v, want no lost spans", err)
 	}
 	stop()
-	if s := balanced(t, q); s.Spooled != uint64(len(records)) || s.Queued != 0 || s.Dropped != 0 {
-		t.Errorf("have %+v, want all %d spooled", s, len(records))
+	s := stats(t, q)
+	if s.Spooled != uint64(len(spans)) || s.Queued != 0 || s.Dropped != 0 {
+		t.Errorf("have %+v, want all %d spooled", s, len(spans))
+	}
+	if size := sizeOf(t, spoolFiles(t, dir)); s.SpoolBytes != size || s.QueueBytes != 0 {
+		t.Errorf("have %+v, want %d bytes on disk and none in memory", s, size)
 	}
 }
 
-// recovered starts on the spool with a destination that works, and returns what arrives.
-func recovered(t *testing.T, dir string, log *slog.Logger) ([]string, delivery.Stats) {
+// sendSpool opens the spool in dir with a destination that accepts all spans, and returns them.
+func sendSpool(t *testing.T, dir string, log *slog.Logger) ([]string, delivery.Stats) {
 	t.Helper()
 	to := &destination{}
 	q, err := delivery.New(delivery.Config{Spool: dir, BatchBytes: 1000}, to.send, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop := watch(t, q)
+	stop := watchStats(t, q)
 	flush(t, q)
 	stop()
-	return to.received(), balanced(t, q)
+	return to.received(), stats(t, q)
 }
 
-// What is left at the end is sent first at the next start, exactly as it was, and then the spool is empty.
-func TestDurableAcrossARestart(t *testing.T) {
-	dir, want := t.TempDir(), names(1000)
-	spooled(t, dir, want)
-	have, s := recovered(t, dir, quiet)
-	if diff := cmp.Diff(want, have); diff != "" {
-		t.Errorf("-want +have\n%s", diff)
-	}
-	if s.Recovered != 1000 || s.Sent != 1000 || s.SpoolBytes != 0 || len(files(t, dir)) != 0 {
-		t.Errorf("have %+v and %v, want all recovered and sent, and no file", s, files(t, dir))
-	}
-}
-
-// killed is the part of TestDurableWhenKilled that is killed: it spools during an outage, and says what must be on disk.
-func killed(dir string, send delivery.SendFunc) {
-	q, err := delivery.New(delivery.Config{Spool: dir, BatchBytes: 1000, SpoolSync: 10 * time.Millisecond}, send, slog.New(slog.DiscardHandler))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for i := range 1 << 20 {
-		q.Add([]byte(record(i)))
-		if i%100 == 99 {
-			for q.Stats().Spooled <= uint64(i) {
-				<-time.After(time.Millisecond)
-			}
-			fmt.Println(i + 1)
-		}
-	}
-}
-
-// A process that is killed during an outage loses nothing that has been spooled, whichever way the destination fails.
-func TestDurableWhenKilled(t *testing.T) {
-	const variable = "DELIVERY_TEST_SPOOL"
-	outages := map[string]delivery.SendFunc{"down": down, "hang": hang}
-	if dir := os.Getenv(variable); dir != "" {
-		killed(dir, outages[filepath.Base(dir)])
-		return
-	}
-	for name := range outages {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := filepath.Join(t.TempDir(), name)
-			child := exec.Command(os.Args[0], "-test.run", "^TestDurableWhenKilled$")
-			child.Env = append(os.Environ(), variable+"="+dir)
-			acknowledged := killAfter(t, child, 2000)
-			have, _ := recovered(t, dir, quiet)
-			if len(have) < acknowledged {
-				t.Fatalf("have %d records, want the %d that were on disk", len(have), acknowledged)
-			}
-			if diff := cmp.Diff(names(len(have)), have); diff != "" {
-				t.Errorf("-want +have\n%.1000s", diff)
-			}
-		})
-	}
-}
-
-// killAfter runs the process until it says this number, or a larger one, and kills it. It returns the last number.
-func killAfter(t *testing.T, child *exec.Cmd, want int) (said int) {
-	t.Helper()
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(out); said < want && lines.Scan(); {
-		if _, err := fmt.Sscan(lines.Text(), &said); err != nil {
-			t.Errorf("the process said %q", lines.Text())
-			break
-		}
-	}
-	if err := child.Process.Kill(); err != nil {
-		t.Error(err)
-	}
-	_ = child.Wait()
-	if said < want {
-		t.Fatalf("the process ended after %d, want %d", said, want)
-	}
-	return said
-}
-
-// What is older than Config.SpoolSync is on disk, if it has not arrived: also before anybody knows of an outage. The clock
-// is the test's, so the disk takes no time.
-func TestDurableWithinSpoolSync(t *testing.T) {
+// A span older than SpoolSync has been sent or is on disk, even before the first attempt has
+// failed. The test's clock does not run during disk operations.
+func TestDurable(t *testing.T) {
 	for name, send := range map[string]delivery.SendFunc{"down": down, "hang": hang} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dir := t.TempDir()
-				q := open(t, delivery.Config{Spool: dir, BatchBytes: 1000, Senders: 2}, send)
-				all := names(2000) // more than the senders have in hand
-				for i, r := range all {
-					q.Add([]byte(r))
+				q := newQueue(t, delivery.Config{Spool: dir, BatchBytes: 1000, Senders: 2}, send)
+				all := spans(2000) // more than the senders take
+				for i, s := range all {
+					q.Add([]byte(s))
 					<-time.After(time.Millisecond)
 					if i%400 != 399 {
 						continue
 					}
 					synctest.Wait()
-					now := filepath.Join(t.TempDir(), "copy") // what a process that is killed now would leave
-					if err := os.CopyFS(now, os.DirFS(dir)); err != nil {
+					// The files as they would be if the process was killed now.
+					snapshot := filepath.Join(t.TempDir(), "copy")
+					if err := os.CopyFS(snapshot, os.DirFS(dir)); err != nil {
 						t.Fatal(err)
 					}
-					have, _ := recovered(t, now, quiet)
-					if older := i + 1 - 100; len(have) < older || !slices.Equal(have, all[:len(have)]) {
-						t.Errorf("after %d ms: have %d records on disk, want the first %d or more", i+1, len(have), older)
+					have, _ := sendSpool(t, snapshot, nil)
+					older := i + 1 - 100
+					if len(have) < older || !slices.Equal(have, all[:len(have)]) {
+						t.Errorf("after %d ms: have %d spans on disk, want the first %d or more",
+							i+1, len(have), older)
 					}
 				}
 				if err := closeWithin(q, time.Second); err != nil {
@@ -177,15 +114,19 @@ func TestDurableWithinSpoolSync(t *testing.T) {
 	}
 }
 
-// A destination that works, and in time, costs the disk nothing.
+// A destination that accepts spans in time causes no disk operations.
 func TestDurableWithoutNeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, to := t.TempDir(), &destination{}
-		q := open(t, delivery.Config{Spool: dir}, to.send)
-		for _, r := range names(1000) {
-			q.Add([]byte(r))
+		fs := &powerFS{fail: func(op, file string) error {
+			t.Errorf("have %s %s, want no disk operation", op, file)
+			return nil
+		}}
+		q := newFaultyQueue(t, delivery.Config{Spool: dir}, to.send, nil, fs)
+		for _, s := range spans(1000) {
+			q.Add([]byte(s))
 			<-time.After(time.Millisecond)
-			if found := files(t, dir); len(found) > 0 {
+			if found := spoolFiles(t, dir); len(found) > 0 {
 				t.Fatalf("have %v, want no file", found)
 			}
 		}
@@ -193,8 +134,150 @@ func TestDurableWithoutNeed(t *testing.T) {
 	})
 }
 
-// What memory has no room for goes to disk, and from there to the destination when that has caught up.
-func TestDurableOverflow(t *testing.T) {
+// With a spool, a batch is sent after BatchAge or after half of SpoolSync, whichever is less.
+func TestDurableBatchAge(t *testing.T) {
+	const ms = time.Millisecond
+	for _, test := range []struct{ batchAge, spoolSync, want time.Duration }{
+		{0, 0, 50 * ms}, {10 * ms, 0, 10 * ms}, {40 * ms, 20 * ms, 10 * ms},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			start, took := time.Now(), time.Duration(0)
+			q := newQueue(t, delivery.Config{
+				Spool: t.TempDir(), BatchAge: test.batchAge, SpoolSync: test.spoolSync,
+			}, func(context.Context, delivery.Batch) error {
+				took = time.Since(start)
+				return nil
+			})
+			q.Add([]byte("a"))
+			<-time.After(time.Second)
+			flush(t, q)
+			if took != test.want {
+				t.Errorf("%+v: the span was sent after %v", test, took)
+			}
+		})
+	}
+}
+
+// The spans on disk are sent first after a restart, unchanged. Then the spool is empty.
+func TestDurableAfterRestart(t *testing.T) {
+	dir, want := t.TempDir(), spans(1000)
+	fillSpool(t, dir, want)
+	have, s := sendSpool(t, dir, nil)
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("-want +have\n%s", diff)
+	}
+	left := spoolFiles(t, dir)
+	if s.Recovered != 1000 || s.Sent != 1000 || s.SpoolBytes != 0 || len(left) != 0 {
+		t.Errorf("have %+v and %v, want all recovered and sent, and no file", s, left)
+	}
+}
+
+// After a restart without the destination, new files do not replace the old ones.
+func TestDurableAfterTwoRestarts(t *testing.T) {
+	dir, want := t.TempDir(), spans(1000)
+	fillSpool(t, dir, want[:300])
+	var log testkit.Buffer
+	q, err := delivery.New(delivery.Config{Spool: dir, BatchBytes: 1000}, down, textLog(&log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	addAll(q, want[300:])
+	if err := closeWithin(q, 50*time.Millisecond); err != nil {
+		t.Error(err)
+	}
+	s := stats(t, q)
+	if s.Spooled != 1000 || s.SpoolBytes != sizeOf(t, spoolFiles(t, dir)) || s.QueueBytes != 0 {
+		t.Errorf("have %+v, want all 1000 spooled", s)
+	}
+	for _, line := range []string{
+		`msg="spans found in the spool" spans=300`, `msg="spans left in the spool" spans=1000`,
+	} {
+		if !strings.Contains(log.String(), line) {
+			t.Errorf("have %q, want %q in it", log.String(), line)
+		}
+	}
+	have, _ := sendSpool(t, dir, nil)
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("-want +have\n%s", diff)
+	}
+}
+
+// runUntilKilled is the child process of TestDurableWhenKilled. It spools spans and prints their
+// number.
+func runUntilKilled(dir string, send delivery.SendFunc) {
+	cfg := delivery.Config{Spool: dir, BatchBytes: 1000, SpoolSync: 10 * time.Millisecond}
+	q, err := delivery.New(cfg, send, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i := range 1 << 20 {
+		q.Add([]byte(span(i)))
+		if i%100 == 99 {
+			for q.Stats().Spooled <= uint64(i) {
+				<-time.After(time.Millisecond)
+			}
+			fmt.Println(i + 1)
+		}
+	}
+}
+
+// A process that is killed during an outage loses no spooled span.
+func TestDurableWhenKilled(t *testing.T) {
+	const variable = "DELIVERY_TEST_SPOOL"
+	outages := map[string]delivery.SendFunc{"down": down, "hang": hang}
+	if dir := os.Getenv(variable); dir != "" {
+		runUntilKilled(dir, outages[filepath.Base(dir)])
+		return
+	}
+	for name := range outages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), name)
+			child := exec.Command(os.Args[0], "-test.run", "^TestDurableWhenKilled$")
+			child.Env = append(os.Environ(), variable+"="+dir)
+			spooled := killAfter(t, child, 2000)
+			have, _ := sendSpool(t, dir, nil)
+			if len(have) < spooled {
+				t.Fatalf("have %d spans, want the %d that were on disk", len(have), spooled)
+			}
+			if diff := cmp.Diff(spans(len(have)), have); diff != "" {
+				t.Errorf("-want +have\n%.1000s", diff)
+			}
+		})
+	}
+}
+
+// killAfter starts child and kills it when it has printed min or a larger number. It returns the
+// last number.
+func killAfter(t *testing.T, child *exec.Cmd, min int) (number int) {
+	t.Helper()
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); number < min && lines.Scan(); {
+		if _, err := fmt.Sscan(lines.Text(), &number); err != nil {
+			t.Errorf("the process printed %q", lines.Text())
+			break
+		}
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = child.Wait()
+	if number < min {
+		t.Fatalf("the process ended after %d spans, want %d", number, min)
+	}
+	return number
+}
+
+// With a spool, spans that exceed QueueBytes are written to disk. They are sent when the
+// destination accepts spans again.
+func TestBoundedWithSpool(t *testing.T) {
 	dir := t.TempDir()
 	release := make(chan struct{})
 	to := &destination{answer: func(ctx context.Context, _ int, _ []string) error {
@@ -205,59 +288,85 @@ func TestDurableOverflow(t *testing.T) {
 			return ctx.Err()
 		}
 	}}
-	q := open(t, delivery.Config{Spool: dir, QueueBytes: 20000, BatchBytes: 1000, Senders: 4, SpoolSync: time.Millisecond}, to.send)
-	stop := watch(t, q)
-	want := names(20000)
+	q := newQueue(t, delivery.Config{Spool: dir, QueueBytes: 20000, BatchBytes: 1000, Senders: 4,
+		SpoolSync: time.Millisecond}, to.send)
+	stop := watchStats(t, q)
+	want := spans(20000)
 	bounded := func() delivery.Stats {
-		s := balanced(t, q)
+		s := stats(t, q)
 		if s.QueueBytes > 20000 {
-			t.Fatalf("have %d bytes in memory, want at most 20000, what has come back from disk included", s.QueueBytes)
+			t.Fatalf("have %d bytes in memory, want at most 20000, with spans read from disk",
+				s.QueueBytes)
 		}
 		return s
 	}
-	for i, r := range want {
-		q.Add([]byte(r))
-		if i%100 == 0 { // as fast as the disk takes it
-			eventually(t, "there is room", func() bool { return q.Stats().QueueBytes < 12000 })
+	for i, s := range want {
+		q.Add([]byte(s))
+		if i%100 == 0 { // not faster than the disk
+			testkit.Eventually(t, "the spooler makes room",
+				func() bool { return q.Stats().QueueBytes < 12000 })
 		}
 	}
 	if s := bounded(); s.Spooled < 15000 {
-		t.Errorf("have %+v, want most of it on disk", s)
+		t.Errorf("have %+v, want most spans on disk", s)
 	}
 	close(release)
-	eventually(t, "all has arrived", func() bool { return bounded().Sent == 20000 })
+	testkit.Eventually(t, "all spans are sent", func() bool { return bounded().Sent == 20000 })
 	flush(t, q)
 	stop()
 	if diff := cmp.Diff(want, to.received()); diff != "" {
 		t.Errorf("-want +have\n%.1000s", diff)
 	}
-	if left := files(t, dir); len(left) != 0 {
-		t.Errorf("have %v left, want none", left)
+	if left := spoolFiles(t, dir); len(left) != 0 {
+		t.Errorf("have %v left, want no file", left)
+	}
+	if s := stats(t, q); s.QueueBytes != 0 || s.SpoolBytes != 0 {
+		t.Errorf("have %+v, want no bytes in memory and on disk", s)
 	}
 }
 
-// While the destination is down everything is on disk; when it is back everything arrives, and memory is used again.
+// With a spool, spans are written to disk when they fill half of QueueBytes, however young they are.
+func TestBoundedWithSpoolInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := delivery.Config{Spool: t.TempDir(), QueueBytes: 2000, BatchBytes: 100, Senders: 2,
+			BatchAge: time.Hour, SpoolSync: 10 * time.Hour}
+		q := newQueue(t, cfg, hang)
+		for i, s := range spans(1000) {
+			q.Add([]byte(s))
+			synctest.Wait() // for the disk
+			s := stats(t, q)
+			if used := 20 * (i + 1); s.QueueBytes > 1000 || used <= 1000 && s.Spooled > 0 {
+				t.Fatalf("have %+v after %d spans, want those above 1000 bytes spooled", s, i+1)
+			}
+		}
+		if err := closeWithin(q, time.Second); err != nil {
+			t.Error(err)
+		}
+		if s := stats(t, q); s.Spooled != 1000 || s.Dropped != 0 {
+			t.Errorf("have %+v, want all 1000 spooled", s)
+		}
+	})
+}
+
+// During an outage all spans are on disk. Afterwards all of them are sent, and new ones are sent
+// from memory.
 func TestDurableOutage(t *testing.T) {
 	dir := t.TempDir()
-	up := make(chan struct{})
-	to := &destination{answer: func(context.Context, int, []string) error {
-		select {
-		case <-up:
-			return nil
-		default:
-			return errDown
-		}
-	}}
-	q := open(t, delivery.Config{Spool: dir, BatchBytes: 1000, BatchAge: 10 * time.Millisecond, SpoolSync: time.Millisecond, MaxBackoff: 20 * time.Millisecond}, to.send)
-	stop := watch(t, q)
-	want := names(3000)
+	up := make(toggle)
+	to := &destination{answer: up.answer}
+	q := newQueue(t, delivery.Config{Spool: dir, BatchBytes: 1000, BatchAge: 10 * time.Millisecond,
+		SpoolSync: time.Millisecond, MaxBackoff: 20 * time.Millisecond}, to.send)
+	stop := watchStats(t, q)
+	want := spans(3000)
 	addAll(q, want[:1500])
-	eventually(t, "all is on disk", func() bool { return q.Stats().Spooled == 1500 })
+	testkit.Eventually(t, "all spans are on disk",
+		func() bool { return q.Stats().Spooled == 1500 })
 	addAll(q, want[1500:2900])
-	eventually(t, "all that came later is too", func() bool { return q.Stats().Spooled == 2900 })
-	close(up)
-	eventually(t, "all has arrived", func() bool { return q.Stats().Sent == 2900 })
-	eventually(t, "no file is left", func() bool { return len(files(t, dir)) == 0 })
+	testkit.Eventually(t, "later spans are on disk too",
+		func() bool { return q.Stats().Spooled == 2900 })
+	up.on()
+	testkit.Eventually(t, "all spans are sent", func() bool { return q.Stats().Sent == 2900 })
+	testkit.Eventually(t, "no file is left", func() bool { return len(spoolFiles(t, dir)) == 0 })
 	addAll(q, want[2900:])
 	flush(t, q)
 	stop()
@@ -266,109 +375,321 @@ func TestDurableOutage(t *testing.T) {
 	}
 }
 
-// Damage costs the damaged records, and a line says where it is.
+// Two processes cannot use the same spool.
+func TestDurableLock(t *testing.T) {
+	dir := t.TempDir()
+	q := newQueue(t, delivery.Config{Spool: dir}, down)
+	_, err := delivery.New(delivery.Config{Spool: dir}, down, nil)
+	if want := "spool " + dir + ": in use by another process"; err == nil || err.Error() != want {
+		t.Errorf("have %v, want %s", err, want)
+	}
+	flush(t, q)
+	flush(t, newQueue(t, delivery.Config{Spool: dir}, down))
+}
+
+// New reports a folder that it cannot use.
+func TestSpoolFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := delivery.New(delivery.Config{Spool: path}, down, nil)
+	if err == nil || !strings.HasPrefix(err.Error(), "spool: ") ||
+		!strings.Contains(err.Error(), path) {
+		t.Errorf("have %v, want an error of the spool that names %s", err, path)
+	}
+}
+
+// Files that are not the spool's are neither read nor changed.
+func TestSpoolForeignFiles(t *testing.T) {
+	dir := t.TempDir()
+	foreign := []string{"notes.txt", "x.spans", "0000000000000001.spans.old"}
+	for _, name := range foreign {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, s := sendSpool(t, dir, nil)
+	if len(have) != 0 || s.Added != 0 {
+		t.Errorf("have %q and %+v, want no spans", have, s)
+	}
+	for _, name := range foreign {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || string(data) != "mine" {
+			t.Errorf("%s: have %q, %v, want it unchanged", name, data, err)
+		}
+	}
+}
+
+// frameSize is the size of span(i) in a file: 8 bytes of header, then the span.
+const frameSize = 8 + spanSize
+
+// spansOf returns the spans in the content of an undamaged file.
+func spansOf(data []byte) (spans []string) {
+	for frame := range slices.Chunk(data, frameSize) {
+		spans = append(spans, string(frame[8:]))
+	}
+	return spans
+}
+
+// A damage is done to a file of the spool.
+type damage struct {
+	do      func(b []byte) []byte // to the content of the file
+	lost    func(n int) []int     // the indexes of the lost spans in a file of n spans
+	regions int                   // the number of damaged regions
+	bytes   int                   // the size of all damaged regions, or -1 for the whole file
+}
+
+func damages() map[string]damage {
+	return map[string]damage{
+		"none": {
+			func(b []byte) []byte { return b },
+			func(int) []int { return nil }, 0, 0},
+		"truncated": {
+			func(b []byte) []byte { return b[:len(b)-3] },
+			func(n int) []int { return []int{n - 1} }, 1, frameSize - 3},
+		"truncated between spans": {
+			func(b []byte) []byte { return b[:len(b)-2*frameSize] },
+			func(n int) []int { return []int{n - 2, n - 1} }, 0, 0},
+		"flipped bit": {
+			func(b []byte) []byte { b[9*frameSize+10] ^= 1; return b },
+			func(int) []int { return []int{9} }, 1, frameSize},
+		"two flipped bits": {
+			func(b []byte) []byte { b[3*frameSize+8] ^= 1; b[9*frameSize+5] ^= 128; return b },
+			func(int) []int { return []int{3, 9} }, 2, 2 * frameSize},
+		"length": {
+			func(b []byte) []byte { b[0] = 0xff; return b },
+			func(int) []int { return []int{0} }, 1, frameSize},
+		"zeros": {
+			func(b []byte) []byte { clear(b[5*frameSize : 7*frameSize+10]); return b },
+			func(int) []int { return []int{5, 6, 7} }, 1, 3 * frameSize},
+		"garbage between spans": {
+			func(b []byte) []byte { return slices.Insert(b, 7*frameSize, []byte("garbage")...) },
+			func(int) []int { return nil }, 1, 7},
+		"garbage within a span": {
+			func(b []byte) []byte { return slices.Insert(b, 7*frameSize+10, []byte("garbage")...) },
+			func(int) []int { return []int{7} }, 1, frameSize + 7},
+		"torn end": {
+			func(b []byte) []byte { return append(b, 9, 0, 0, 0, 1, 2) },
+			func(int) []int { return nil }, 1, 6},
+		"overwritten": {
+			func(b []byte) []byte { return bytes.Repeat([]byte{0xff}, len(b)) },
+			indexes, 1, -1},
+		"emptied": {
+			func([]byte) []byte { return nil },
+			indexes, 0, 0},
+	}
+}
+
+// indexes returns 0 to n-1.
+func indexes(n int) (all []int) {
+	for i := range n {
+		all = append(all, i)
+	}
+	return all
+}
+
+// damageFile replaces the content of a file, and returns the lost spans and the size of the file
+// before.
+func damageFile(t *testing.T, damage damage, path string) (lost []string, size int) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := spansOf(data)
+	for _, i := range damage.lost(len(all)) {
+		lost = append(lost, all[i])
+	}
+	size = len(data)
+	if err := os.WriteFile(path, damage.do(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return lost, size
+}
+
+// without returns the spans that are not in lost.
+func without(spans, lost []string) []string {
+	return slices.DeleteFunc(slices.Clone(spans), func(s string) bool {
+		return slices.Contains(lost, s)
+	})
+}
+
+// Damage that New finds loses only the damaged spans. It is logged, and each damaged region counts
+// as one dropped span.
 func TestDurableDamage(t *testing.T) {
-	for name, test := range map[string]struct {
-		damage func([]byte) []byte
-		lost   int // at most
-	}{
-		"nothing":         {func(b []byte) []byte { return b }, 0},
-		"truncated":       {func(b []byte) []byte { return b[:len(b)-3] }, 1},
-		"a flipped bit":   {func(b []byte) []byte { b[len(b)/2] ^= 1; return b }, 1},
-		"a length":        {func(b []byte) []byte { b[0] = 0xff; return b }, 1},
-		"zeros":           {func(b []byte) []byte { clear(b[100:150]); return b }, 4},
-		"garbage between": {func(b []byte) []byte { return slices.Insert(b, len(b)/3, []byte("garbage")...) }, 1},
-		"a torn end":      {func(b []byte) []byte { return append(b, 9, 0, 0, 0, 1, 2) }, 0},
-		"emptied":         {func([]byte) []byte { return nil }, 1000},
-	} {
+	for name, test := range damages() {
 		t.Run(name, func(t *testing.T) {
-			dir, all := t.TempDir(), names(500)
-			spooled(t, dir, all)
-			path := files(t, dir)[1]
-			data, err := os.ReadFile(path)
+			dir, all := t.TempDir(), spans(500)
+			fillSpool(t, dir, all)
+			path := spoolFiles(t, dir)[1]
+			lost, size := damageFile(t, test, path)
+			var log testkit.Buffer
+			have, s := sendSpool(t, dir, textLog(&log))
+			if diff := cmp.Diff(without(all, lost), have); diff != "" {
+				t.Errorf("-want +have\n%.1000s", diff)
+			}
+			regions, sent := uint64(test.regions), uint64(len(have))
+			if s.DroppedBy[delivery.SpoolDamaged] != regions || s.Dropped != regions ||
+				s.Recovered != sent || s.Sent != sent || s.Added != sent+regions {
+				t.Errorf("have %+v, want %d recovered and sent, and %d damaged",
+					s, sent, regions)
+			}
+			if s.QueueBytes != 0 || s.SpoolBytes != 0 {
+				t.Errorf("have %+v, want no bytes in memory and on disk", s)
+			}
+			if left := spoolFiles(t, dir); len(left) != 0 {
+				t.Errorf("have %v left, want no file", left)
+			}
+			damaged := test.bytes
+			if damaged < 0 {
+				damaged = size
+			}
+			checkDamageLog(t, log.String(), path, test.regions > 0, damaged)
+		})
+	}
+}
+
+// checkDamageLog checks for one line about damage with file and bytes, or for none.
+func checkDamageLog(t *testing.T, log, path string, want bool, damagedBytes int) {
+	t.Helper()
+	if !want {
+		if strings.Contains(log, "damaged") {
+			t.Errorf("have %q, want no damage", log)
+		}
+		return
+	}
+	line := fmt.Sprintf("damagedBytes=%d\n", damagedBytes)
+	if strings.Count(log, `"spool file damaged"`) != 1 || !strings.Contains(log, path) ||
+		!strings.Contains(log, line) {
+		t.Errorf("have %q, want one line with %s and %q", log, path, line)
+	}
+	if !strings.Contains(log, "map[spool damaged:") {
+		t.Errorf("have %q, want the dropped spans with their reason", log)
+	}
+}
+
+// Damage that occurs while the queue runs loses only the damaged spans. Each counts as dropped.
+func TestDurableDamageWhileRunning(t *testing.T) {
+	for name, test := range damages() {
+		t.Run(name, func(t *testing.T) {
+			dir, all := t.TempDir(), spans(500)
+			hanging, up := make(chan struct{}), make(chan struct{})
+			to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
+				if attempt == 1 {
+					close(hanging)
+				}
+				<-up
+				return nil
+			}}
+			var log testkit.Buffer
+			q, err := delivery.New(delivery.Config{Spool: dir, BatchBytes: 1000, Senders: 1,
+				SpoolSync: time.Millisecond}, to.send, textLog(&log))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(path, test.damage(data), 0o600); err != nil {
-				t.Fatal(err)
+			stop := watchStats(t, q)
+			addAll(q, all[:100])
+			<-hanging // with the first batch; the sender has read no file
+			addAll(q, all[100:])
+			testkit.Eventually(t, "all spans are on disk",
+				func() bool { return q.Stats().Spooled == 500 })
+			path := fileWith(t, dir, span(400))
+			lost, _ := damageFile(t, test, path)
+			close(up)
+			flush(t, q)
+			stop()
+			want := without(all, lost)
+			if diff := cmp.Diff(want, to.received()); diff != "" {
+				t.Errorf("-want +have\n%.1000s", diff)
 			}
-			var lines strings.Builder
-			have, _ := recovered(t, dir, slog.New(slog.NewTextHandler(&lines, nil)))
-			for _, r := range have {
-				if !slices.Contains(all, r) {
-					t.Errorf("have %q, which was never added", r)
-				}
+			s, n := stats(t, q), uint64(len(lost))
+			if s.DroppedBy[delivery.SpoolDamaged] != n || s.Dropped != n || s.Added != 500 ||
+				s.Sent != 500-n || s.Spooled != 0 || s.QueueBytes != 0 || s.SpoolBytes != 0 {
+				t.Errorf("have %+v, want %d sent, %d damaged, and empty memory and disk",
+					s, len(want), n)
 			}
-			if lost := len(all) - len(have); lost > test.lost || (test.lost > 0 && lost == 0 && name != "garbage between") {
-				t.Errorf("lost %d records, want at most %d", lost, test.lost)
+			if left := spoolFiles(t, dir); len(left) != 0 {
+				t.Errorf("have %v left, want no file", left)
 			}
-			if said := strings.Contains(lines.String(), filepath.Base(path)); said != (test.lost > 0 || name == "a torn end") && name != "emptied" {
-				t.Errorf("have %q, want the damaged file named: %v", lines.String(), test.lost > 0)
+			damaged := test.regions > 0 || n > 0
+			if strings.Contains(log.String(), path) != damaged {
+				t.Errorf("have %q, want a line with %s: %v", log.String(), path, damaged)
 			}
 		})
 	}
 }
 
-// Two processes never share a spool.
-func TestDurableLock(t *testing.T) {
-	dir := t.TempDir()
-	q := open(t, delivery.Config{Spool: dir}, down)
-	_, err := delivery.New(delivery.Config{Spool: dir}, down, quiet)
-	if want := "spool " + dir + ": another process uses it"; err == nil || err.Error() != want {
-		t.Errorf("have %v, want %s", err, want)
+// fileWith returns the path of the file that holds the span.
+func fileWith(t *testing.T, dir, span string) string {
+	t.Helper()
+	for _, path := range spoolFiles(t, dir) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(data, []byte(span)) {
+			return path
+		}
 	}
-	flush(t, q)
-	flush(t, open(t, delivery.Config{Spool: dir}, down))
+	t.Fatalf("no file holds %q", span)
+	return ""
 }
 
-// A spool at its bound, or a disk that takes no more, means that memory has to do; a line says so.
+// If the spool is full, or the disk fails, spans stay in memory. Both are logged.
 func TestDurableFullDisk(t *testing.T) {
 	for name, fill := range map[string]func(t *testing.T, cfg *delivery.Config){
-		"bound": func(_ *testing.T, cfg *delivery.Config) { cfg.SpoolBytes = 5000 },
-		"full":  func(t *testing.T, _ *delivery.Config) { limitFiles(t, 500) }, // a write fails in its middle
-		"gone": func(t *testing.T, cfg *delivery.Config) {
+		"spool at its limit": func(_ *testing.T, cfg *delivery.Config) { cfg.SpoolBytes = 5000 },
+		// A write fails after a part of its bytes.
+		"disk full": func(t *testing.T, _ *delivery.Config) { limitFileSize(t, 500) },
+		"folder removed": func(t *testing.T, cfg *delivery.Config) {
 			if err := os.RemoveAll(cfg.Spool); err != nil {
 				t.Fatal(err)
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if name == "full" && !inChild(t) {
+			if name == "disk full" && !inChild(t) {
 				return
 			}
-			var said lines
-			down, up := make(chan struct{}), make(chan struct{}) // it hangs first: the log is to be told of the disk alone
-			to := &destination{answer: func(context.Context, int, []string) error {
-				<-down
-				select {
-				case <-up:
-					return nil
-				default:
-					return errors.New("down")
-				}
+			var log testkit.Buffer
+			// The destination hangs first, so that the first log line is about the spool.
+			hanging, up := make(chan struct{}), make(toggle)
+			to := &destination{answer: func(ctx context.Context, i int, s []string) error {
+				<-hanging
+				return up.answer(ctx, i, s)
 			}}
-			cfg := delivery.Config{Spool: filepath.Join(t.TempDir(), "spool"), BatchBytes: 1000, SpoolSync: time.Millisecond,
-				BatchAge: time.Millisecond, MaxBackoff: 10 * time.Millisecond}
-			if name == "bound" {
+			cfg := delivery.Config{Spool: filepath.Join(t.TempDir(), "spool"), BatchBytes: 1000,
+				SpoolSync: time.Millisecond, BatchAge: time.Millisecond,
+				MaxBackoff: 10 * time.Millisecond}
+			limited := name == "spool at its limit"
+			if limited {
 				fill(t, &cfg)
 			}
-			q, err := delivery.New(cfg, to.send, slog.New(slog.NewTextHandler(&said, nil)))
+			q, err := delivery.New(cfg, to.send, textLog(&log))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if name != "bound" {
+			if !limited {
 				fill(t, &cfg)
 			}
-			stop := watch(t, q)
-			want := names(2000)
+			stop := watchStats(t, q)
+			want := spans(2000)
 			addAll(q, want)
-			eventually(t, "a line says so", func() bool { return strings.Contains(said.String(), "spool not writable") })
-			close(down)
-			eventually(t, "it was tried", func() bool { return q.Stats().Retried > 5 })
-			if s := balanced(t, q); s.Dropped != 0 || s.Queued == 0 {
-				t.Errorf("have %+v, want nothing dropped, and some in memory", s)
+			testkit.Eventually(t, "the error is logged", func() bool {
+				return strings.Contains(log.String(), "spool not writable, spans stay in memory")
+			})
+			close(hanging)
+			testkit.Eventually(t, "batches are retried",
+				func() bool { return q.Stats().Retried > 5 })
+			s := stats(t, q)
+			if s.Dropped != 0 || s.Queued == 0 || limited && s.Spooled == 0 {
+				t.Errorf("have %+v, want no spans dropped, and some in memory", s)
 			}
-			close(up)
+			if size := sizeOf(t, spoolFiles(t, cfg.Spool)); limited && size > 5000 {
+				t.Errorf("have %d bytes on disk, want at most 5000", size)
+			}
+			up.on()
 			flush(t, q)
 			stop()
 			if diff := cmp.Diff(want, to.received()); diff != "" {
@@ -378,37 +699,79 @@ func TestDurableFullDisk(t *testing.T) {
 	}
 }
 
-// inChild reports whether this is a process of its own, and runs the test in one if it is not: what the test does to its
-// process must not happen to others.
+// Close returns when its context ends, while a sender waits for memory to read the spool.
+func TestFlushedWithoutMemory(t *testing.T) {
+	dir := t.TempDir()
+	fillSpool(t, dir, spans(500))
+	cfg := delivery.Config{Spool: dir, QueueBytes: 2000, Senders: 2} // one file has 1660 bytes
+	q := newQueue(t, cfg, hang)
+	testkit.Eventually(t, "a sender has a file", func() bool { return q.Stats().QueueBytes > 0 })
+	<-time.After(10 * time.Millisecond) // the other waits
+	waitFor(t, "Close returns", func() {
+		if err := closeWithin(q, time.Millisecond); err != nil {
+			t.Error(err)
+		}
+	})
+	if s := stats(t, q); s.Spooled != 500 || s.QueueBytes != 0 {
+		t.Errorf("have %+v, want 500 spooled", s)
+	}
+}
+
+// When a batch is sent, a sender that waits for memory reads the next file, or ends after Close.
+func TestFlushedWithLittleMemory(t *testing.T) {
+	dir, want := t.TempDir(), spans(500)
+	fillSpool(t, dir, want)
+	release := make(chan struct{})
+	to := &destination{answer: func(context.Context, int, []string) error {
+		<-release
+		return nil
+	}}
+	cfg := delivery.Config{Spool: dir, QueueBytes: 2000, Senders: 2} // one file has 1660 bytes
+	q := newQueue(t, cfg, to.send)
+	testkit.Eventually(t, "a sender has a file", func() bool { return q.Stats().QueueBytes > 0 })
+	time.AfterFunc(20*time.Millisecond, func() { close(release) }) // the other waits
+	waitFor(t, "Close returns", func() { flush(t, q) })
+	if diff := cmp.Diff(want, to.received()); diff != "" {
+		t.Errorf("-want +have\n%.1000s", diff)
+	}
+}
+
+// If the spool has no room for the remaining spans, Close drops them. Its error has their number
+// and the cause.
+func TestFlushedToFullSpool(t *testing.T) {
+	dir := t.TempDir()
+	cfg := delivery.Config{Spool: dir, SpoolBytes: 2000, BatchBytes: 1000, SpoolSync: time.Hour}
+	q := newQueue(t, cfg, hang)
+	addAll(q, spans(200)) // batches of 83, 83 and 34 spans, 20 bytes each
+	err := closeWithin(q, time.Millisecond)
+	if want := "117 spans lost: spool full"; err == nil || err.Error() != want {
+		t.Errorf("have %v, want %s", err, want)
+	}
+	s := stats(t, q)
+	if s.Spooled != 83 || s.DroppedBy[delivery.NotFlushed] != 117 || s.QueueBytes != 0 {
+		t.Errorf("have %+v, want 83 spooled and 117 not flushed", s)
+	}
+	if have, _ := sendSpool(t, dir, nil); len(have) != 83 {
+		t.Errorf("have %d spans in the spool, want 83", len(have))
+	}
+}
+
+// inChild runs the test in a child process and returns false, or returns true in that process. It
+// is for tests that change their process.
 func inChild(t *testing.T) bool {
 	t.Helper()
 	const variable = "DELIVERY_TEST_CHILD"
 	if os.Getenv(variable) != "" {
 		return true
 	}
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$")
+	pattern := strings.ReplaceAll("^"+t.Name()+"$", "/", "$/^")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", pattern)
 	child.Env = append(os.Environ(), variable+"=1")
-	if out, err := child.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("in a process of its own: %v\n%s", err, out)
+	out, err := child.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("child process: %v\n%s", err, out)
 	}
 	return false
 }
 
-// limitFiles lets no file of this process grow beyond so many bytes, until the test ends.
-func limitFiles(t *testing.T, bytes uint64) {
-	t.Helper()
-	signal.Ignore(syscall.SIGXFSZ) // writes fail instead
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: before.Max}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
-			t.Error(err)
-		}
-		signal.Reset(syscall.SIGXFSZ)
-	})
-}
+var errDisk = errors.New("input/output error")

@@ -1,168 +1,178 @@
 package delivery
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
 
-// The spooler moves to disk what has been in memory alone for too long. Senders and Add never wait for it.
+// The spooler is a goroutine that writes spans to the spool. Add and the senders do not wait for
+// its disk operations.
 
-// diskRest is how long a disk that failed is left alone.
-const diskRest = time.Second
+// spoolRetryDelay is the pause of the spooler after a failed write.
+const spoolRetryDelay = time.Second
 
-// recover opens the spool and takes over what an earlier process has left in it.
-func (q *Queue) recover() (err error) {
-	var records int
-	q.spool, records, err = openSpool(q.cfg.Spool, q.cfg.SpoolBytes, int64(q.cfg.BatchBytes), q.log)
+// openSpool opens the spool and counts the spans of an earlier process.
+func (q *Queue) openSpool(files fileSystem) error {
+	s, err := openSpool(q.cfg, files)
 	if err != nil {
 		return err
 	}
-	n := uint64(records)
-	q.stats.Added, q.stats.Recovered, q.stats.Spooled = n, n, n
-	if n > 0 {
-		q.log.Info("spans found in the spool", "spans", n)
+	spans, damaged, err := s.scan(q.log)
+	if err != nil {
+		return errors.Join(err, s.close())
+	}
+	q.spool = s
+	q.stats.Added = uint64(spans + damaged)
+	q.stats.Recovered, q.stats.Spooled = uint64(spans), uint64(spans)
+	if damaged > 0 {
+		q.drop(damaged, SpoolDamaged)
+	}
+	if spans > 0 {
+		q.log.Info("spans found in the spool", "spans", spans)
 	}
 	return nil
 }
 
-// spoolAll is the spooler. It runs until the senders have ended.
-func (q *Queue) spoolAll() {
+// runSpooler is the goroutine of the spooler. It returns when all senders have returned.
+func (q *Queue) runSpooler() {
 	tick := time.NewTicker(max(q.cfg.SpoolSync/4, 1))
 	defer tick.Stop()
 	for {
-		pressed := false
+		memoryLow := false
 		select {
 		case <-tick.C:
-		case <-q.full:
-			pressed = true
-		case <-q.sent:
+		case <-q.memoryLow:
+			memoryLow = true
+		case <-q.sendersDone:
 			return
 		}
-		if !q.spoolOlder(time.Now().Add(-q.cfg.SpoolSync*3/4), pressed) {
-			select {
-			case <-time.After(diskRest):
-			case <-q.sent:
-				return
-			}
+		err := q.spoolOlder(time.Now().Add(-q.cfg.SpoolSync*3/4), memoryLow)
+		if err == nil {
+			continue
+		}
+		q.reportSpoolErr(err)
+		select {
+		case <-time.After(spoolRetryDelay):
+		case <-q.sendersDone:
+			return
 		}
 	}
 }
 
-// spoolOlder writes what came before that time, or all that waits if memory runs short. It returns false if the disk takes
-// no more.
-func (q *Queue) spoolOlder(than time.Time, pressed bool) bool {
-	for _, j := range q.inHand(than) {
-		if err := q.secure(j); err != nil {
-			return q.cannotSpool(err)
+// spoolOlder writes the batches whose first span was added before limit to the spool. If memoryLow
+// is true, it also writes all other batches that no sender has taken. It stops at the first error.
+func (q *Queue) spoolOlder(limit time.Time, memoryLow bool) error {
+	for _, j := range q.jobsOlder(limit) {
+		if err := q.spoolJob(j); err != nil {
+			return err
 		}
 	}
-	for b, ok := q.waiting(than, pressed); ok; b, ok = q.waiting(than, pressed) {
-		err := q.spool.append(b, q.toDisk)
-		q.written(b, err == nil)
+	for {
+		b, ok := q.nextToSpool(limit, memoryLow)
+		if !ok {
+			return nil
+		}
+		err := q.spool.append(b, q.markSpooled)
+		q.releaseBatch(b, err == nil)
 		if err != nil {
-			return q.cannotSpool(err)
+			return err
 		}
 	}
-	return true
 }
 
-func (q *Queue) cannotSpool(err error) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.unsaid.disk = err
-	wake(q.trouble)
-	return false
-}
-
-// inHand returns the senders' jobs that are to be written.
-func (q *Queue) inHand(than time.Time) (jobs []*job) {
+// jobsOlder returns the jobs whose first span was added before limit and that are not in the spool.
+func (q *Queue) jobsOlder(limit time.Time) (jobs []*job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for j := range q.jobs {
-		if j.file == nil && len(j.parts) > 0 && j.whole.since.Before(than) {
+		if j.file == nil && len(j.parts) > 0 && j.whole.firstAdd.Before(limit) {
 			jobs = append(jobs, j)
 		}
 	}
 	return jobs
 }
 
-// secure writes to disk what is left of a job, while its sender has it in hand.
-func (q *Queue) secure(j *job) error {
+// spoolJob writes the unsent parts of j to a file, while a sender tries to send them.
+func (q *Queue) spoolJob(j *job) error {
 	q.mu.Lock()
 	if !q.jobs[j] || len(j.parts) == 0 {
 		q.mu.Unlock()
-		return nil // it arrived meanwhile
+		return nil // it has been sent in the meantime
 	}
-	j.secure = make(chan struct{})
+	j.spooling = make(chan struct{})
 	parts := slices.Clone(j.parts)
 	q.mu.Unlock()
-	b := joined(parts)
-	f, err := q.spool.put(b)
+	b := join(parts)
+	f, err := q.spool.writeFile(b)
 
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err == nil {
-		left := count(j.parts)
-		j.file, j.begun = f, left < b.Len()
-		q.stats.Queued, q.stats.Spooled = q.stats.Queued-uint64(left), q.stats.Spooled+uint64(left)
+		left := countSpans(j.parts)
+		j.file, j.partlyDone = f, left < b.Len()
+		q.stats.Queued -= uint64(left)
+		q.stats.Spooled += uint64(left)
 	}
-	close(j.secure)
-	j.secure = nil
+	close(j.spooling)
+	j.spooling = nil
 	return err
 }
 
-// waiting takes the oldest batch in memory that is to be written.
-func (q *Queue) waiting(than time.Time, pressed bool) (b Batch, ok bool) {
+// nextToSpool takes the oldest batch from memory if its first span was added before limit, or if
+// memoryLow is true.
+func (q *Queue) nextToSpool(limit time.Time, memoryLow bool) (b Batch, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.sealed) == 0 && (pressed || q.open.since.Before(than)) {
+	if len(q.sealed) == 0 && (memoryLow || q.open.firstAdd.Before(limit)) {
 		q.seal()
 	}
-	if q.stopped || len(q.sealed) == 0 || !pressed && !q.sealed[0].since.Before(than) {
+	if q.stopped || len(q.sealed) == 0 || !memoryLow && !q.sealed[0].firstAdd.Before(limit) {
 		return b, false
 	}
-	q.writing++
-	return q.shift(), true
+	q.spooling++
+	return q.popSealed(), true
 }
 
-// written gives a batch out of hand that is on disk, or back if it is not.
-func (q *Queue) written(b Batch, ok bool) {
+// releaseBatch recycles a batch of the spooler if it was written, otherwise requeues it.
+func (q *Queue) releaseBatch(b Batch, written bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.writing--
-	if ok {
-		q.reuse(b)
+	q.spooling--
+	if written {
+		q.recycle(b)
 	} else {
 		q.sealed = append([]Batch{b}, q.sealed...)
 	}
-	q.changed()
+	q.spoolChanged()
 }
 
-// toDisk counts a batch of memory as spooled.
-func (q *Queue) toDisk(b Batch) {
+// markSpooled counts the spans of b as spooled instead of queued.
+func (q *Queue) markSpooled(b Batch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := uint64(b.Len())
-	q.stats.Queued, q.stats.Spooled = q.stats.Queued-n, q.stats.Spooled+n
+	q.stats.Queued -= uint64(b.Len())
+	q.stats.Spooled += uint64(b.Len())
 	q.bytes -= b.cost()
 }
 
-func (q *Queue) remove(f *spoolFile) {
+func (q *Queue) removeFile(f *spoolFile) {
 	if err := q.spool.remove(f); err != nil {
-		q.log.Warn("spool file not removed: its spans will be sent again", "err", err)
+		q.warn("spool file not removed, its spans may be sent again", "err", err)
 	}
 }
 
-// leaveFile leaves what is left of a job on disk.
-func (q *Queue) leaveFile(j *job) {
-	left := j.file
-	if j.begun {
-		if rest, err := q.spool.put(joined(j.parts)); err == nil {
-			q.remove(j.file)
-			left = rest
-		} // else the whole file stays, and some of it will be sent twice
+// returnFile leaves the unsent parts of j in the spool.
+func (q *Queue) returnFile(j *job) {
+	f := j.file
+	if j.partlyDone {
+		rest, err := q.spool.writeFile(join(j.parts))
+		if err == nil {
+			q.removeFile(j.file)
+			f = rest
+		} // otherwise the whole file stays, and the next process sends some spans again
 	}
-	q.spool.giveBack(left)
+	q.spool.giveBack(f)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, part := range j.parts {

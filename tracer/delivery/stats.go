@@ -5,49 +5,62 @@ import (
 	"time"
 )
 
-// Why records are dropped.
+// The reasons for dropping spans, as in Stats.DroppedBy.
 const (
-	QueueFull    = "queue full"    // no room in memory, nor in the spool
-	Closed       = "closed"        // added after Close
-	NotFlushed   = "not flushed"   // still there when Close had to end
-	Refused      = "refused"       // by the destination, for good
-	TooBig       = "too large"     // by itself, for the destination
-	SpoolDamaged = "spool damaged" // written, and not to be read again
+	// QueueFull: neither the memory nor the spool had room.
+	QueueFull = "queue full"
+	// Closed: the span was added after Close was called.
+	Closed = "closed"
+	// NotFlushed: the span was still in memory when the context of Close ended, and could not be
+	// spooled.
+	NotFlushed = "not flushed"
+	// Refused: the destination rejected the span permanently.
+	Refused = "refused"
+	// TooBig: the span alone is too large for the destination, or larger than 16 MiB.
+	TooBig = "too large"
+	// SpoolDamaged: the span was in the spool and is no longer readable. Damage that [New] finds
+	// counts as one span per damaged region of a file, because the number of spans in a region is
+	// unknown. A file that lost its end exactly between two spans shows no damage.
+	SpoolDamaged = "spool damaged"
 )
 
-// Stats counts records since New. Added = Sent + Queued + Spooled + Dropped at every moment.
+// Stats counts spans since [New]. Added = Sent + Queued + Spooled + Dropped at every moment.
 type Stats struct {
-	Added   uint64 // what was recovered from the spool included
-	Sent    uint64 // taken by the destination
-	Queued  uint64 // in memory
-	Spooled uint64 // on disk
-	Dropped uint64 // the sum of DroppedBy
+	Added   uint64 // passed to Queue.Add, recovered from the spool, or found damaged there by New
+	Sent    uint64 // accepted by the destination
+	Queued  uint64 // now in memory only
+	Spooled uint64 // now on disk
+	Dropped uint64 // sum of DroppedBy
 
-	DroppedBy map[string]uint64 // by reason
-	Recovered uint64            // found in the spool by New
-	Retried   uint64            // attempts that failed and were to be made again
-	Batches   uint64            // taken by the destination
-	Bytes     uint64            // taken by the destination, uncompressed
+	DroppedBy map[string]uint64 // dropped spans by reason
+	Recovered uint64            // found intact in the spool by New
+	Retried   uint64            // failed attempts that were followed by a retry
+	Batches   uint64            // batches that the destination accepted
+	Bytes     uint64            // uncompressed size of these batches
 
-	QueueBytes int   // held in memory now
-	SpoolBytes int64 // on disk now
+	QueueBytes int   // current size of the spans in memory, as limited by Config.QueueBytes
+	SpoolBytes int64 // current size of the spool, as limited by Config.SpoolBytes
 
 	Latency Latency
 }
 
-// Latency is a histogram of how long attempts took, failed ones included.
+// Latency is a histogram of the duration of attempts, including failed ones.
 type Latency struct {
-	Count   uint64
-	Sum     time.Duration
-	Buckets [numBounds]uint64 // of attempts of at most LatencyBounds()[i]; not cumulative, and the longest are in none
+	Count uint64        // number of attempts
+	Sum   time.Duration // total duration of all attempts
+
+	// Buckets[i] counts the attempts that took at most LatencyBounds()[i] and longer than the bound
+	// before it. Attempts that took longer than the last bound are in Count only.
+	Buckets [numBounds]uint64
 }
 
 const numBounds = 12
 
-// LatencyBounds returns the upper bounds of the buckets of Latency.
+// LatencyBounds returns the upper bounds of Latency.Buckets, from 1 ms to 10 s.
 func LatencyBounds() [numBounds]time.Duration {
-	const ms = time.Millisecond
-	return [numBounds]time.Duration{ms, 2 * ms, 5 * ms, 10 * ms, 25 * ms, 50 * ms, 100 * ms, 250 * ms, 500 * ms, time.Second, 5 * time.Second, 10 * time.Second}
+	const ms, s = time.Millisecond, time.Second
+	return [numBounds]time.Duration{ms, 2 * ms, 5 * ms, 10 * ms, 25 * ms, 50 * ms,
+		100 * ms, 250 * ms, 500 * ms, s, 5 * s, 10 * s}
 }
 
 func (l *Latency) observe(d time.Duration) {
@@ -61,7 +74,7 @@ func (l *Latency) observe(d time.Duration) {
 	}
 }
 
-// Stats returns the counts of this moment.
+// Stats returns a consistent snapshot of the counters. The caller owns the map in it.
 func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
