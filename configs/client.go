@@ -71,7 +71,9 @@ func ParseClient(args []string, stdout io.Writer) (Client, error) {
 	cmd := newCommand("bookclient", clientHelp)
 	cmd.group("Client", noError(c.registerFlags))
 	cmd.group("Calls", noError(c.Calls.RegisterFlags))
-	cmd.group("Discovery", func(fs *flag.FlagSet) error { return c.Discovery.RegisterFlags(fs, "") })
+	cmd.group("Discovery", func(fs *flag.FlagSet) error {
+		return c.Discovery.RegisterFlags(fs, "")
+	})
 	cmd.group("Tracer", func(fs *flag.FlagSet) error { return c.Tracer.RegisterFlags(fs, "") })
 	secrets, err := cmd.parse(args, stdout, func() error {
 		return firstError(func() error { return environment }, c.Validate)

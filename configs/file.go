@@ -142,7 +142,7 @@ func (y *yamlFile) checkKey(key *yaml.Node) error {
 
 // valueOf returns the value of a setting: the text as it is written, whatever type YAML sees in it.
 func valueOf(name string, node *yaml.Node) (string, error) {
-	allowed := ""
+	var allowed string
 	switch {
 	case !isPlain(node):
 		allowed = "must be text without anchor, alias or tag (quote what begins with one of & * !)"

@@ -75,7 +75,7 @@ func shownDefault(f *flag.Flag) string {
 // wrap breaks a text into lines of at most width characters, between words.
 func wrap(text string, width int) (lines []string) {
 	line := ""
-	for _, word := range strings.Split(text, " ") {
+	for word := range strings.SplitSeq(text, " ") {
 		if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
 			lines, line = append(lines, line), ""
 		}

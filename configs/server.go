@@ -82,7 +82,9 @@ func ParseServer(args []string, stdout io.Writer) (Server, error) {
 	cmd := newCommand("bookserver", serverHelp)
 	cmd.group("Server", noError(c.registerFlags))
 	cmd.group("Calls", noError(c.Guards.RegisterFlags))
-	cmd.group("Discovery", func(fs *flag.FlagSet) error { return c.Discovery.RegisterFlags(fs, "") })
+	cmd.group("Discovery", func(fs *flag.FlagSet) error {
+		return c.Discovery.RegisterFlags(fs, "")
+	})
 	cmd.group("Tracer", func(fs *flag.FlagSet) error { return c.Tracer.RegisterFlags(fs, "") })
 	secrets, err := cmd.parse(args, stdout, func() error {
 		return firstError(func() error { return environment }, c.Validate)

@@ -94,7 +94,7 @@ func (c *etcdClient) wrap(ctx context.Context, err error) error {
 
 // contextError returns why ctx has ended: [ErrClosed] if the registry was closed, else ctx.Err().
 func contextError(ctx context.Context) error {
-	if context.Cause(ctx) == ErrClosed {
+	if errors.Is(context.Cause(ctx), ErrClosed) {
 		return ErrClosed
 	}
 	return ctx.Err()
@@ -102,8 +102,7 @@ func contextError(ctx context.Context) error {
 
 // unavailable reports whether a repetition of the request may succeed.
 func unavailable(err error) bool {
-	var etcdErr rpctypes.EtcdError
-	if errors.As(err, &etcdErr) {
+	if etcdErr, ok := errors.AsType[rpctypes.EtcdError](err); ok {
 		return etcdErr.Code() == codes.Unavailable
 	}
 	return status.Code(err) == codes.Unavailable

@@ -84,7 +84,7 @@ func TestEveryCallEndsWithItsContext(t *testing.T) {
 			if !errors.Is(err, context.DeadlineExceeded) || err.Error() != "discovery: "+want {
 				t.Errorf("Wait: have %v, want discovery: %s", err, want)
 			}
-			timed(t, "Stop", 0, func() error { i.Stop(); return nil })
+			_ = timed(t, "Stop", 0, func() error { i.Stop(); return nil })
 			if err := timed(t, "Close", 0, r.Close); err != nil {
 				t.Errorf("Close: have %v, want nil", err)
 			}

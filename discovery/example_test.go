@@ -70,7 +70,11 @@ func ExampleRegistry() {
 		fmt.Println(err)
 		return
 	}
-	defer registrar.Deregister(ctx)
+	defer func() {
+		if err := registrar.Deregister(ctx); err != nil {
+			fmt.Println(err)
+		}
+	}()
 
 	// The client.
 	instancer, err := registry.Instancer("books")

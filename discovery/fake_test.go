@@ -3,6 +3,7 @@ package discovery
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 
@@ -119,10 +120,5 @@ func (f *fakeEtcd) has(t *testing.T, call string) bool {
 	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, c := range f.calls {
-		if c == call {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.calls, call)
 }

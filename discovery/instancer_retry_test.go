@@ -90,7 +90,7 @@ func TestInstancerRetriesFromAShortPause(t *testing.T) {
 		if _, err := registry.Instancer(""); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute + 5*minTTL)
+		<-time.After(time.Minute + 5*minTTL)
 		if err := registry.Close(); err != nil {
 			t.Fatal(err)
 		}

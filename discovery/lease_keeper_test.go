@@ -25,7 +25,7 @@ func TestKeeperRetriesFromAShortPause(t *testing.T) {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		time.Sleep(3 * minTTL)
+		<-time.After(3 * minTTL)
 		if err := r.Deregister(t.Context()); err != nil {
 			t.Fatal(err)
 		}

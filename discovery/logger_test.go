@@ -39,7 +39,7 @@ func TestDefaultLoggerIsThatOfSlog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			discoverytest.Follow(t, instancer(t, r)).WaitForError(t, limit)
+			_ = discoverytest.Follow(t, instancer(t, r)).WaitForError(t, limit)
 			if err := r.Close(); err != nil { // the goroutine that logs has ended
 				t.Fatal(err)
 			}

@@ -73,7 +73,7 @@ func TestRegistrationSurvivesARestartOfEtcd(t *testing.T) {
 			log.reset()
 
 			e.Stop()
-			f.WaitForError(t, limit)
+			_ = f.WaitForError(t, limit)
 			testkit.Eventually(t, "both losses are logged", func() bool {
 				return len(log.sorted()) == 2
 			})
@@ -191,7 +191,7 @@ func TestLastListStaysInUseDuringAnOutage(t *testing.T) {
 		if took := time.Since(begin); took > time.Second {
 			t.Errorf("received the last list after %s, want it at once", took)
 		}
-		late.WaitForError(t, limit)
+		_ = late.WaitForError(t, limit)
 		if err := discovery.Wait(testkit.Context(t, limit), i); err != nil {
 			t.Errorf("Wait: have %v during the outage, want nil", err)
 		}
@@ -243,7 +243,7 @@ func TestLossOfTheMajorityIsReported(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f.WaitForError(t, limit)
+	_ = f.WaitForError(t, limit)
 	e.restart(t, true)
 	f.WaitFor(t, limit, addrA)
 }

@@ -96,7 +96,7 @@ func (c *proxyConn) forward(to, from net.Conn) {
 		n, err := from.Read(buf)
 		select {
 		case <-c.frozen:
-			io.Copy(io.Discard, from) // until it is closed
+			_, _ = io.Copy(io.Discard, from) // until it is closed
 			return
 		default:
 		}

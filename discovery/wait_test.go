@@ -115,5 +115,9 @@ func (b blockingInstancer) Deregister(ch chan<- sd.Event) {
 
 func TestWaitDrainsTheChannelThatItDeregisters(t *testing.T) {
 	i := blockingInstancer{stubInstancer{&sd.Event{Instances: []string{addrA}}}}
-	timed(t, "Wait", 0, func() error { return discovery.Wait(testkit.Context(t, limit), i) })
+	if err := timed(t, "Wait", 0, func() error {
+		return discovery.Wait(testkit.Context(t, limit), i)
+	}); err != nil {
+		t.Error(err)
+	}
 }

@@ -10,7 +10,7 @@ import (
 	"bookservice/service/inmem"
 )
 
-// The errors of a service are tested with errors.Is and errors.AsType.
+// The errors of a service are tested with [errors.Is] and [errors.AsType].
 func Example() {
 	var books service.Service = inmem.Default()
 	_, err := books.BookInfo(context.Background(), 99)

@@ -71,7 +71,7 @@ func TestCountersAddUpAtEveryMoment(t *testing.T) {
 	c := config("zipkin,log,mine")
 	c.Zipkin.URL, c.FlushTimeout = collector.URL, time.Minute
 	slow := reporterFunc{
-		func(model.SpanModel) { time.Sleep(time.Microsecond) }, func() error { return nil },
+		func(model.SpanModel) { <-time.After(time.Microsecond) }, func() error { return nil },
 	}
 	m := &tracer.Metrics{}
 	tr, closer := open(t, c, tracer.WithMetrics(m), withReporter(slow, nil))

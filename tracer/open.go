@@ -115,7 +115,7 @@ func openError(backend string, err error) error {
 }
 
 func openTracer(
-	ctx context.Context, c Config, name string, open TracerFunc,
+	ctx context.Context, c Config, name string, open OpenFunc,
 ) (opentracing.Tracer, io.Closer, error) {
 	tr, closer, err := open(ctx, c)
 	if err != nil {

@@ -232,7 +232,7 @@ func TestSinksAreClosedIfAnotherBackendDoesNotOpen(t *testing.T) {
 	}
 }
 
-// closerFunc is an io.Closer of a function.
+// closerFunc is an [io.Closer] of a function.
 type closerFunc func() error
 
 func (f closerFunc) Close() error { return f() }

@@ -14,10 +14,10 @@ import (
 // [Config.RegisterFlags], [Config.ReadEnvironment], [Config.Validate] and [Open].
 type Option func(*options)
 
-// A TracerFunc opens a whole tracer of another make. The closer may be nil. [Open] ensures that it
+// An OpenFunc opens a whole tracer of another make. The closer may be nil. [Open] ensures that it
 // is called once, and that Close returns within [Config.FlushTimeout]. Of the settings of c, the
 // function decides which it obeys.
-type TracerFunc func(ctx context.Context, c Config) (opentracing.Tracer, io.Closer, error)
+type OpenFunc func(ctx context.Context, c Config) (opentracing.Tracer, io.Closer, error)
 
 type options struct {
 	log        *slog.Logger
@@ -25,7 +25,7 @@ type options struct {
 	metrics    *Metrics
 	backends   []Backend
 	transports []Transport
-	tracers    map[string]TracerFunc
+	tracers    map[string]OpenFunc
 	names      map[string]bool // of all backends
 	err        error           // the first invalid option
 }
@@ -34,7 +34,7 @@ func newOptions(opts []Option) options {
 	o := options{
 		log:     slog.Default(),
 		memory:  &Memory{},
-		tracers: map[string]TracerFunc{},
+		tracers: map[string]OpenFunc{},
 		names:   map[string]bool{noop: true},
 	}
 	for _, b := range (&Config{}).backends(o) {
@@ -88,7 +88,7 @@ func WithTransport(t Transport) Option {
 }
 
 // WithTracer adds a whole tracer of another make that [Config.Backend] may name alone.
-func WithTracer(name string, open TracerFunc) Option {
+func WithTracer(name string, open OpenFunc) Option {
 	return func(o *options) {
 		if o.claim(name) {
 			o.tracers[name] = open

@@ -12,7 +12,7 @@ import (
 	"bookservice/tracer/tracertest/testkit"
 )
 
-// setDefaultLogger makes slog.Default write to the returned buffer until the test ends.
+// setDefaultLogger makes [slog.Default] write to the returned buffer until the test ends.
 func setDefaultLogger(t *testing.T) *testkit.Buffer {
 	t.Helper()
 	lines := &testkit.Buffer{}
@@ -61,7 +61,7 @@ func TestNilLoggerLogsNothing(t *testing.T) {
 	}
 }
 
-// TestLoggerReplacesSlogDefault checks that WithLogger replaces slog.Default.
+// TestLoggerReplacesSlogDefault checks that WithLogger replaces [slog.Default].
 func TestLoggerReplacesSlogDefault(t *testing.T) {
 	lines := setDefaultLogger(t)
 	var own testkit.Buffer

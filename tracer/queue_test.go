@@ -236,10 +236,10 @@ func runChild(spool string) int {
 	}
 	start := time.Now()
 	for m.Stats().Sinks["zipkin"].Spooled < childSpans {
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	fmt.Println("spooled after", time.Since(start))
-	time.Sleep(time.Hour)
+	<-time.After(time.Hour)
 	return 1
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // A collector is Zipkin's POST endpoint. It keeps what is posted.
@@ -26,7 +27,7 @@ func startCollector(ctx context.Context) (*collector, error) {
 		return nil, err
 	}
 	c := &collector{url: "http://" + l.Addr().String() + "/api/v2/spans"}
-	c.server = &http.Server{Handler: c}
+	c.server = &http.Server{Handler: c, ReadHeaderTimeout: time.Minute}
 	go func() { _ = c.server.Serve(l) }() // until close
 	return c, nil
 }

@@ -128,7 +128,9 @@ func (r *readme) bridgeProgram() string {
 // discoveryProgram wraps the lines that use package discovery. It finds a static instance.
 func (r *readme) discoveryProgram() string {
 	lines := strings.SplitAfter(strings.TrimSuffix(r.discovery, "\n"), "\n")
-	return program([]string{"context", "log", "time", "bookservice/discovery"}, `	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	imports := []string{"context", "log", "time", "bookservice/discovery"}
+	return program(imports, `
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	check := func(err error) {
 		if err != nil {

@@ -46,7 +46,8 @@ func (r recipe) follow(root string, text *readme) error {
 		return err
 	}
 	defer c.close()
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(r.program(text)), 0o600); err != nil {
+	main := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(main, []byte(r.program(text)), 0o600); err != nil {
 		return err
 	}
 	start := text.start + " -zipkin-url " + c.url

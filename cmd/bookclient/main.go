@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case ctx.Err() != nil:
 		return 0
-	case errors.As(err, new(bookclient.Failure)):
+	case errors.As(err, new(bookclient.RunError)):
 		return 1
 	}
 	return 2

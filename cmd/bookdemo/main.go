@@ -15,6 +15,7 @@ import (
 	"bookservice/cmd/internal/bookclient"
 	"bookservice/cmd/internal/logging"
 	"bookservice/cmd/internal/server"
+	"bookservice/cmd/internal/shutdown"
 	"bookservice/configs"
 	"bookservice/discovery/etcdembed"
 	"bookservice/tracer"
@@ -50,11 +51,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // demo starts etcd, the servers and the client in this order, and stops them in reverse.
 func demo(ctx context.Context, cfg configs.Demo, stdout io.Writer, log *slog.Logger) error {
+	open := shutdown.New(log)
+	defer open.Close()
 	etcd, err := etcdembed.Start(ctx, etcdembed.Config{})
 	if err != nil {
 		return err
 	}
-	defer etcd.Close()
+	open.Push("etcd", etcd.Close)
 	fmt.Fprintf(stdout, "etcd: %s\n", etcd.ClientURL())
 	spans := &tracer.Memory{}
 	for range 2 {

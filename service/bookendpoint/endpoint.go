@@ -10,6 +10,7 @@ package bookendpoint
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/go-kit/kit/endpoint"
 
@@ -51,8 +52,8 @@ func (r ListResponse) Failed() error { return r.Err }
 // outermost. Both endpoints share the state of a middleware, such as a rate limiter.
 func New(svc service.Service, middlewares ...endpoint.Middleware) Set {
 	set := Set{Info: newInfo(svc), List: newList(svc)}
-	for i := len(middlewares) - 1; i >= 0; i-- {
-		set.Info, set.List = middlewares[i](set.Info), middlewares[i](set.List)
+	for _, wrap := range slices.Backward(middlewares) {
+		set.Info, set.List = wrap(set.Info), wrap(set.List)
 	}
 	return set
 }

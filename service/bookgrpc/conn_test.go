@@ -3,6 +3,7 @@ package bookgrpc_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -229,14 +230,14 @@ type recordingConn struct {
 
 func (c recordingConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	c.sent.Write(p[:n])
-	return n, err
+	_, errRecord := c.sent.Write(p[:n])
+	return n, errors.Join(err, errRecord)
 }
 
 func (c recordingConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.received.Write(p[:n])
-	return n, err
+	_, errRecord := c.received.Write(p[:n])
+	return n, errors.Join(err, errRecord)
 }
 
 // pings counts the PING frames in a sequence of HTTP/2 frames (RFC 9113, section 4.1).

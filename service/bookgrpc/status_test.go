@@ -20,11 +20,11 @@ import (
 	"bookservice/tracer/tracertest/testkit"
 )
 
-// statusCarrier is an error with a status of its own.
-type statusCarrier struct{ st *status.Status }
+// carriedError is an error with a status of its own.
+type carriedError struct{ st *status.Status }
 
-func (c statusCarrier) Error() string              { return "carrier" }
-func (c statusCarrier) GRPCStatus() *status.Status { return c.st }
+func (c carriedError) Error() string              { return "carrier" }
+func (c carriedError) GRPCStatus() *status.Status { return c.st }
 
 var statusTests = []struct {
 	name    string
@@ -58,9 +58,9 @@ var statusTests = []struct {
 		codes.Unavailable, "store away", nil, "secret"},
 	{"own status, client's fault", status.Error(codes.PermissionDenied, "no"),
 		codes.PermissionDenied, "no", nil, ""},
-	{"own status OK", statusCarrier{status.New(codes.OK, "fine")}, codes.Internal,
+	{"own status OK", carriedError{status.New(codes.OK, "fine")}, codes.Internal,
 		"internal error", bookendpoint.ErrInternal, "carrier"},
-	{"own status nil", statusCarrier{nil}, codes.Internal, "internal error",
+	{"own status nil", carriedError{nil}, codes.Internal, "internal error",
 		bookendpoint.ErrInternal, "carrier"},
 }
 

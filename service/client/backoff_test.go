@@ -33,7 +33,8 @@ func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := DefaultConfig()
 		cfg.RetryAttempts, cfg.RetryBackoff = 7, 100*time.Millisecond
-		want := []time.Duration{100, 200, 400, 800, 1000, 1000} // milliseconds
+		want := []time.Duration{cfg.RetryBackoff, 2 * cfg.RetryBackoff, 4 * cfg.RetryBackoff,
+			8 * cfg.RetryBackoff, time.Second, time.Second}
 		const calls = 200
 		shortest, longest := make([]time.Duration, len(want)), make([]time.Duration, len(want))
 		for range calls {
@@ -49,7 +50,6 @@ func TestBackoff(t *testing.T) {
 			}
 		}
 		for i, w := range want {
-			w *= time.Millisecond
 			if shortest[i] < w/2 || shortest[i] > w*3/4 ||
 				longest[i] < w*5/4 || longest[i] > w*3/2 {
 				t.Errorf("delay %d: have %v to %v, want %v to %v",

@@ -34,7 +34,7 @@ func (s syncInstancer) Deregister(ch chan<- sd.Event) {
 func endpointerLogger(logger *slog.Logger) log.Logger {
 	next := kitlog.New(logger, slog.LevelWarn, "discovery")
 	return log.LoggerFunc(func(keyvals ...any) error {
-		if keyvals[len(keyvals)-1] == errSync {
+		if err, ok := keyvals[len(keyvals)-1].(error); ok && errors.Is(err, errSync) {
 			return nil
 		}
 		return next.Log(keyvals...)

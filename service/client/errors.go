@@ -38,7 +38,8 @@ var errDeclined = errors.New("instance declined the attempt")
 
 // retryable reports whether another attempt, possibly at another instance, can succeed after err.
 func retryable(err error) bool {
-	if err == nil || err == ErrNoInstance || err == ErrClosed || bookendpoint.IsBusiness(err) {
+	if err == nil || errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed) ||
+		bookendpoint.IsBusiness(err) {
 		return false
 	}
 	switch status.Code(err) {
@@ -55,7 +56,7 @@ func classify(caller context.Context, err error) outcome {
 	switch {
 	case err == nil || bookendpoint.IsBusiness(err):
 		return succeeded
-	case err == ErrNoInstance || err == ErrClosed || callerGone(caller, err):
+	case errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed) || callerGone(caller, err):
 		return ignored
 	}
 	return failed
@@ -101,7 +102,7 @@ func (c *Client) explain(caller, limited context.Context, lastErr, err error) er
 		reason = fmt.Errorf("no response within %v (%s): %w", timeout, flag, reason)
 	}
 	if lastErr != nil {
-		reason = fmt.Errorf("%w; latest attempt: %v", reason, lastErr)
+		reason = fmt.Errorf("%w; latest attempt: %s", reason, lastErr.Error())
 	}
 	return bookgrpc.WithStatus(code, reason)
 }

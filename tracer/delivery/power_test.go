@@ -198,7 +198,7 @@ func TestDurablePowerFailure(t *testing.T) {
 		case len(spans) > 10 && attempt%2 == 0:
 			return &delivery.SendError{Kind: delivery.Split, Err: errors.New("413")}
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 		return nil
 	}}
 	parent := t.TempDir()
@@ -241,7 +241,7 @@ func TestDurablePartOfBatch(t *testing.T) {
 		switch attempt {
 		case 1: // all spans, once they are on disk
 			for p.Stats().Spooled < 80 {
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 			}
 			return &delivery.SendError{Kind: delivery.Split, Err: errors.New("413")}
 		case 2: // the first half

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"runtime"
@@ -81,7 +80,7 @@ func (l slowLog) Handle(context.Context, slog.Record) error {
 // A log handler that blocks delays neither Add nor the senders, and Close by one second.
 func TestNonBlockingWithSlowLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := slowLog{slog.NewTextHandler(io.Discard, nil), make(chan struct{})}
+		log := slowLog{slog.DiscardHandler, make(chan struct{})}
 		to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
 			if attempt < 5 {
 				return errDown
@@ -730,7 +729,7 @@ func TestCounted(t *testing.T) {
 func TestCountedLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bounds := delivery.LatencyBounds()
-		durations := slices.Concat(bounds[:], []time.Duration{ // each bound itself
+		durations := slices.Concat(bounds, []time.Duration{ // each bound itself
 			0, time.Millisecond + 1, 10*time.Second + 1})
 		to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
 			<-time.After(durations[attempt-1])

@@ -248,9 +248,9 @@ func TestDurableWhenKilled(t *testing.T) {
 	}
 }
 
-// killAfter starts child and kills it when it has printed min or a larger number. It returns the
-// last number.
-func killAfter(t *testing.T, child *exec.Cmd, min int) (number int) {
+// killAfter starts child and kills it when it has printed atLeast or a larger number. It returns
+// the last number.
+func killAfter(t *testing.T, child *exec.Cmd, atLeast int) (number int) {
 	t.Helper()
 	out, err := child.StdoutPipe()
 	if err != nil {
@@ -259,7 +259,7 @@ func killAfter(t *testing.T, child *exec.Cmd, min int) (number int) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for lines := bufio.NewScanner(out); number < min && lines.Scan(); {
+	for lines := bufio.NewScanner(out); number < atLeast && lines.Scan(); {
 		if _, err := fmt.Sscan(lines.Text(), &number); err != nil {
 			t.Errorf("the process printed %q", lines.Text())
 			break
@@ -269,8 +269,8 @@ func killAfter(t *testing.T, child *exec.Cmd, min int) (number int) {
 		t.Error(err)
 	}
 	_ = child.Wait()
-	if number < min {
-		t.Fatalf("the process ended after %d spans, want %d", number, min)
+	if number < atLeast {
+		t.Fatalf("the process ended after %d spans, want %d", number, atLeast)
 	}
 	return number
 }
@@ -325,7 +325,8 @@ func TestBoundedWithSpool(t *testing.T) {
 	}
 }
 
-// With a spool, spans are written to disk when they fill half of QueueBytes, however young they are.
+// With a spool, spans are written to disk when they fill half of QueueBytes, however young they
+// are.
 func TestBoundedWithSpoolInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := delivery.Config{Spool: t.TempDir(), QueueBytes: 2000, BatchBytes: 100, Senders: 2,

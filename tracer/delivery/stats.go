@@ -57,9 +57,9 @@ type Latency struct {
 const numBounds = 12
 
 // LatencyBounds returns the upper bounds of Latency.Buckets, from 1 ms to 10 s.
-func LatencyBounds() [numBounds]time.Duration {
+func LatencyBounds() []time.Duration {
 	const ms, s = time.Millisecond, time.Second
-	return [numBounds]time.Duration{ms, 2 * ms, 5 * ms, 10 * ms, 25 * ms, 50 * ms,
+	return []time.Duration{ms, 2 * ms, 5 * ms, 10 * ms, 25 * ms, 50 * ms,
 		100 * ms, 250 * ms, 500 * ms, s, 5 * s, 10 * s}
 }
 

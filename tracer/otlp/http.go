@@ -44,8 +44,8 @@ func (c *httpClient) export(
 	}
 	response := &coltracepb.ExportTraceServiceResponse{}
 	if answer.Header.Get("Content-Type") == contentType {
-		if err := proto.Unmarshal(answer.Body, response); err != nil {
-			return nil, nil
+		if proto.Unmarshal(answer.Body, response) != nil {
+			response.Reset()
 		}
 	}
 	return response, nil

@@ -209,7 +209,7 @@ func TestLatencyBucketsAreCumulative(t *testing.T) {
 		tracer.WithLogger(nil), backend(func(context.Context, delivery.Batch) error {
 			attempts++
 			if attempts == 1 {
-				time.Sleep(30 * time.Millisecond)
+				<-time.After(30 * time.Millisecond)
 				return errors.New("not now")
 			}
 			return nil
@@ -240,8 +240,7 @@ func TestLatencyBucketsAreCumulative(t *testing.T) {
 			last = value
 		}
 	}
-	bounds := delivery.LatencyBounds()
-	if seen != len(bounds)+1 || last != 2 {
+	if seen != len(delivery.LatencyBounds())+1 || last != 2 {
 		t.Errorf("have %d buckets up to %v, want 2 attempts", seen, last)
 	}
 }

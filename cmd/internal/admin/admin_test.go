@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -154,8 +155,10 @@ func checkBuckets(t *testing.T, text string) {
 	before, buckets := 0, 0
 	bucket := regexp.MustCompile(`send_seconds_bucket\{sink="zipkin",le="([^"]+)"\} (\d+)\n`)
 	for _, m := range bucket.FindAllStringSubmatch(text, -1) {
-		count := 0
-		fmt.Sscan(m[2], &count)
+		count, err := strconv.Atoi(m[2])
+		if err != nil {
+			t.Fatal(err)
+		}
 		if count < before {
 			t.Errorf("have %d in bucket %s after %d, want cumulative buckets", count, m[1], before)
 		}

@@ -21,11 +21,11 @@ import (
 	"bookservice/tracer/all"
 )
 
-// A Failure is an error of a client that has started: no instance was found, or a call failed.
-type Failure struct{ err error }
+// A RunError is an error of a client that has started: no instance was found, or a call failed.
+type RunError struct{ err error }
 
-func (f Failure) Error() string { return f.err.Error() }
-func (f Failure) Unwrap() error { return f.err }
+func (e RunError) Error() string { return e.err.Error() }
+func (e RunError) Unwrap() error { return e.err }
 
 // Run makes cfg.Runs runs and writes each to stdout. The options are for the tracer.
 func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Logger,
@@ -49,7 +49,7 @@ func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Lo
 	}
 	found := func(ctx context.Context) error { return discovery.Wait(ctx, instancer) }
 	if err := wait(ctx, cfg, found); err != nil {
-		return Failure{err}
+		return RunError{err}
 	}
 	books, err := client.New(instancer, tr, cfg.Calls, client.WithLogger(log))
 	if err != nil {
@@ -57,11 +57,11 @@ func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Lo
 	}
 	open.Push("client", books.Close)
 	if err := wait(ctx, cfg, books.Wait); err != nil {
-		return Failure{err}
+		return RunError{err}
 	}
 	for range cfg.Runs {
 		if err := once(ctx, cfg, tr, books, stdout); err != nil {
-			return Failure{err}
+			return RunError{err}
 		}
 	}
 	return nil

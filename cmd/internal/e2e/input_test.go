@@ -98,11 +98,12 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer busy.Close()
+	client := append(e.at(), "-tracer", "zipkin", "-zipkin-url", sink.URL+"/api/v2/spans")
 	usable := map[string][]string{
-		"bookclient": append(e.at(), "-tracer", "zipkin", "-zipkin-url", sink.URL+"/api/v2/spans"),
+		"bookclient": client,
+		// A server that listens before it finds the error fails with "in use" instead.
+		"bookserver": slices.Concat(client, []string{"-grpc-addr", busy.Addr().String()}),
 	}
-	// A server that listens before it finds the error fails with "in use" instead.
-	usable["bookserver"] = append(usable["bookclient"], "-grpc-addr", busy.Addr().String())
 	for name, test := range badLines {
 		test.run(t, name, usable)
 	}

@@ -147,7 +147,8 @@ func (s *Server) spanAddress(ctx context.Context) string {
 	}
 	if err != nil {
 		bound := s.listener.Addr().String()
-		s.log.Warn("spans have the bound address", "registered", s.Addr(), "bound", bound, "err", err)
+		s.log.Warn("spans have the bound address",
+			"registered", s.Addr(), "bound", bound, "err", err)
 		return bound
 	}
 	return s.Addr()

@@ -18,8 +18,8 @@ type part struct {
 func New(log *slog.Logger) *Stack { return &Stack{log: log} }
 
 // Push adds a part to the stack. Its close function is called once.
-func (s *Stack) Push(name string, close func() error) {
-	s.parts = append(s.parts, part{name, close})
+func (s *Stack) Push(name string, closePart func() error) {
+	s.parts = append(s.parts, part{name, closePart})
 }
 
 // Close closes all parts, the last one first. It logs errors: at the end of a command there is no

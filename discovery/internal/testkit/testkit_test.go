@@ -21,7 +21,7 @@ func (f *failure) Fatalf(string, ...any) { f.failed = true; panic(f) }
 func fails(do func(t testing.TB)) (failed bool) {
 	f := &failure{}
 	defer func() {
-		recover()
+		_ = recover()
 		failed = f.failed
 	}()
 	do(f)

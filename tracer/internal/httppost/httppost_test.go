@@ -115,8 +115,9 @@ func TestBodies(t *testing.T) {
 	for _, compress := range []bool{false, true} {
 		cfg := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			var body io.Reader = r.Body
-			if (r.Header.Get("Content-Encoding") == "gzip") != compress || r.Method != "POST" ||
-				r.Header.Get("X-Own") != "own" || r.ContentLength < 0 {
+			if (r.Header.Get("Content-Encoding") == "gzip") != compress ||
+				r.Method != http.MethodPost || r.Header.Get("X-Own") != "own" ||
+				r.ContentLength < 0 {
 				t.Errorf("have %s with header %v and length %d",
 					r.Method, r.Header, r.ContentLength)
 			}
@@ -273,7 +274,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		func(http.ResponseWriter, *http.Request) {
 			together <- struct{}{}
 			for len(together) < conns && len(together) > 0 {
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 			}
 		}))
 	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)

@@ -40,7 +40,7 @@ func (p *Propagator) extractBinary(r io.Reader) (*spancontext.Context, error) {
 	return p.extractText(&b, false)
 }
 
-// readBinary returns io.EOF only if the carrier is empty.
+// readBinary returns [io.EOF] only if the carrier is empty.
 func readBinary(r io.Reader) (pairs, error) {
 	var head [lenBinaryHead]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {

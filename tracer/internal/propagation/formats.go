@@ -3,6 +3,7 @@ package propagation
 // Formats is a set of header formats.
 type Formats uint8
 
+// The formats.
 const (
 	B3      Formats = 1 << iota // the single header b3
 	B3Multi                     // the X-B3-… headers

@@ -41,7 +41,7 @@ func asAddrPort(value any) (netip.AddrPort, bool) {
 	return addr, err == nil
 }
 
-// asIP reads an address from text, from a net.IP, or from the number that package ext makes of an
+// asIP reads an address from text, from a [net.IP], or from the number that package ext makes of an
 // IPv4 address.
 func asIP(value any) (netip.Addr, bool) {
 	switch v := value.(type) {

@@ -215,7 +215,7 @@ func TestParseURL(t *testing.T) {
 func TestValidPort(t *testing.T) {
 	for port, want := range map[string]bool{
 		"1": true, "65535": true, "0": false, "65536": false, "-1": false, "": false, "http": false,
-		"+1": false, " 1": false,
+		"+1": false, " 1": false, //nolint:gocritic // the space is the case
 	} {
 		if have := settings.ValidPort(port); have != want {
 			t.Errorf("%q: have %v, want %v", port, have, want)

@@ -3,6 +3,7 @@ package spancontext
 // A Decision states whether the spans of a trace are recorded.
 type Decision uint8
 
+// The decisions.
 const (
 	Undecided Decision = iota // the sampler of the next span decides
 	Deny
