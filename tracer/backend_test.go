@@ -80,10 +80,10 @@ func TestHangingReporter(t *testing.T) {
 // TestDroppedSpansAreLogged checks that at most one line is logged in 10 s.
 func TestDroppedSpansAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var lines strings.Builder
+		lines := &testkit.Buffer{}
 		release := make(chan struct{})
 		tr, closer := open(t, config("mine"),
-			tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))),
+			tracer.WithLogger(slog.New(slog.NewTextHandler(lines, nil))),
 			withReporter(reporterFunc{
 				func(model.SpanModel) { <-release }, func() error { return nil },
 			}, nil))

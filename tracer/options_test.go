@@ -27,7 +27,7 @@ func setDefaultLogger(t *testing.T) *testkit.Buffer {
 func TestDefaultLoggerIsSlogDefault(t *testing.T) {
 	lines := setDefaultLogger(t)
 	c := config("log,zipkin")
-	c.FlushTimeout = time.Millisecond
+	c.FlushTimeout = time.Second / 2
 	c.Zipkin.URL = "http://" + testkit.ClosedAddr(t) + "/"
 	tr, closer, err := tracer.Open(t.Context(), c)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"runtime"
@@ -80,7 +81,8 @@ func (l slowLog) Handle(context.Context, slog.Record) error {
 // A log handler that blocks delays neither Add nor the senders, and Close by one second.
 func TestNonBlockingWithSlowLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := slowLog{slog.DiscardHandler, make(chan struct{})}
+		enabled := slog.NewTextHandler(io.Discard, nil) //nolint:sloglint // DiscardHandler is not
+		log := slowLog{enabled, make(chan struct{})}
 		to := &destination{answer: func(_ context.Context, attempt int, _ []string) error {
 			if attempt < 5 {
 				return errDown

@@ -152,6 +152,8 @@ func kv(key string, value any) *commonpb.KeyValue {
 		v.Value = &commonpb.AnyValue_BoolValue{BoolValue: value}
 	case int:
 		v.Value = &commonpb.AnyValue_IntValue{IntValue: int64(value)}
+	case int64:
+		v.Value = &commonpb.AnyValue_IntValue{IntValue: value}
 	case float64:
 		v.Value = &commonpb.AnyValue_DoubleValue{DoubleValue: value}
 	}
