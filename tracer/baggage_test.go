@@ -161,6 +161,30 @@ func TestJaegerBaggageAsText(t *testing.T) {
 	}
 }
 
+// TestBaggageValuesAreEncoded sets values with characters that W3C Baggage does not allow.
+func TestBaggageValuesAreEncoded(t *testing.T) {
+	tr, _ := memory(t, nil)
+	for value, want := range map[string]string{
+		"a b": "a%20b", "a,b": "a%2Cb", "a;b": "a%3Bb", `a"b`: "a%22b", `a\b`: "a%5Cb",
+		"a%b": "a%25b", "a+b": "a%2Bb", "ä": "%C3%A4", "\x00\x7f": "%00%7F", "a=b": "a=b",
+		"\xff": "%EF%BF%BD",
+	} {
+		span := tr.StartSpan("x").SetBaggageItem("k", value)
+		out := inject(t, tr, span.Context())
+		if have := out["baggage"]; have != "k="+want {
+			t.Errorf("%q: have %q, want %q", value, have, "k="+want)
+		}
+		again := extract(t, tr, out)
+		valid := strings.ToValidUTF8(value, "\uFFFD")
+		if have := baggageOf(again); len(have) != 1 || have[0] != "k="+valid {
+			t.Errorf("%q: have %q extracted", value, have)
+		}
+		if have := span.BaggageItem("k"); have != valid {
+			t.Errorf("%q: have item %q", value, have)
+		}
+	}
+}
+
 // TestSettingBaggageMakesACopy sets an item. The other items, the tracestate and earlier contexts
 // stay as they are. The properties of the item are dropped.
 func TestSettingBaggageMakesACopy(t *testing.T) {

@@ -175,6 +175,31 @@ func TestReportingIsDelayedAtMostUntilClose(t *testing.T) {
 	})
 }
 
+// TestAbandonedServerParentsAreNotAwaited finishes spans below a server parent that has been
+// abandoned after the timeout, and below one of a closed tracer. They are reported at once.
+func TestAbandonedServerParentsAreNotAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m tracer.Metrics
+		tr, closer := open(t, config("memory"), tracer.WithMetrics(&m))
+		outer := startServer(tr, "outer", nil)
+		startServer(tr, "first", outer).Finish()
+		afterAMinute()
+		for n := uint64(2); n <= 4; n++ {
+			startServer(tr, "inner", outer).Finish()
+			if have := m.Stats().Finished; have != n {
+				t.Errorf("have %d spans reported, want %d", have, n)
+			}
+		}
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+		startServer(tr, "late", startServer(tr, "other", nil)).Finish()
+		if have := m.Stats().Finished; have != 5 {
+			t.Errorf("after Close: have %d spans, want 5", have)
+		}
+	})
+}
+
 // TestDeferredSpansAreBounded has more pending server parents than the limit. Further spans are
 // re-parented at once.
 func TestDeferredSpansAreBounded(t *testing.T) {

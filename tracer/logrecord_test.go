@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/opentracing/opentracing-go"
@@ -81,13 +82,18 @@ func TestDeprecatedLogMethods(t *testing.T) {
 	var l deprecatedLogger = s
 	l.LogEvent("a")
 	l.LogEventWithPayload("b", 1)
-	l.Log(opentracing.LogData{Event: "c"})
+	at := time.Unix(1700000000, 0)
+	l.Log(opentracing.LogData{Event: "c", Timestamp: at})
 	s.FinishWithOptions(opentracing.FinishOptions{
 		BulkLogData: []opentracing.LogData{{Event: "d"}, {Event: "e"}},
 	})
+	have := spans.Spans()[0]
 	want := []string{"a", "event=b payload=1", "c", "d", "e"}
-	if diff := cmp.Diff(want, texts(spans.Spans()[0])); diff != "" {
+	if diff := cmp.Diff(want, texts(have)); diff != "" {
 		t.Errorf("-want +have\n%s", diff)
+	}
+	if c := have.Annotations[2].Timestamp; !c.Equal(at) {
+		t.Errorf("have c at %v, want %v", c, at)
 	}
 }
 

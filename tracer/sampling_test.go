@@ -137,6 +137,28 @@ func TestRateLimited(t *testing.T) {
 	})
 }
 
+// TestRatesOfAnySize checks the number of traces at once for extreme rates.
+func TestRatesOfAnySize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for rate, want := range map[float64]int{
+			math.SmallestNonzeroFloat64: 1, 0.1: 1, 1: 1, 1000: 1000, math.MaxFloat64: 1000,
+		} {
+			tr, _ := memory(t, func(c *tracer.Config) {
+				c.Sampler.Kind, c.Sampler.Rate = "ratelimited", rate
+			})
+			have := 0
+			for range 1000 {
+				if sampled(tr, "x") {
+					have++
+				}
+			}
+			if have != want {
+				t.Errorf("rate %v: have %d of 1000 traces at once, want %d", rate, have, want)
+			}
+		}
+	})
+}
+
 // TestSamplersOfOperations checks that an exact name takes precedence, then the longest prefix.
 func TestSamplersOfOperations(t *testing.T) {
 	tr, _ := memory(t, func(c *tracer.Config) {
@@ -174,6 +196,20 @@ func TestSamplersOfOperationsDecideForUndecidedTraces(t *testing.T) {
 			if have := sampled(tr, "get", childOfB3(t, tr, b3)); have != want {
 				t.Errorf("ignore %v, b3 %s: have %v, want %v", ignore, b3, have, want)
 			}
+		}
+	}
+}
+
+// TestIgnoreParentConcernsOnlyOtherProcesses has a sampler that would decide differently about the
+// child of a local span.
+func TestIgnoreParentConcernsOnlyOtherProcesses(t *testing.T) {
+	tr, _ := memory(t, func(c *tracer.Config) {
+		c.Sampler.Operations, c.Sampler.IgnoreParent = "root=always,off=never,child=never", true
+	})
+	for operation, want := range map[string]bool{"root": true, "off": false} {
+		root := tr.StartSpan(operation)
+		if have := sampled(tr, "child", opentracing.ChildOf(root.Context())); have != want {
+			t.Errorf("%s: have %v for the child, want %v", operation, have, want)
 		}
 	}
 }

@@ -150,20 +150,22 @@ func TestLongTracestate(t *testing.T) {
 	most := strings.Join(short[:30], ",")
 	long := member("a", 129)
 	for name, test := range map[string]struct{ in, want string }{
-		"2 KiB":                    {strings.Join(short[:16], ","), strings.Join(short[:16], ",")},
-		"4 KiB":                    {fits + "," + member("z", 97), fits + "," + member("z", 97)},
-		"4 KiB with spaces":        {fits + " ," + member("z", 96), fits + " ," + member("z", 96)},
-		"one long member":          {long + "," + fits, fits},
-		"two long members":         {long + "," + most + "," + member("z", 250), long + "," + most},
-		"no long member":           {fits + "," + member("z", 128), fits},
+		"2 KiB":             {strings.Join(short[:16], ","), strings.Join(short[:16], ",")},
+		"4 KiB":             {fits + "," + member("z", 97), fits + "," + member("z", 97)},
+		"4 KiB with spaces": {fits + " ," + member("z", 96), fits + " ," + member("z", 96)},
+		"one long member":   {long + "," + fits, fits},
+		"two long members":  {long + "," + most + "," + member("z", 250), long + "," + most},
+		"no long member":    {fits + "," + member("z", 128), fits},
+		"4 KiB without a long member": {
+			member("z", 226) + "," + most + "," + long, member("z", 226) + "," + most},
 		"one byte more than 4 KiB": {fits + "," + member("z", 98), fits},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr, _ := memory(t, injecting("w3c"))
 			out, _ := passOn(t, tr, lines{{"traceparent", w3cDenied}, {"tracestate", test.in}})
 			if out["tracestate"] != test.want {
-				t.Errorf("have %d bytes\n%s\nwant %d\n%s", len(out["tracestate"]),
-					out["tracestate"], len(test.want), test.want)
+				t.Errorf("have %d bytes, want %d: %.300s…",
+					len(out["tracestate"]), len(test.want), out["tracestate"])
 			}
 		})
 	}
