@@ -429,6 +429,22 @@ func TestShortSpoolSync(t *testing.T) {
 	}
 }
 
+// A batch that was spooled to make room is sent at once if a sender is idle.
+func TestBoundedWithSpoolAndIdleSenders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := &destination{}
+		cfg := delivery.Config{Spool: t.TempDir(), QueueBytes: 2000,
+			BatchAge: time.Hour, SpoolSync: 10 * time.Hour}
+		q := newQueue(t, cfg, to.send)
+		addAll(q, spans(51)) // one more than half of QueueBytes
+		<-time.After(time.Second)
+		if s := stats(t, q); s.Sent != 51 || s.QueueBytes != 0 || s.SpoolBytes != 0 {
+			t.Errorf("have %+v, want 51 sent", s)
+		}
+		flush(t, q)
+	})
+}
+
 // During an outage all spans are on disk. Afterwards all of them are sent, and new ones are sent
 // from memory.
 func TestDurableOutage(t *testing.T) {
