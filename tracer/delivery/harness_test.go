@@ -36,6 +36,9 @@ func (d *destination) send(ctx context.Context, b delivery.Batch) error {
 	d.attempts++
 	attempt := d.attempts
 	d.mu.Unlock()
+	if b.Len() == 0 {
+		return &delivery.SendError{Kind: delivery.Drop, Err: errors.New("empty batch")}
+	}
 	if string(b.Bytes()) != strings.Join(spans, "") || b.Len() != len(spans) {
 		return fmt.Errorf("Bytes returns %q, All yields %q", b.Bytes(), spans)
 	}
@@ -131,8 +134,11 @@ func stats(t testing.TB, q *delivery.Queue) delivery.Stats {
 		t.Errorf("have %+v, want Added = Sent + Queued + Spooled + Dropped", s)
 	}
 	var byReason uint64
-	for _, n := range s.DroppedBy {
+	for reason, n := range s.DroppedBy {
 		byReason += n
+		if n == 0 {
+			t.Errorf("have %q with 0 spans in DroppedBy, want only reasons that occurred", reason)
+		}
 	}
 	if byReason != s.Dropped {
 		t.Errorf("have %+v, want Dropped to be the sum of DroppedBy", s)

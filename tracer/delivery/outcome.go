@@ -113,7 +113,8 @@ func (q *Queue) scheduleRetry(e *SendError, backoff time.Duration) outcome {
 	return outcome{delay: max(e.After, jitter(backoff)), requested: true}
 }
 
-// releaseJob recycles the memory of j if it is complete, otherwise requeues its parts.
+// releaseJob recycles the memory of j if it is complete. Otherwise the queue has stopped sending:
+// the unsent parts stay in the spool, or are requeued for spoolRemaining.
 func (q *Queue) releaseJob(j *job) {
 	q.mu.Lock()
 	delete(q.jobs, j)
@@ -135,6 +136,6 @@ func (q *Queue) releaseJob(j *job) {
 	case complete:
 		q.removeFile(j.file)
 	default:
-		q.returnFile(j)
+		q.leaveFile(j)
 	}
 }

@@ -3,11 +3,12 @@ package delivery_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type powerFS struct {
 	mu    sync.Mutex
 	files map[string]*powerFile
 	dirs  map[string]bool // synced at least once
+	open  int             // number of open files
 }
 
 type powerFile struct {
@@ -66,8 +68,22 @@ func (fs *powerFS) Create(path string) (file delivery.File, err error) {
 	f := &powerFile{fs: fs, path: path}
 	err = fs.run("create", path,
 		func() error { f.File, err = fs.Disk.Create(path); return err },
-		func() { fs.files[path] = f })
+		func() { fs.files[path] = f; fs.open++ })
 	return f, err
+}
+
+func (f *powerFile) Close() error {
+	return f.fs.run("close", f.path, f.File.Close, func() { f.fs.open-- })
+}
+
+// wantClosed checks that no file is open.
+func (fs *powerFS) wantClosed(t *testing.T) {
+	t.Helper()
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fs.open != 0 {
+		t.Errorf("have %d open files, want none", fs.open)
+	}
 }
 
 func (fs *powerFS) ReadFile(path string) (data []byte, err error) {
@@ -225,6 +241,7 @@ func TestDurablePowerFailure(t *testing.T) {
 	}
 	stop()
 	p.wantSafe(t, all)
+	p.fs.wantClosed(t)
 	if s := stats(t, p.Queue); s.Sent == 0 || s.Spooled == 0 || s.Dropped != 0 {
 		t.Errorf("have %+v, want spans sent and spooled, none dropped", s)
 	}
@@ -257,6 +274,7 @@ func TestDurablePartOfBatch(t *testing.T) {
 		t.Error(err)
 	}
 	p.wantSafe(t, all)
+	p.fs.wantClosed(t)
 	s := stats(t, p.Queue)
 	size := sizeOf(t, spoolFiles(t, dir))
 	const want = 40 * frameSize
@@ -272,26 +290,30 @@ func TestDurablePartOfBatch(t *testing.T) {
 // A failure of one disk operation loses no span, and no span counts twice.
 func TestDurableDiskErrors(t *testing.T) {
 	first := "0000000000000000.spans"
-	for name, fails := range map[string]map[string]int{ // how often an operation fails
-		"create":            {"create " + first: 1},
-		"folder sync":       {"syncdir": 2},
-		"write":             {"write " + first: 1},
-		"sync":              {"sync " + first: 1},
-		"sync and truncate": {"sync " + first: 1, "truncate " + first: 1},
-		"all of rollback":   {"sync " + first: 1, "truncate " + first: 1, "remove " + first: 1},
+	for name, fails := range map[string][]string{ // operations and which call of them fails
+		"create":            {"create " + first + " 1"},
+		"folder sync":       {"syncdir 1", "syncdir 2", "syncdir 4"},
+		"write":             {"write " + first + " 1"},
+		"sync":              {"sync " + first + " 1"},
+		"sync and truncate": {"sync " + first + " 1", "truncate " + first + " 1"},
+		"all of rollback": {
+			"sync " + first + " 1", "truncate " + first + " 1", "remove " + first + " 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var mu sync.Mutex
-				left := maps.Clone(fails)
+				calls, left := map[string]int{}, slices.Clone(fails)
 				fs := &powerFS{fail: func(op, file string) error {
 					mu.Lock()
 					defer mu.Unlock()
-					if key := strings.TrimSuffix(op+" "+file, " spool"); left[key] > 0 {
-						left[key]--
-						return errDisk
+					call := strings.TrimSuffix(op+" "+file, " spool")
+					calls[call]++
+					i := slices.Index(left, fmt.Sprint(call, " ", calls[call]))
+					if i < 0 {
+						return nil
 					}
-					return nil
+					left = slices.Delete(left, i, i+1)
+					return errDisk
 				}}
 				up := make(toggle)
 				to := &destination{answer: up.answer}
@@ -307,10 +329,8 @@ func TestDurableDiskErrors(t *testing.T) {
 				p.wantSafe(t, all[:250])
 				addAll(p.Queue, all[250:])
 				<-time.After(time.Minute)
-				for op, n := range left {
-					if n > 0 {
-						t.Errorf("%q did not fail %d times more", op, n)
-					}
+				if len(left) > 0 {
+					t.Errorf("%q did not fail", left)
 				}
 				p.wantSafe(t, all)
 				up.on()
@@ -324,6 +344,7 @@ func TestDurableDiskErrors(t *testing.T) {
 				if diff := cmp.Diff(all, to.received()); diff != "" {
 					t.Errorf("-want +have\n%.1000s", diff)
 				}
+				fs.wantClosed(t)
 			})
 		})
 	}
@@ -355,11 +376,18 @@ func TestDurableFailedAppend(t *testing.T) {
 					addAll(p.Queue, all[100*i:100*i+100])
 					<-time.After(200 * time.Millisecond)
 				}
+				if s := stats(t, p.Queue); s.Spooled != 200 {
+					t.Errorf("have %+v, want a pause of 1 s after the failure", s)
+				}
 				<-time.After(time.Minute)
 				p.wantSafe(t, all)
+				if files := spoolFiles(t, cfg.Spool); len(files) != 3 {
+					t.Errorf("have %v, want the failed batch in a third file", files)
+				}
 				up.on()
 				<-time.After(time.Minute)
 				flush(t, p.Queue)
+				fs.wantClosed(t)
 				s := stats(t, p.Queue)
 				if syncs < 4 || s.Sent != 300 || s.Dropped != 0 || s.Spooled != 0 ||
 					s.QueueBytes != 0 || s.SpoolBytes != 0 {
@@ -379,6 +407,11 @@ func TestDurableFailedAppend(t *testing.T) {
 func TestDurableUnreadableFile(t *testing.T) {
 	for name, reads := range map[string]int{"in New": 0, "later": 1} {
 		t.Run(name, func(t *testing.T) {
+			wantLog := []string{`"spool file not usable" err="input/output error"`}
+			if name == "later" {
+				wantLog = []string{`"spool file not readable" err="input/output error"`,
+					`]" err="input/output error"`} // of the dropped spans
+			}
 			dir, all := t.TempDir(), spans(500)
 			fillSpool(t, dir, all)
 			path := spoolFiles(t, dir)[1]
@@ -413,8 +446,10 @@ func TestDurableUnreadableFile(t *testing.T) {
 				s.Dropped != dropped || s.QueueBytes != 0 || s.SpoolBytes != 0 {
 				t.Errorf("have %+v, want %d sent and %d dropped", s, len(want), dropped)
 			}
-			if !strings.Contains(log.String(), errDisk.Error()) {
-				t.Errorf("have %q, want %q in it", log.String(), errDisk)
+			for _, want := range wantLog {
+				if !strings.Contains(log.String(), want) {
+					t.Errorf("have %q, want %q in it", log.String(), want)
+				}
 			}
 			have, _ := sendSpool(t, dir, nil)
 			if diff := cmp.Diff(unread, have); diff != "" {

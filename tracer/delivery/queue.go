@@ -22,13 +22,13 @@ type Queue struct {
 	spool *spool // nil without Config.Spool
 
 	mu            sync.Mutex
-	work          sync.Cond   // wakes the senders
-	generation    uint64      // incremented when the spool's state changes
-	open          Batch       // the batch that Add fills
-	ageTimer      *time.Timer // wakes a sender when open reaches Config.BatchAge
-	sealed        []Batch     // full batches, oldest first
-	free          []Batch     // empty batches whose memory Add uses again
-	jobs          map[*job]bool
+	work          sync.Cond     // wakes the senders
+	generation    uint64        // incremented when the spool's state changes
+	open          Batch         // the batch that Add fills
+	ageTimer      *time.Timer   // wakes a sender when open reaches Config.BatchAge
+	sealed        []Batch       // full batches, oldest first
+	free          []Batch       // empty batches whose memory Add uses again
+	jobs          map[*job]bool // jobs with a batch from memory
 	spooling      int           // batches that the spooler has taken
 	bytes         int           // cost of all batches in memory
 	memoryLow     chan struct{} // notifies the spooler that half of Config.QueueBytes is used

@@ -647,6 +647,42 @@ func TestFlushedWithoutBackoff(t *testing.T) {
 	})
 }
 
+// After a call of Close, the backoff starts again with MinBackoff.
+func TestFlushedWithNewBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := make(toggle)
+		to := &destination{answer: up.answer}
+		q := newQueue(t, delivery.Config{BatchBytes: 100}, to.send)
+		addAll(q, spans(100))
+		<-time.After(10 * time.Minute) // the backoff has reached its maximum
+		time.AfterFunc(time.Second, up.on)
+		start := time.Now()
+		if err := closeWithin(q, 10*time.Second); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took < time.Second || took > 3*time.Second {
+			t.Errorf("Close took %v, want 1 s to 3 s", took)
+		}
+	})
+}
+
+// Close returns when its context ends, during a backoff.
+func TestFlushedDuringBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, delivery.Config{MinBackoff: time.Hour, MaxBackoff: time.Hour}, down)
+		q.Add([]byte("a"))
+		<-time.After(time.Minute)
+		start := time.Now()
+		err := closeWithin(q, 5*time.Second)
+		if want := "1 spans lost: " + errDown.Error(); err == nil || err.Error() != want {
+			t.Errorf("have %v, want %s", err, want)
+		}
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("Close took %v, want the 5 s of its context", took)
+		}
+	})
+}
+
 // The success of one sender ends the backoff of all others.
 func TestSendersRecoverTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -130,7 +130,6 @@ func (q *Queue) load(f *spoolFile) *job {
 	if b.Len() > 0 {
 		j.parts = []Batch{b}
 	}
-	q.jobs[j] = true
 	return j
 }
 

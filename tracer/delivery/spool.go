@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -249,15 +248,6 @@ func (s *spool) take(reserve func(size int64) bool) (f *spoolFile, more bool) {
 	}
 	s.sealed = s.sealed[1:]
 	return f, true
-}
-
-// giveBack inserts a file at its place in s.sealed.
-func (s *spool) giveBack(f *spoolFile) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	byPath := func(a, b *spoolFile) int { return strings.Compare(a.path, b.path) }
-	at, _ := slices.BinarySearchFunc(s.sealed, f, byPath)
-	s.sealed = slices.Insert(s.sealed, at, f)
 }
 
 // forget subtracts f from the size of the spool. The file stays on disk.

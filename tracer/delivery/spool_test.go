@@ -114,6 +114,21 @@ func TestDurable(t *testing.T) {
 	}
 }
 
+// SpoolSync holds for many batches that are added at once.
+func TestDurableBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := delivery.Config{Spool: t.TempDir(), BatchBytes: 100, Senders: 2}
+		q := newQueue(t, cfg, hang)
+		addAll(q, spans(500))
+		<-time.After(100 * time.Millisecond)
+		synctest.Wait()
+		if s := stats(t, q); s.Spooled != 500 {
+			t.Errorf("have %+v, want all 500 spooled", s)
+		}
+		_ = closeWithin(q, 0)
+	})
+}
+
 // A destination that accepts spans in time causes no disk operations.
 func TestDurableWithoutNeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -349,6 +364,87 @@ func TestBoundedWithSpoolInTime(t *testing.T) {
 	})
 }
 
+// Files are read while QueueBytes has room for them, several at the same time. A file that is
+// larger than QueueBytes is read on its own.
+func TestBoundedReading(t *testing.T) {
+	const fileSize = 83 * frameSize
+	for _, test := range []struct{ queueBytes, concurrent int }{
+		{100, 1}, {fileSize, 1}, {2*fileSize - 1, 1}, {2 * fileSize, 2}, {1 << 20, 3},
+	} {
+		dir, want := t.TempDir(), spans(4*83)
+		fillSpool(t, dir, want)
+		release := make(chan struct{})
+		to := &destination{answer: func(context.Context, int, []string) error {
+			<-release
+			return nil
+		}}
+		q := newQueue(t, delivery.Config{Spool: dir, QueueBytes: test.queueBytes, Senders: 3,
+			BatchBytes: 1000}, to.send)
+		testkit.Eventually(t, "files are read",
+			func() bool { return to.attemptCount() == test.concurrent })
+		<-time.After(10 * time.Millisecond)
+		s := stats(t, q)
+		if n := to.attemptCount(); n != test.concurrent || s.QueueBytes != n*fileSize {
+			t.Errorf("%+v: have %d files and %d bytes in memory", test, n, s.QueueBytes)
+		}
+		close(release)
+		flush(t, q)
+		if diff := cmp.Diff(want, to.received()); diff != "" {
+			t.Errorf("%+v: -want +have\n%.1000s", test, diff)
+		}
+	}
+}
+
+// A file that is not full is sent too.
+func TestDurableSmallFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := make(toggle)
+		to := &destination{answer: up.answer}
+		q := newQueue(t, delivery.Config{Spool: t.TempDir(), Senders: 1}, to.send)
+		all := spans(20)
+		for _, part := range [][]string{all[:10], all[10:]} { // the sender's file; a file with room
+			addAll(q, part)
+			<-time.After(time.Second)
+		}
+		if s := stats(t, q); s.Spooled != 20 {
+			t.Errorf("have %+v, want 20 spooled", s)
+		}
+		up.on()
+		<-time.After(time.Minute)
+		if s := stats(t, q); s.Sent != 20 {
+			t.Errorf("have %+v, want 20 sent before Close", s)
+		}
+		flush(t, q)
+	})
+}
+
+// A SpoolSync below the resolution of a timer is accepted.
+func TestShortSpoolSync(t *testing.T) {
+	to := &destination{}
+	q := newQueue(t, delivery.Config{Spool: t.TempDir(), SpoolSync: 1}, to.send)
+	addAll(q, spans(10))
+	flush(t, q)
+	if have := len(to.received()); have != 10 {
+		t.Errorf("have %d spans, want 10", have)
+	}
+}
+
+// A batch that was spooled to make room is sent at once if a sender is idle.
+func TestBoundedWithSpoolAndIdleSenders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := &destination{}
+		cfg := delivery.Config{Spool: t.TempDir(), QueueBytes: 2000,
+			BatchAge: time.Hour, SpoolSync: 10 * time.Hour}
+		q := newQueue(t, cfg, to.send)
+		addAll(q, spans(51)) // one more than half of QueueBytes
+		<-time.After(time.Second)
+		if s := stats(t, q); s.Sent != 51 || s.QueueBytes != 0 || s.SpoolBytes != 0 {
+			t.Errorf("have %+v, want 51 sent", s)
+		}
+		flush(t, q)
+	})
+}
+
 // During an outage all spans are on disk. Afterwards all of them are sent, and new ones are sent
 // from memory.
 func TestDurableOutage(t *testing.T) {
@@ -399,6 +495,16 @@ func TestSpoolFolder(t *testing.T) {
 		!strings.Contains(err.Error(), path) {
 		t.Errorf("have %v, want an error of the spool that names %s", err, path)
 	}
+	dir := t.TempDir()
+	lock := filepath.Join(dir, "lock")
+	if err := os.Mkdir(lock, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err = delivery.New(delivery.Config{Spool: dir}, down, nil)
+	if err == nil || !strings.HasPrefix(err.Error(), "spool: ") ||
+		!strings.Contains(err.Error(), lock) {
+		t.Errorf("have %v, want an error of the spool that names %s", err, lock)
+	}
 }
 
 // Files that are not the spool's are neither read nor changed.
@@ -410,9 +516,10 @@ func TestSpoolForeignFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	have, s := sendSpool(t, dir, nil)
-	if len(have) != 0 || s.Added != 0 {
-		t.Errorf("have %q and %+v, want no spans", have, s)
+	var log testkit.Buffer
+	have, s := sendSpool(t, dir, textLog(&log))
+	if len(have) != 0 || s.Added != 0 || log.String() != "" {
+		t.Errorf("have %q, %+v and log %q, want no spans", have, s, log.String())
 	}
 	for _, name := range foreign {
 		data, err := os.ReadFile(filepath.Join(dir, name))
@@ -547,6 +654,10 @@ func TestDurableDamage(t *testing.T) {
 				damaged = size
 			}
 			checkDamageLog(t, log.String(), path, test.regions > 0, damaged)
+			dropped := fmt.Sprintf("map[spool damaged:%d]", test.regions)
+			if test.regions > 0 && !strings.Contains(log.String(), dropped) {
+				t.Errorf("have %q, want %q in it", log.String(), dropped)
+			}
 		})
 	}
 }
@@ -564,9 +675,6 @@ func checkDamageLog(t *testing.T, log, path string, want bool, damagedBytes int)
 	if strings.Count(log, `"spool file damaged"`) != 1 || !strings.Contains(log, path) ||
 		!strings.Contains(log, line) {
 		t.Errorf("have %q, want one line with %s and %q", log, path, line)
-	}
-	if !strings.Contains(log, "map[spool damaged:") {
-		t.Errorf("have %q, want the dropped spans with their reason", log)
 	}
 }
 
@@ -596,7 +704,7 @@ func TestDurableDamageWhileRunning(t *testing.T) {
 			testkit.Eventually(t, "all spans are on disk",
 				func() bool { return q.Stats().Spooled == 500 })
 			path := fileWith(t, dir, span(400))
-			lost, _ := damageFile(t, test, path)
+			lost, size := damageFile(t, test, path)
 			close(up)
 			flush(t, q)
 			stop()
@@ -613,10 +721,11 @@ func TestDurableDamageWhileRunning(t *testing.T) {
 			if left := spoolFiles(t, dir); len(left) != 0 {
 				t.Errorf("have %v left, want no file", left)
 			}
-			damaged := test.regions > 0 || n > 0
-			if strings.Contains(log.String(), path) != damaged {
-				t.Errorf("have %q, want a line with %s: %v", log.String(), path, damaged)
+			damaged := test.bytes
+			if damaged < 0 {
+				damaged = size
 			}
+			checkDamageLog(t, log.String(), path, test.regions > 0 || n > 0, damaged)
 		})
 	}
 }
@@ -741,7 +850,7 @@ func TestFlushedWithLittleMemory(t *testing.T) {
 // and the cause.
 func TestFlushedToFullSpool(t *testing.T) {
 	dir := t.TempDir()
-	cfg := delivery.Config{Spool: dir, SpoolBytes: 2000, BatchBytes: 1000, SpoolSync: time.Hour}
+	cfg := delivery.Config{Spool: dir, SpoolBytes: 1660, BatchBytes: 1000, SpoolSync: time.Hour}
 	q := newQueue(t, cfg, hang)
 	addAll(q, spans(200)) // batches of 83, 83 and 34 spans, 20 bytes each
 	err := closeWithin(q, time.Millisecond)

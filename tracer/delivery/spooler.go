@@ -162,17 +162,13 @@ func (q *Queue) removeFile(f *spoolFile) {
 	}
 }
 
-// returnFile leaves the unsent parts of j in the spool.
-func (q *Queue) returnFile(j *job) {
-	f := j.file
+// leaveFile leaves the unsent parts of j in the spool for the next process.
+func (q *Queue) leaveFile(j *job) {
 	if j.partlyDone {
-		rest, err := q.spool.writeFile(join(j.parts))
-		if err == nil {
+		if _, err := q.spool.writeFile(join(j.parts)); err == nil {
 			q.removeFile(j.file)
-			f = rest
 		} // otherwise the whole file stays, and the next process sends some spans again
 	}
-	q.spool.giveBack(f)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, part := range j.parts {
