@@ -63,6 +63,9 @@ type Destination struct {
 	Encode func(b []byte, s *finished.Span) []byte
 	// Send sends one batch. Its errors decide whether the batch is sent again.
 	Send delivery.SendFunc
+	// SendTimeout is the longest time that one Send may take; 0 means the default of
+	// [delivery.Config].
+	SendTimeout time.Duration
 	// Close releases what Send uses. It is called once, after the last Send. It may be nil.
 	Close func()
 	// InOrder sends one batch at a time, whatever [DeliveryConfig.Senders] is.
@@ -73,6 +76,7 @@ type Destination struct {
 // and, with [DeliveryConfig.Spool], durable. On an error to is closed.
 func (s Settings) Queue(to Destination) (Sink, error) {
 	cfg := s.Delivery.queue(to.Spool)
+	cfg.SendTimeout = to.SendTimeout
 	if to.InOrder {
 		cfg.Senders = 1
 	}

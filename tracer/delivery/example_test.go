@@ -94,7 +94,7 @@ func ExampleHTTPError() {
 			return err // the queue retries
 		}
 		defer resp.Body.Close()
-		err = delivery.HTTPError(resp.StatusCode, resp.Header)
+		err = delivery.HTTPError(resp.StatusCode, resp.Header, nil)
 		fmt.Println("result:", err)
 		return err
 	}

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // A SendError is an error of a [SendFunc] that determines what the queue does with the batch. Any
@@ -72,9 +74,11 @@ func asSendError(err error) *SendError {
 //   - 413 is [Split].
 //   - 400 and 422 are [Bisect].
 //   - All other statuses are [RetryAfterFix], for example 401, 403, 404, 405 and redirects.
-func HTTPError(status int, header http.Header) error {
-	e := &SendError{Kind: RetryAfterFix,
-		Err: fmt.Errorf("the collector answered %d %s", status, http.StatusText(status))}
+//
+// The text has the first 200 bytes of the body in one line.
+func HTTPError(status int, header http.Header, body []byte) error {
+	e := &SendError{Kind: RetryAfterFix, Err: fmt.Errorf("the collector answered %d %s%s",
+		status, http.StatusText(status), quote(body))}
 	switch {
 	case status/100 == 2:
 		return nil
@@ -87,6 +91,22 @@ func HTTPError(status int, header http.Header) error {
 		e.Kind, e.After = Retry, retryAfter(header.Get("Retry-After"))
 	}
 	return e
+}
+
+// maxQuoted is how many bytes of an answer are quoted.
+const maxQuoted = 200
+
+// quote returns the text of an answer in one line, with ": " before it. It returns nothing for an
+// answer without text.
+func quote(body []byte) string {
+	text := strings.ToValidUTF8(string(body[:min(len(body), maxQuoted)]), "")
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return !unicode.IsPrint(r) || unicode.IsSpace(r)
+	}), " ")
+	if text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 // maxRetryAfter is the longest delay that the Retry-After header can request.

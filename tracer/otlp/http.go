@@ -39,7 +39,7 @@ func (c *httpClient) export(
 	if err != nil {
 		return nil, err
 	}
-	if err := delivery.HTTPError(answer.Status, answer.Header); err != nil {
+	if err := delivery.HTTPError(answer.Status, answer.Header, answer.Body); err != nil {
 		return nil, err
 	}
 	response := &coltracepb.ExportTraceServiceResponse{}

@@ -47,7 +47,7 @@ func (s *Sender) Send(ctx context.Context, batch delivery.Batch) error {
 	if err != nil {
 		return err
 	}
-	return delivery.HTTPError(answer.Status, answer.Header)
+	return delivery.HTTPError(answer.Status, answer.Header, answer.Body)
 }
 
 // Close closes the idle connections.
