@@ -132,7 +132,7 @@ func TestZipkinCredentials(t *testing.T) {
 			if strings.Contains(said, "s3cret") {
 				t.Errorf("the secret is in %q", said)
 			}
-			if strings.Count(said, "mistake in the configuration") != 1 || !strings.Contains(said, "401 Unauthorized") ||
+			if strings.Count(said, "check the configuration") != 1 || !strings.Contains(said, "401 Unauthorized") ||
 				!strings.Contains(said, srv.Listener.Addr().String()) {
 				t.Errorf("have %q, want one line that names the address and 401", said)
 			}

@@ -201,7 +201,7 @@ func TestRabbitMQWrongPassword(t *testing.T) {
 		t.Errorf("have %v, want one span lost", err)
 	}
 	said := lines.String()
-	if strings.Count(said, "mistake in the configuration") != 1 || !strings.Contains(said, b.addr) {
+	if strings.Count(said, "check the configuration") != 1 || !strings.Contains(said, b.addr) {
 		t.Errorf("have %q, want one line that names the broker", said)
 	}
 	if strings.Contains(fmt.Sprint(said, err), "wr0ng") {
