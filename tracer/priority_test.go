@@ -10,6 +10,19 @@ import (
 	"bookservice/tracer"
 )
 
+// priorityOptions set a tag with each kind of option.
+var priorityOptions = map[string]func(key string, value any) opentracing.StartSpanOption{
+	"Tag": func(key string, value any) opentracing.StartSpanOption {
+		return opentracing.Tag{Key: key, Value: value}
+	},
+	"Tags": func(key string, value any) opentracing.StartSpanOption {
+		return opentracing.Tags{key: value}
+	},
+	"option of an unknown type": func(key string, value any) opentracing.StartSpanOption {
+		return startOption(func(o *opentracing.StartSpanOptions) { o.Tags[key] = value })
+	},
+}
+
 // TestSamplingPriority sets the tag sampling.priority at the start or later. 0 disables the span,
 // its children and the next service's spans; a positive number enables them and sets debug, unless
 // the span started unsampled.
@@ -31,32 +44,34 @@ func TestSamplingPriority(t *testing.T) {
 		"text is ignored":       {1, nil, "much", "1", "map[inner:false outer:false]"},
 		"1 on an unsampled one": {0, nil, 1, "0", "map[]"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			tr, spans := memory(t, func(c *tracer.Config) {
-				c.Sample, c.Propagation.Inject = test.share, everyFormat
+		for kind, option := range priorityOptions {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				tr, spans := memory(t, func(c *tracer.Config) {
+					c.Sample, c.Propagation.Inject = test.share, everyFormat
+				})
+				key := string(ext.SamplingPriority)
+				var opts []opentracing.StartSpanOption
+				if test.start != nil {
+					opts = append(opts, option(key, test.start))
+				}
+				outer := tr.StartSpan("outer", opts...)
+				if test.late != nil {
+					outer.SetTag(key, test.late)
+				}
+				tr.StartSpan("inner", opentracing.ChildOf(outer.Context())).Finish()
+				sent := extract(t, tr, inject(t, tr, outer.Context()))
+				outer.Finish()
+				if have := decisionOf(t, sent); have != test.decision {
+					t.Errorf("have decision %q injected, want %q", have, test.decision)
+				}
+				recorded := map[string]bool{}
+				for _, s := range spans.Spans() {
+					recorded[s.Name] = s.Debug
+				}
+				if have := fmt.Sprint(recorded); have != test.recorded {
+					t.Errorf("have recorded (debug): %s, want %s", have, test.recorded)
+				}
 			})
-			key := string(ext.SamplingPriority)
-			var opts []opentracing.StartSpanOption
-			if test.start != nil {
-				opts = append(opts, opentracing.Tag{Key: key, Value: test.start})
-			}
-			outer := tr.StartSpan("outer", opts...)
-			if test.late != nil {
-				outer.SetTag(key, test.late)
-			}
-			tr.StartSpan("inner", opentracing.ChildOf(outer.Context())).Finish()
-			sent := extract(t, tr, inject(t, tr, outer.Context()))
-			outer.Finish()
-			if have := decisionOf(t, sent); have != test.decision {
-				t.Errorf("have decision %q injected, want %q", have, test.decision)
-			}
-			recorded := map[string]bool{}
-			for _, s := range spans.Spans() {
-				recorded[s.Name] = s.Debug
-			}
-			if have := fmt.Sprint(recorded); have != test.recorded {
-				t.Errorf("have recorded (debug): %s, want %s", have, test.recorded)
-			}
-		})
+		}
 	}
 }

@@ -90,6 +90,8 @@ func TestPeersOfEveryType(t *testing.T) {
 			model.Endpoint{IPv6: ip6, Port: 80}, nil},
 		"another net.Addr": {opentracing.Tags{"peer.address": &net.UDPAddr{IP: ip4, Port: 80}},
 			model.Endpoint{IPv4: ip4, Port: 80}, nil},
+		"port 0": {opentracing.Tags{"peer.port": 0, "peer.service": "b"},
+			model.Endpoint{ServiceName: "b"}, nil},
 		"largest port": {opentracing.Tags{"peer.port": 65535}, model.Endpoint{Port: 65535}, nil},
 		"service that is no text": {opentracing.Tags{"peer.service": 7},
 			model.Endpoint{ServiceName: "7"}, nil},
