@@ -80,7 +80,7 @@ func TestHangingReporter(t *testing.T) {
 // TestDroppedSpansAreLogged checks that at most one line is logged in 10 s.
 func TestDroppedSpansAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var lines strings.Builder
+		var lines testkit.Buffer
 		release := make(chan struct{})
 		tr, closer := open(t, config("mine"),
 			tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))),
