@@ -2,6 +2,7 @@ package tracer_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/opentracing/opentracing-go"
@@ -27,6 +28,7 @@ var priorityOptions = map[string]func(key string, value any) opentracing.StartSp
 // its children and the next service's spans; a positive number enables them and sets debug, unless
 // the span started unsampled.
 func TestSamplingPriority(t *testing.T) {
+	const largest = uint64(math.MaxUint64)
 	for name, test := range map[string]struct {
 		share       float64
 		start, late any
@@ -36,6 +38,7 @@ func TestSamplingPriority(t *testing.T) {
 		"0 at the start":        {1, uint16(0), nil, "0", "map[]"},
 		"1 at the start":        {0, uint16(1), nil, "d", "map[inner:true outer:true]"},
 		"7 as text":             {0, "7", nil, "d", "map[inner:true outer:true]"},
+		"largest uint64":        {0, largest, nil, "d", "map[inner:true outer:true]"},
 		"0 later":               {1, nil, 0, "0", "map[]"},
 		"1 later":               {1, nil, 1, "d", "map[inner:true outer:true]"},
 		"1, then 0":             {0, 1, uint16(0), "0", "map[]"},
