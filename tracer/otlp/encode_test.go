@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,6 +145,19 @@ func TestAttributesKeepTheirTypes(t *testing.T) {
 		s.Finish()
 	})
 	if diff := cmp.Diff(want, spans[0].GetAttributes(), protocmp.Transform()); diff != "" {
+		t.Errorf("-want +have\n%s", diff)
+	}
+}
+
+// TestTruncatedNumberIsText logs a number of which only the beginning fits in the log record.
+func TestTruncatedNumberIsText(t *testing.T) {
+	spans := exported(t, func(tr opentracing.Tracer) {
+		s := tr.StartSpan("call")
+		s.LogFields(log.String("a", strings.Repeat("v", 1<<12-8)), log.Int("n", 12345))
+		s.Finish()
+	})
+	n := spans[0].GetEvents()[0].GetAttributes()[1]
+	if diff := cmp.Diff(kv("n", "123"), n, protocmp.Transform()); diff != "" {
 		t.Errorf("-want +have\n%s", diff)
 	}
 }
