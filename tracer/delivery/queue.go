@@ -49,7 +49,7 @@ type Queue struct {
 	notBefore time.Time     // no attempt before this time, as the destination requested
 	prober    *job          // the job that looks for evidence, see judge
 	refusals  int           // jobs set aside since the latest success
-	lastErr   error         // of the latest failed attempt
+	lastErr   error         // the latest error of an attempt, or of reading the spool
 
 	files          []*spoolFile  // complete, oldest first
 	removals       []*spoolFile  // to be removed by the reader

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// warningInterval is the minimum time between two log records of one event.
+// warningInterval is the minimum time between two log lines of one event.
 const warningInterval = 10 * time.Second
 
 // An event is something to log. Each is limited by itself, so that none hides another.
@@ -26,14 +26,14 @@ const (
 // A pendingReport is what the reporter has to log. The queue's lock guards it.
 type pendingReport struct {
 	events    [numEvents]bool
-	files     []logRecord // of spoolFileFault
+	files     []logLine // of spoolFileFault
 	configErr error       // of rejected
 	spoolErr  error       // of notWritable
 	operation string      // of slowDisk
 }
 
-// A logRecord is one log record.
-type logRecord struct {
+// A logLine is one line of the log.
+type logLine struct {
 	level slog.Level
 	msg   string
 	args  []any
@@ -74,7 +74,7 @@ func (q *Queue) runReporter() {
 // logPending logs the pending events, except for those that were logged lately. It returns how long
 // the first of these has to wait, or 0.
 func (q *Queue) logPending(earliest *[numEvents]time.Time) (wait time.Duration) {
-	var records []logRecord
+	var records []logLine
 	q.mu.Lock()
 	now := time.Now()
 	for e := range numEvents {
@@ -98,10 +98,10 @@ func (q *Queue) logPending(earliest *[numEvents]time.Time) (wait time.Duration) 
 	return wait
 }
 
-// appendRecords appends the log records of an event. The caller holds the lock.
-func (q *Queue) appendRecords(records []logRecord, e event) []logRecord {
-	add := func(level slog.Level, msg string, args ...any) []logRecord {
-		return append(records, logRecord{level, msg, args})
+// appendRecords appends the log lines of an event. The caller holds the lock.
+func (q *Queue) appendRecords(records []logLine, e event) []logLine {
+	add := func(level slog.Level, msg string, args ...any) []logLine {
+		return append(records, logLine{level, msg, args})
 	}
 	switch e {
 	case spoolFileFault:
@@ -137,7 +137,7 @@ func (q *Queue) appendRecords(records []logRecord, e event) []logRecord {
 func (q *Queue) reportFile(msg string, args ...any) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.pending.files = append(q.pending.files, logRecord{slog.LevelWarn, msg, args})
+	q.pending.files = append(q.pending.files, logLine{slog.LevelWarn, msg, args})
 	q.report(spoolFileFault)
 }
 

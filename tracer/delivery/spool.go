@@ -22,7 +22,8 @@ const (
 	spoolSuffix = ".spans"
 )
 
-// A spool is a folder of files. The writer goroutine uses it alone, apart from files and size.
+// A spool is a folder of files, each of which holds one or more batches. Only the writer goroutine
+// uses it, apart from files and size.
 type spool struct {
 	dir       string
 	maxBytes  int64 // maximum size of all files
