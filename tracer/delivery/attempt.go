@@ -12,7 +12,7 @@ const (
 	firstTimeout = 10 * time.Second
 	// abandonAfter is how long a Send may run after its context has ended.
 	abandonAfter = time.Second
-	// maxAbandoned is how many abandoned Sends may run.
+	// maxAbandoned is how many abandoned Sends may run when another attempt begins.
 	maxAbandoned = 64
 )
 
@@ -105,7 +105,7 @@ func (a *attempt) end() {
 	q, j := a.q, a.job
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	a.ended = true
+	a.ended, a.batch = true, Batch{}
 	if a.abandoned {
 		q.abandoned--
 		q.returned.Broadcast()

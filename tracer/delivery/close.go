@@ -112,7 +112,7 @@ func (q *Queue) finish(before map[string]uint64, diskErr error) error {
 	err := cmp.Or(q.spoolErr, diskErr)
 	var lost uint64
 	var reasons []string
-	for _, reason := range []string{NotFlushed, Refused, TooBig, SpoolDamaged} {
+	for _, reason := range []string{NotFlushed, Refused, TooBig} {
 		if n := q.stats.DroppedBy[reason] - before[reason]; n > 0 {
 			lost += n
 			reasons = append(reasons, fmt.Sprintf("%d %s", n, reason))
@@ -121,6 +121,9 @@ func (q *Queue) finish(before map[string]uint64, diskErr error) error {
 	if lost == 0 {
 		return err
 	}
-	return fmt.Errorf("%d spans lost (%s): %w", lost, strings.Join(reasons, ", "),
-		cmp.Or(err, q.lastErr, context.DeadlineExceeded))
+	text := fmt.Sprintf("%d spans lost", lost)
+	if lost > q.stats.DroppedBy[NotFlushed] {
+		text += " (" + strings.Join(reasons, ", ") + ")"
+	}
+	return fmt.Errorf("%s: %w", text, cmp.Or(err, q.lastErr, context.DeadlineExceeded))
 }

@@ -22,7 +22,7 @@ type part struct {
 	refused bool   // the destination has refused it since its job was taken
 	kind    Kind   // of the refusal: Split or Bisect
 	judged  bool   // since is valid
-	since   uint64 // Stats.Batches at the first refusal of the part, or at the split that made it
+	since   uint64 // Stats.Batches at the first refusal of the part, or of the part it was split from
 }
 
 func newJob(b Batch) *job { return &job{whole: b, parts: []part{{Batch: b}}} }
@@ -59,11 +59,12 @@ func (j *job) cost() (n int) {
 }
 
 // split replaces the part at index i by its halves, at the front.
-func (j *job) split(i int, since uint64) {
-	first, second := j.parts[i].halve()
+func (j *job) split(i int) {
+	p := &j.parts[i]
+	first, second := p.halve()
 	parts := make([]part, 0, len(j.parts)+1)
 	for _, half := range []Batch{first, second} {
-		parts = append(parts, part{Batch: half, judged: true, since: since})
+		parts = append(parts, part{Batch: half, judged: true, since: p.since})
 	}
 	parts = append(parts, j.parts[:i]...)
 	j.parts = append(parts, j.parts[i+1:]...)

@@ -45,7 +45,7 @@ func (q *Queue) accepted(j *job, rejected int) {
 	q.stats.Sent += uint64(part.Len() - rejected)
 	q.stats.Batches++
 	q.stats.Bytes += uint64(len(part.data))
-	q.configErr, q.refusals, q.prober = "", 0, nil
+	q.configErr, q.refusedInRow, q.refusals, q.prober = "", 0, 0, nil
 	if rejected > 0 {
 		q.drop(rejected, Refused)
 	}

@@ -236,7 +236,7 @@ func TestDurablePowerFailure(t *testing.T) {
 		}
 		outage.Store(i%2000 > 1500)
 	}
-	if err := closeWithin(p.Queue, 20*time.Millisecond); err != nil {
+	if err := closeWithin(p.Queue, 5*time.Second); err != nil {
 		t.Error(err)
 	}
 	stop()

@@ -37,19 +37,20 @@ type Queue struct {
 	bytes     int           // cost of all batches in memory
 	stats     Stats
 
-	work      sync.Cond     // wakes the senders
-	idle      int           // senders that wait for work
-	parkTimer *time.Timer   // wakes the senders when the first of parked is due
-	returned  sync.Cond     // signals that an abandoned Send has returned
-	abandoned int           // abandoned Sends that have not returned
-	timeout   time.Duration // of the next attempt
-	timeouts  int           // attempts with this time-out in a row that did not end in time
-	failing   bool          // an attempt has failed since the latest success
-	recovered chan struct{} // closed and replaced at the first success after a failure
-	notBefore time.Time     // no attempt before this time, as the destination requested
-	prober    *job          // the job that looks for evidence, see judge
-	refusals  int           // jobs set aside since the latest success
-	lastErr   error         // the latest error of an attempt, or of reading the spool
+	work         sync.Cond     // wakes the senders
+	idle         int           // senders that wait for work
+	parkTimer    *time.Timer   // wakes the senders when the first of parked is due
+	returned     sync.Cond     // signals that an abandoned Send has returned
+	abandoned    int           // abandoned Sends that have not returned
+	timeout      time.Duration // of the next attempt
+	timeouts     int           // attempts with this time-out in a row that did not end in time
+	failing      bool          // an attempt has failed since the latest success
+	recovered    chan struct{} // closed and replaced at the first success after a failure
+	notBefore    time.Time     // no attempt before this time, as the destination requested
+	prober       *job          // the job that looks for evidence, see judge
+	refusals     int           // jobs set aside since the latest success
+	refusedInRow int           // refused attempts since the latest success
+	lastErr      error         // the latest error of an attempt, or of reading the spool
 
 	files          []*spoolFile  // complete, oldest first
 	removals       []*spoolFile  // to be removed by the reader

@@ -27,12 +27,12 @@ func (q *Queue) runReader() {
 	}
 }
 
-// mayRead reports whether the next file should be read. After a failed attempt it is read only for
-// an idle sender, otherwise ahead. The caller holds the lock.
+// mayRead reports whether the next file should be read. Each idle sender gets one, and one is read
+// ahead unless the latest attempt has failed. The caller holds the lock.
 func (q *Queue) mayRead() bool {
-	wanted := q.cfg.Senders
-	if q.failing {
-		wanted = q.idle
+	wanted := q.idle
+	if !q.failing {
+		wanted++
 	}
 	if q.stopped || len(q.files) == 0 || len(q.loaded) >= wanted {
 		return false

@@ -27,9 +27,9 @@ const (
 type pendingReport struct {
 	events    [numEvents]bool
 	files     []logLine // of spoolFileFault
-	configErr error       // of rejected
-	spoolErr  error       // of notWritable
-	operation string      // of slowDisk
+	configErr error     // of rejected
+	spoolErr  error     // of notWritable
+	operation string    // of slowDisk
 }
 
 // A logLine is one line of the log.

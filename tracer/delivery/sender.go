@@ -188,4 +188,5 @@ func (q *Queue) discard(j *job) {
 	if j.sends == 0 {
 		q.recycle(j.whole)
 	}
+	j.whole = Batch{}
 }

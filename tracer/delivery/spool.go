@@ -65,7 +65,7 @@ func openSpool(cfg Config, files fileSystem) (*spool, error) {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	if err := checkOwn(s.lock.Path()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("spool: %s: %w", s.lock.Path(), err)
+		return nil, fmt.Errorf("spool: %w", err)
 	}
 	switch locked, err := s.lock.TryLock(); {
 	case err != nil:
@@ -118,7 +118,7 @@ func (s *spool) scan(log *slog.Logger) (found []*spoolFile, damaged int, err err
 			log.Warn(damagedMsg, f.damagedArgs()...)
 		}
 		if err != nil {
-			log.Warn("spool file not usable", "file", f.path, "err", err)
+			log.Warn("spool file not usable", "err", err)
 		}
 		if f.spans > 0 {
 			found = append(found, f)
@@ -126,6 +126,18 @@ func (s *spool) scan(log *slog.Logger) (found []*spoolFile, damaged int, err err
 		damaged += f.damage.regions
 	}
 	return found, damaged, nil
+}
+
+// SpoolFiles returns the number of files with spans in the folder of a spool. It returns 0 for a
+// folder that cannot be read.
+func SpoolFiles(dir string) (n int) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		if _, ok := spoolNumber(entry.Name()); ok {
+			n++
+		}
+	}
+	return n
 }
 
 // spoolNumber returns the number in the name of a spool file.
@@ -146,9 +158,9 @@ func checkOwn(path string) error {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
-		return errors.New("not a regular file")
+		return fmt.Errorf("%s: not a regular file", path)
 	case !ownedByUser(info):
-		return errors.New("owned by another user")
+		return fmt.Errorf("%s: owned by another user", path)
 	}
 	return nil
 }

@@ -9,10 +9,13 @@ import "time"
 // configuration is corrected.
 //
 // The evidence is whether the destination accepts anything else. A part is halved or dropped only
-// if a batch, or another part of the same batch, was accepted after the part was refused. Without
-// evidence, one sender looks for it: it halves one batch a few times. If both halves are refused
-// each time, the destination refuses everything: its batches are set aside and tried again slowly,
-// one request each, until it accepts one.
+// if a batch, or another part of the same batch, was accepted after the part was refused, and not
+// long ago. Without evidence, one sender looks for it: it halves one batch a few times. If both
+// halves are refused each time, the destination refuses everything: its batches are set aside and
+// tried again slowly, one request each, until it accepts one.
+
+// maxRefusedInRow is how many refusals in a row leave former evidence valid.
+const maxRefusedInRow = 5
 
 // maxProbes is how often a batch that is refused as malformed is halved without evidence. A batch
 // that is too large is halved down to single spans.
@@ -27,6 +30,7 @@ func (q *Queue) refuse(j *job, kind Kind) outcome {
 	p.refused, p.kind = true, kind
 	j.toBack()
 	q.failing = true
+	q.refusedInRow++
 	return q.judge(j)
 }
 
@@ -34,7 +38,7 @@ func (q *Queue) refuse(j *job, kind Kind) outcome {
 // attempt, or none for a while. The caller holds the lock.
 func (q *Queue) judge(j *job) outcome {
 	for len(j.parts) > 0 {
-		if i := j.find(func(p *part) bool { return p.refused && q.stats.Batches > p.since }); i >= 0 {
+		if i := j.find(q.hasEvidence); i >= 0 {
 			q.condemn(j, i)
 			continue
 		}
@@ -53,7 +57,7 @@ func (q *Queue) judge(j *job) outcome {
 			return q.setAside()
 		}
 		q.prober = j
-		j.split(i, q.stats.Batches)
+		j.split(i)
 	}
 	return outcome{done: true}
 }
@@ -75,6 +79,12 @@ func (j *job) probe() int {
 	return smallest
 }
 
+// hasEvidence reports whether a refused part is known to hold a malformed span, or to be too large.
+// The caller holds the lock.
+func (q *Queue) hasEvidence(p *part) bool {
+	return p.refused && q.stats.Batches > p.since && q.refusedInRow <= maxRefusedInRow
+}
+
 // find returns the index of the first part for which ok returns true, or -1.
 func (j *job) find(ok func(*part) bool) int {
 	for i := range j.parts {
@@ -89,7 +99,7 @@ func (j *job) find(ok func(*part) bool) int {
 // single span is dropped. The caller holds the lock.
 func (q *Queue) condemn(j *job, i int) {
 	if j.parts[i].Len() > 1 {
-		j.split(i, q.stats.Batches)
+		j.split(i)
 		return
 	}
 	reason := Refused
