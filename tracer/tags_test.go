@@ -48,7 +48,8 @@ func TestTagsOfEveryType(t *testing.T) {
 		{myInt(5), "5"}, {myUint(6), "6"}, {myString("mine"), "mine"}, {shelf(7), "shelf 7"},
 		{time.Second, "1s"}, {errors.New("no paper"), "no paper"}, {[]int{1, 2}, "[1 2]"},
 		{&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 80}, "10.0.0.1:80"}, {nilAddr, "<nil>"},
-		{badAddr{}, "%!v(PANIC=String method: bad)"}, {net.Addr(nil), ""}, {struct{ A int }{1}, "{1}"},
+		{badAddr{}, "%!v(PANIC=String method: bad)"},
+		{net.Addr(nil), ""}, {struct{ A int }{1}, "{1}"},
 	} {
 		key := fmt.Sprint("k", i)
 		want[key] = test.want
