@@ -216,3 +216,33 @@ func TestZipkinKeepsAConnectionForEachSender(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPostsToZipkinAreLimited has a collector that does not answer the first post. The post ends
+// after 10 s, and the spans are sent again.
+func TestPostsToZipkinAreLimited(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	to := &receiver.Zipkin{}
+	var posts atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if posts.Add(1) == 1 {
+			<-release
+			return
+		}
+		to.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	defer close(release)
+	c := config("zipkin")
+	c.Zipkin.URL = srv.URL + "/api/v2/spans"
+	tr, closer := open(t, c)
+	start := time.Now()
+	tr.StartSpan("call").Finish()
+	testkit.Eventually(t, "the span arrives", func() bool { return len(to.Spans(t)) == 1 })
+	if took := time.Since(start); took < 10*time.Second {
+		t.Errorf("have the span sent again after %v, want 10 s", took)
+	}
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+}
