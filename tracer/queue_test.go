@@ -388,8 +388,8 @@ func TestCloseIsBounded(t *testing.T) {
 	}
 }
 
-// A handlerFunc is called for each log line. It has no lock, unlike the handlers of slog: a synctest
-// bubble does not see that a goroutine waits for a lock.
+// A handlerFunc is called for each log line. It has no lock, unlike the handlers of slog: a
+// synctest bubble does not see that a goroutine waits for a lock.
 type handlerFunc func()
 
 func (f handlerFunc) Enabled(context.Context, slog.Level) bool  { return true }
