@@ -47,8 +47,8 @@ func (s *amqpSender) send(ctx context.Context, message []byte) error {
 	return nil
 }
 
-// publish closes the socket when ctx ends, because the library's calls do not take a context: a
-// broker that is short of memory stops reading, and one that hangs does not answer.
+// publish closes the socket when ctx ends, because the library's calls do not take a context. A
+// broker that is short of memory stops reading, and a hanging one does not answer.
 func (s *amqpSender) publish(
 	ctx context.Context, message []byte,
 ) (*amqp.DeferredConfirmation, error) {
