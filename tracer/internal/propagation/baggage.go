@@ -111,7 +111,7 @@ func (e *extractor) readMembers() (exact bool) {
 		return false
 	}
 	exact = len(values) == 1 && len(values[0]) <= maxListBytes &&
-		strings.IndexByte(values[0], '\t') < 0
+		strings.IndexByte(trimOWS(values[0]), '\t') < 0
 	wellFormed := true
 	c := e.baggage.members()
 	for member, more := c.next(); more; member, more = c.next() {

@@ -51,25 +51,27 @@ func hasDebugMember(state string, c *spancontext.Context) bool {
 // readTracestate returns the state to pass on: as received, if it is one header. It is reassembled
 // from its members if it is too long, has tabs, which HTTP allows and gRPC rejects, or has members
 // to leave out: malformed ones, and those that repeat the key of an earlier one (W3C Trace Context
-// level 2, sections 3.5 and 4.3). A state with more than 32 other members is dropped.
+// level 2, sections 3.5 and 4.3). A state with more than 32 other members, or more than 32 to leave
+// out, is dropped.
 func (e *extractor) readTracestate() string {
-	var room [maxTracestateMembers]string
-	members, ok := room[:0], true
+	var room [maxTracestateMembers + 1]string
+	members, omitted := room[:0], 0
 	c := e.tracestate.members()
 	for member, more := c.next(); more; member, more = c.next() {
 		key, value, _ := strings.Cut(member, "=")
 		switch {
 		case member == "": // allowed
 		case !validStateKey(key) || !validStateValue(value) || hasKey(members, key):
-			ok = false
-		case len(members) == maxTracestateMembers:
-			e.malformed++
-			return ""
+			omitted++
 		default:
 			members = append(members, member)
 		}
+		if max(len(members), omitted) > maxTracestateMembers {
+			e.malformed++
+			return ""
+		}
 	}
-	ok = ok && !c.cut && !e.tracestate.cut
+	ok := omitted == 0 && !c.cut && !e.tracestate.cut
 	if !ok {
 		e.malformed++
 	}
