@@ -124,7 +124,8 @@ func TestBaggageLimitsApplyToTheTotal(t *testing.T) {
 	t.Run("a member that does not fit", func(t *testing.T) {
 		tr, _ := memory(t, nil)
 		sc := extract(t, tr, lines{{"baggage", "b=+;p," + full + ",c=%"}})
-		if have := inject(t, tr, sc)["baggage"]; have != "b=+;p,c=%" || tracer.BaggageDropped(tr) != 1 {
+		have := inject(t, tr, sc)["baggage"]
+		if have != "b=+;p,c=%" || tracer.BaggageDropped(tr) != 1 {
 			t.Errorf("have %d bytes sent and %d dropped, want the others", len(have),
 				tracer.BaggageDropped(tr))
 		}

@@ -30,17 +30,19 @@ func TestGRPCTraceBin(t *testing.T) {
 	const want = trace128 + "-" + span1
 	sampled := censusOf(trace128, span1, 1)
 	for name, test := range map[string]struct{ value, want string }{
-		"sampled":                {sampled, want + "-1"},
-		"not sampled":            {censusOf(trace128, span1, 0), want + "-0"},
-		"other options":          {censusOf(trace128, span1, 0xfe), want + "-0"},
-		"no options":             {sampled[:27], want},
-		"options without value":  {sampled[:28], want},
-		"unknown field":          {sampled[:27] + "\x07\x01", want},
-		"later fields":           {sampled + "\x03later", want + "-1"},
-		"64 bits":                {censusOf(zeros16+trace64, span1, 1), trace64 + "-" + span1 + "-1"},
-		"ends in white space":    {censusOf(trace128, span1, ' '), want + "-0"},
-		"base64":                 {base64.StdEncoding.EncodeToString([]byte(sampled)), want + "-1"},
-		"base64 without padding": {base64.RawStdEncoding.EncodeToString([]byte(sampled)), want + "-1"},
+		"sampled":               {sampled, want + "-1"},
+		"not sampled":           {censusOf(trace128, span1, 0), want + "-0"},
+		"other options":         {censusOf(trace128, span1, 0xfe), want + "-0"},
+		"no options":            {sampled[:27], want},
+		"options without value": {sampled[:28], want},
+		"unknown field":         {sampled[:27] + "\x07\x01", want},
+		"later fields":          {sampled + "\x03later", want + "-1"},
+		"64 bits": {censusOf(zeros16+trace64, span1, 1),
+			trace64 + "-" + span1 + "-1"},
+		"ends in white space": {censusOf(trace128, span1, ' '), want + "-0"},
+		"base64":              {base64.StdEncoding.EncodeToString([]byte(sampled)), want + "-1"},
+		"base64 without padding": {base64.RawStdEncoding.EncodeToString([]byte(sampled)),
+			want + "-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkExtracted(t, lines{{"Grpc-Trace-Bin", test.value}}, test.want, nil)

@@ -143,7 +143,7 @@ func TestReadResourceAttributes(t *testing.T) {
 }
 
 // TestUnsupportedVariablesAreIgnoredWithAWarning reads values of OpenTelemetry's specification that
-// this package does not support, and others that nobody does. Each is one warning; what else the
+// this package does not support, and others that are unknown. Each is one warning; what else the
 // variables state applies.
 func TestUnsupportedVariablesAreIgnoredWithAWarning(t *testing.T) {
 	const sampler, arg, propagators = "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG",

@@ -16,8 +16,8 @@ import (
 	"bookservice/tracer"
 )
 
-// repeated is a carrier that has some headers, each of them many times, as HPACK's references to one
-// entry do: they cost their sender one byte each. It allocates nothing.
+// repeated is a carrier that has some headers, each of them many times, as HPACK's references to
+// one entry do: they cost their sender one byte each. It allocates nothing.
 type repeated struct {
 	headers lines
 	times   int
@@ -65,16 +65,18 @@ func floods() map[string]opentracing.TextMapReader {
 		fmt.Fprintf(&different, "k%d=%%20+,", i)
 	}
 	all := map[string]opentracing.TextMapReader{
-		"one long baggage":      many([2]string{"baggage", different.String()}),
-		"one long tracestate":   many([2]string{"tracestate", different.String()}),
-		"empty members":         many([2]string{"baggage", strings.Repeat(",", 1<<20)}),
-		"empty tracestate":      many([2]string{"tracestate", strings.Repeat(", ", 1<<19)}),
-		"malformed baggage":     many([2]string{"baggage", strings.Repeat("x,", 2000)}),
-		"malformed tracestate":  many([2]string{"tracestate", strings.Repeat("X,", 2000)}),
-		"no commas":             many([2]string{"baggage", strings.Repeat("v", 1<<20)}),
-		"percent signs":         many([2]string{"baggage", "a=" + strings.Repeat("%61", 2000)}),
-		"different uberctx":     numbered{numberedKeys("uberctx-", times), strings.Repeat("ä", 4000)},
-		"different baggage-":    numbered{numberedKeys("Baggage-", times), strings.Repeat("+", 8000)},
+		"one long baggage":     many([2]string{"baggage", different.String()}),
+		"one long tracestate":  many([2]string{"tracestate", different.String()}),
+		"empty members":        many([2]string{"baggage", strings.Repeat(",", 1<<20)}),
+		"empty tracestate":     many([2]string{"tracestate", strings.Repeat(", ", 1<<19)}),
+		"malformed baggage":    many([2]string{"baggage", strings.Repeat("x,", 2000)}),
+		"malformed tracestate": many([2]string{"tracestate", strings.Repeat("X,", 2000)}),
+		"no commas":            many([2]string{"baggage", strings.Repeat("v", 1<<20)}),
+		"percent signs":        many([2]string{"baggage", "a=" + strings.Repeat("%61", 2000)}),
+		"different uberctx": numbered{numberedKeys("uberctx-", times),
+			strings.Repeat("ä", 4000)},
+		"different baggage-": numbered{numberedKeys("Baggage-", times),
+			strings.Repeat("+", 8000)},
 		"different ot-baggage-": numbered{numberedKeys("ot-baggage-", times), "%"},
 		"keys in other cases":   numbered{numberedKeys("OT-BAGGAGE-K", times), "v"},
 		"malformed keys":        numbered{numberedKeys("uberctx- ", times), "v"},
@@ -137,7 +139,8 @@ func TestExtractFromHTTPAndBinaryIsBounded(t *testing.T) {
 		h.Set(fmt.Sprint("Uberctx-", i), strings.Repeat("+", 4000))
 	}
 	have := allocatedBytes(func() {
-		if _, err := tr.Extract(opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(h)); err != nil {
+		carrier := opentracing.HTTPHeadersCarrier(h)
+		if _, err := tr.Extract(opentracing.HTTPHeaders, carrier); err != nil {
 			t.Error(err)
 		}
 	})
@@ -151,7 +154,9 @@ func TestExtractFromHTTPAndBinaryIsBounded(t *testing.T) {
 		const size = 128 << 10 // the largest carrier
 		body := strings.Repeat(pair, size/len(pair))
 		carrier := append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
-		have := allocatedBytes(func() { _, _ = tr.Extract(opentracing.Binary, bytes.NewReader(carrier)) })
+		have := allocatedBytes(func() {
+			_, _ = tr.Extract(opentracing.Binary, bytes.NewReader(carrier))
+		})
 		if have > 4*size {
 			t.Errorf("%s: have %d bytes allocated for a carrier of %d", name, have, len(carrier))
 		}
@@ -185,7 +190,7 @@ func TestMembersWithinTheLimitsAreKept(t *testing.T) {
 		"65 members":             {[]string{strings.Repeat("a=1,", 64) + "a=1"}, 64, 1},
 		"65 values":              {slicesRepeat("a=1", 65), 64, 1},
 		"2,000 values":           {slicesRepeat("a=1", 2000), 64, 1024 - 64 + 1},
-		"64 KiB of white space":  {[]string{long}, 64, 3}, // two that were read in part, and the rest
+		"64 KiB of white space":  {[]string{long}, 64, 3}, // two, and all that was not read
 		"one member too long":    {[]string{"a=1,b=" + strings.Repeat("1", 100_000)}, 1, 1},
 		"later value is too far": {[]string{"a=1," + strings.Repeat(" ", 70_000), "b=1"}, 1, 1},
 	} {

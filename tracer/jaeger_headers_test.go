@@ -21,19 +21,22 @@ func TestJaegerBaggageHeader(t *testing.T) {
 		sent      string
 		malformed bool
 	}{
-		"one item":  {lines{{"jaeger-baggage", "k1=v1"}}, []string{"k1=v1"}, "k1=v1", false},
-		"two items": {lines{{"Jaeger-Baggage", "k1=v1,k2=v2"}}, []string{"k1=v1", "k2=v2"}, "k1=v1,k2=v2", false},
+		"one item": {lines{{"jaeger-baggage", "k1=v1"}}, []string{"k1=v1"}, "k1=v1", false},
+		"two items": {lines{{"Jaeger-Baggage", "k1=v1,k2=v2"}},
+			[]string{"k1=v1", "k2=v2"}, "k1=v1,k2=v2", false},
 		"white space": {lines{{"jaeger-baggage", " b=2 ,\t Key=a b ,"}}, []string{"b=2", "Key=a b"},
 			"b=2,Key=a%20b", false},
 		"two headers": {lines{{"jaeger-baggage", "b=2"}, {"jaeger-baggage", "a=1"}},
 			[]string{"a=1", "b=2"}, "a=1,b=2", false},
 		"encoded": {lines{{"jaeger-baggage", "city%3Dk%C3%B6ln+1%2Cb=2"}},
 			[]string{"b=2", "city=köln 1"}, "b=2,city=k%C3%B6ln%201", false},
-		"repeated key":       {lines{{"jaeger-baggage", "a=1,a=2"}}, []string{"a=2"}, "a=2", false},
-		"no equals sign":     {lines{{"jaeger-baggage", "a,b=2"}}, []string{"b=2"}, "b=2", true},
-		"two equals signs":   {lines{{"jaeger-baggage", "a=1=1,b=2"}}, []string{"b=2"}, "b=2", true},
+		"repeated key":   {lines{{"jaeger-baggage", "a=1,a=2"}}, []string{"a=2"}, "a=2", false},
+		"no equals sign": {lines{{"jaeger-baggage", "a,b=2"}}, []string{"b=2"}, "b=2", true},
+		"two equals signs": {lines{{"jaeger-baggage", "a=1=1,b=2"}},
+			[]string{"b=2"}, "b=2", true},
 		"malformed encoding": {lines{{"jaeger-baggage", "a=%zz,b=2"}}, nil, "", true},
-		"malformed key":      {lines{{"jaeger-baggage", "a b=1,c=2"}}, []string{"c=2"}, "c=2", true},
+		"malformed key": {lines{{"jaeger-baggage", "a b=1,c=2"}},
+			[]string{"c=2"}, "c=2", true},
 		"other baggage": {lines{{"jaeger-baggage", "a=1,b=1,c=1"}, {"uberctx-b", "2"},
 			{"baggage", "C=3"}}, []string{"C=3", "a=1", "b=1"}, "C=3,a=1,b=1", false},
 		"empty": {lines{{"jaeger-baggage", ""}}, nil, "", false},
@@ -69,7 +72,8 @@ func TestJaegerDebugIDStartsADebugTrace(t *testing.T) {
 		out := inject(t, tr, client.Context())
 		client.Finish()
 		server.Finish()
-		if out["x-b3-flags"] != "1" || out["baggage"] != "user=ann" || out["jaeger-debug-id"] != "" {
+		if out["x-b3-flags"] != "1" || out["baggage"] != "user=ann" ||
+			out["jaeger-debug-id"] != "" {
 			t.Errorf("have %v sent on, want debug and the baggage", out)
 		}
 		next := tr.StartSpan("next", ext.RPCServerOption(extract(t, tr, out)))
@@ -81,7 +85,8 @@ func TestJaegerDebugIDStartsADebugTrace(t *testing.T) {
 				t.Errorf("have span %+v, want debug in one trace", s)
 			}
 		}
-		if diff := cmp.Diff(map[string]string{"server": id, "client": "", "next": ""}, have); diff != "" {
+		want := map[string]string{"server": id, "client": "", "next": ""}
+		if diff := cmp.Diff(want, have); diff != "" {
 			t.Errorf("-want +have\n%s", diff)
 		}
 	}
@@ -113,9 +118,6 @@ func TestJaegerDebugIDBesidesOtherHeaders(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tr, spans := memory(t, nil)
 			sc := extract(t, tr, test.in)
-			if have := decisionOf(t, sc); have != test.decision && sc.(tracer.SpanContext).SpanID() != "" {
-				t.Errorf("have decision %q, want %q", have, test.decision)
-			}
 			span := tr.StartSpan("server", ext.RPCServerOption(sc))
 			span.Finish()
 			if have := decisionOf(t, span.Context()); have != test.decision {

@@ -304,14 +304,14 @@ func FuzzCensus(f *testing.F) {
 	})
 }
 
-// FuzzJaegerDebug extracts any value of jaeger-debug-id. The trace has debug, and its first span the
-// text as a tag.
+// FuzzJaegerDebug extracts any value of jaeger-debug-id. The trace has debug, and its first span
+// the text as a tag.
 func FuzzJaegerDebug(f *testing.F) {
 	for _, s := range []string{"x", "a%20b+c", "%zz", "\xff", " ", strings.Repeat("ä", 3000)} {
 		f.Add(s)
 	}
-	tr, spans := memory(f, injecting(everyFormat))
 	f.Fuzz(func(t *testing.T, value string) {
+		tr, spans := memory(t, injecting(everyFormat))
 		in := lines{{"jaeger-debug-id", value}}
 		checkAnyHeaders(t, tr, in, lines{{"b3", trace64 + "-" + span1 + "-1"}})
 		sc, err := tr.Extract(opentracing.TextMap, in)
@@ -319,8 +319,7 @@ func FuzzJaegerDebug(f *testing.F) {
 			return
 		}
 		tr.StartSpan("x", opentracing.ChildOf(sc)).Finish()
-		all := spans.Spans()
-		last := all[len(all)-1]
+		last := spans.Spans()[0]
 		tag, ok := last.Tags["jaeger-debug-id"]
 		if !last.Debug || !ok || len(tag) > 4096 || !utf8.ValidString(tag) {
 			t.Errorf("have debug %v and the tag %q", last.Debug, tag)
@@ -332,20 +331,21 @@ func FuzzJaegerDebug(f *testing.F) {
 // none. A span of the trace is well formed, and its parent is a span that one of the headers names.
 func FuzzFormats(f *testing.F) {
 	const ids = trace128 + "-" + span1
-	f.Add(ids+"-1", trace128, span1, parent1, "1", "00-"+ids+"-03", trace128+":"+span1+":0:1", "a=b",
-		[]byte(censusOf(trace128, span1, 1)))
+	f.Add(ids+"-1", trace128, span1, parent1, "1", "00-"+ids+"-03", trace128+":"+span1+":0:1",
+		"a=b", []byte(censusOf(trace128, span1, 1)))
 	f.Add("0", trace128, b3Span, span1, "", "00-"+trace128+"-"+parent1+"-00", "1:undefined:0:3",
 		"b3="+ids+"-d", []byte(censusOf(trace128, zeros16, 1)))
 	f.Add(trace128+"-undefined-1-x", trace128, "undefined", "undefined", "undefined",
 		"cc-"+ids+"-ff-x", trace128+":0::0", "a@=1,A=2,a@=3", []byte("AAA="))
 	f.Add("", "", "", "", "", "", "", "", []byte{})
-	tr, spans := memory(f, injecting(everyFormat))
 	f.Fuzz(func(t *testing.T,
 		b3, trace, span, parent, sampled, traceparent, uber, state string, census []byte,
 	) {
+		tr, spans := memory(t, injecting(everyFormat))
 		in := append(lines{{"b3", b3}, {"traceparent", traceparent}, {"uber-trace-id", uber},
 			{"tracestate", state}, {"grpc-trace-bin", string(census)}},
-			b3Multi("TraceId", trace, "SpanId", span, "ParentSpanId", parent, "Sampled", sampled)...)
+			b3Multi("TraceId", trace, "SpanId", span, "ParentSpanId", parent,
+				"Sampled", sampled)...)
 		sc, err := tr.Extract(opentracing.TextMap, in)
 		if err != nil {
 			return
@@ -355,8 +355,7 @@ func FuzzFormats(f *testing.F) {
 			opentracing.Tag{Key: "sampling.priority", Value: 1})
 		checkRoundTrips(t, tr, own.Context())
 		own.Finish()
-		all := spans.Spans()
-		last := all[len(all)-1]
+		last := spans.Spans()[0]
 		caller := sc.(tracer.SpanContext)
 		var named string
 		if last.ParentID != nil {

@@ -8,11 +8,11 @@ import (
 	"bookservice/tracer"
 )
 
-// TestW3CTracestate has the cases of the test suite of w3c/trace-context (level 2) about tracestate,
-// with the names of that suite, and others. A malformed member and one that repeats a key are
-// dropped, the other members are passed on. The suite's strict mode wants the whole list dropped
-// where a member begins with an at sign, has 257 characters in its key or has no value: level 2
-// permits either (section 4.3).
+// TestW3CTracestate has the cases of the test suite of w3c/trace-context (level 2) about
+// tracestate, with the names of that suite, and others. A malformed member and one that repeats a
+// key are dropped, the other members are passed on. The suite's strict mode wants the whole list
+// dropped where a member begins with an at sign, has 257 characters in its key or has no value:
+// level 2 permits either (section 4.3).
 func TestW3CTracestate(t *testing.T) {
 	const keyChars = "abcdefghijklmnopqrstuvwxyz0123456789_-*/"
 	var valueChars strings.Builder

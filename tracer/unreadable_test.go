@@ -2,6 +2,7 @@ package tracer_test
 
 import (
 	"encoding/base64"
+	"strings"
 	"testing"
 
 	"github.com/opentracing/opentracing-go"
@@ -23,41 +24,42 @@ func unreadableParents() map[string]unreadable {
 	multi := func(pairs ...string) lines {
 		return b3Multi(append([]string{"TraceId", trace128, "Sampled", "1"}, pairs...)...)
 	}
-	all := map[string]unreadable{
-		"X-B3, span undefined":     {multi("SpanId", "undefined"), ""},
-		"X-B3, span null":          {multi("SpanId", "null", "ParentSpanId", parent1), ""},
-		"X-B3, long span":          {multi("SpanId", "0"+span1), ""},
-		"X-B3, span of zeros":      {multi("SpanId", zeros16), ""},
-		"X-B3, span 0":             {multi("SpanId", "0"), ""},
-		"X-B3, two spans":          {multi("SpanId", span1, "SpanId", parent1), ""},
-		"X-B3, parent undefined":   {multi("SpanId", span1, "ParentSpanId", "undefined"), span1},
-		"X-B3, long parent":        {multi("SpanId", span1, "ParentSpanId", "0"+parent1), span1},
-		"X-B3, two parents":        {multi("SpanId", span1, "ParentSpanId", "1", "ParentSpanId", "2"), span1},
-		"b3, span undefined":       {lines{{"b3", b3 + "undefined-1"}}, ""},
-		"b3, short span":           {lines{{"b3", b3 + span1[1:] + "-1"}}, ""},
-		"b3, long span":            {lines{{"b3", b3 + "0" + span1 + "-1"}}, ""},
-		"b3, span of zeros":        {lines{{"b3", b3 + zeros16 + "-1-" + parent1}}, ""},
-		"b3, no hexadecimal span":  {lines{{"b3", b3 + span1[:15] + "g-1"}}, ""},
-		"b3, parent undefined":     {lines{{"b3", b3 + span1 + "-1-undefined"}}, span1},
-		"b3, empty parent":         {lines{{"b3", b3 + span1 + "-1-"}}, span1},
-		"b3, short parent":         {lines{{"b3", b3 + span1 + "-1-" + parent1[1:]}}, span1},
-		"b3, long parent":          {lines{{"b3", b3 + span1 + "-1-0" + parent1}}, span1},
-		"uber, span undefined":     {lines{{"uber-trace-id", uber + "undefined:0:1"}}, ""},
-		"uber, span of zeros":      {lines{{"uber-trace-id", uber + "0:0:1"}}, ""},
-		"uber, long span":          {lines{{"uber-trace-id", uber + "0" + span1 + ":0:1"}}, ""},
-		"uber, parent undefined":   {lines{{"uber-trace-id", uber + span1 + ":undefined:1"}}, span1},
-		"uber, empty parent":       {lines{{"uber-trace-id", uber + span1 + "::1"}}, span1},
-		"uber, both":               {lines{{"uber-trace-id", uber + "x:y:1"}}, ""},
-		"grpc-trace-bin, no span":  {lines{{"grpc-trace-bin", censusOf(trace128, zeros16, 1)}}, ""},
-		"grpc-trace-bin in base64": {lines{{"grpc-trace-bin", base64.StdEncoding.EncodeToString([]byte(censusOf(trace128, zeros16, 1)))}}, ""},
+	return map[string]unreadable{
+		"X-B3, span undefined":   {multi("SpanId", "undefined"), ""},
+		"X-B3, span null":        {multi("SpanId", "null", "ParentSpanId", parent1), ""},
+		"X-B3, long span":        {multi("SpanId", "0"+span1), ""},
+		"X-B3, span of zeros":    {multi("SpanId", zeros16), ""},
+		"X-B3, span 0":           {multi("SpanId", "0"), ""},
+		"X-B3, two spans":        {multi("SpanId", span1, "SpanId", parent1), ""},
+		"X-B3, parent undefined": {multi("SpanId", span1, "ParentSpanId", "undefined"), span1},
+		"X-B3, long parent":      {multi("SpanId", span1, "ParentSpanId", "0"+parent1), span1},
+		"X-B3, two parents": {multi("SpanId", span1, "ParentSpanId", "1",
+			"ParentSpanId", "2"), span1},
+		"b3, span undefined":      {lines{{"b3", b3 + "undefined-1"}}, ""},
+		"b3, short span":          {lines{{"b3", b3 + span1[1:] + "-1"}}, ""},
+		"b3, long span":           {lines{{"b3", b3 + "0" + span1 + "-1"}}, ""},
+		"b3, span of zeros":       {lines{{"b3", b3 + zeros16 + "-1-" + parent1}}, ""},
+		"b3, no hexadecimal span": {lines{{"b3", b3 + span1[:15] + "g-1"}}, ""},
+		"b3, parent undefined":    {lines{{"b3", b3 + span1 + "-1-undefined"}}, span1},
+		"b3, empty parent":        {lines{{"b3", b3 + span1 + "-1-"}}, span1},
+		"b3, short parent":        {lines{{"b3", b3 + span1 + "-1-" + parent1[1:]}}, span1},
+		"b3, long parent":         {lines{{"b3", b3 + span1 + "-1-0" + parent1}}, span1},
+		"uber, span undefined":    {lines{{"uber-trace-id", uber + "undefined:0:1"}}, ""},
+		"uber, span of zeros":     {lines{{"uber-trace-id", uber + "0:0:1"}}, ""},
+		"uber, long span":         {lines{{"uber-trace-id", uber + "0" + span1 + ":0:1"}}, ""},
+		"uber, parent undefined":  {lines{{"uber-trace-id", uber + span1 + ":undefined:1"}}, span1},
+		"uber, empty parent":      {lines{{"uber-trace-id", uber + span1 + "::1"}}, span1},
+		"uber, both":              {lines{{"uber-trace-id", uber + "x:y:1"}}, ""},
+		"grpc-trace-bin, no span": {lines{{"grpc-trace-bin", censusOf(trace128, zeros16, 1)}}, ""},
+		"grpc-trace-bin in base64": {lines{{"grpc-trace-bin",
+			base64.StdEncoding.EncodeToString([]byte(censusOf(trace128, zeros16, 1)))}}, ""},
 	}
-	return all
 }
 
 // TestUnreadableParentCostsTheParentAndNotTheTrace extracts headers in which a span id or a parent
-// id cannot be read. The service's span belongs to the trace, with the caller's decision. Its parent
-// is the caller's span, if that could be read; otherwise it is a root: it names no parent that does
-// not exist.
+// id cannot be read. The service's span belongs to the trace, with the caller's decision. Its
+// parent is the caller's span, if that could be read; otherwise it is a root: it names no parent
+// that does not exist.
 func TestUnreadableParentCostsTheParentAndNotTheTrace(t *testing.T) {
 	for name, test := range unreadableParents() {
 		t.Run(name, func(t *testing.T) {
@@ -124,8 +126,8 @@ func TestReadableFormatComesBeforeAnUnreadableParent(t *testing.T) {
 	})
 }
 
-// TestUnreadableDecisionCostsTheDecision extracts X-B3 headers as a service sends them that forwards
-// by hand headers that it has not received. The next sampler decides.
+// TestUnreadableDecisionCostsTheDecision extracts X-B3 headers as a service sends them that
+// forwards by hand headers that it has not received. The next sampler decides.
 func TestUnreadableDecisionCostsTheDecision(t *testing.T) {
 	for name, in := range map[string]lines{
 		"undefined": b3MultiIDs("ParentSpanId", "undefined", "Sampled", "undefined",
@@ -144,7 +146,9 @@ func TestUnreadableDecisionCostsTheDecision(t *testing.T) {
 
 // TestUnreadableTraceparentStartsATrace has the exception: W3C demands a new trace.
 func TestUnreadableTraceparentStartsATrace(t *testing.T) {
-	for _, span := range []string{"undefined", zeros16, span1[1:], "0" + span1, "A2FB4A1D1A96D312"} {
+	for _, span := range []string{
+		"undefined", zeros16, span1[1:], "0" + span1, strings.ToUpper(span1),
+	} {
 		tr, _ := memory(t, nil)
 		_, own := passOn(t, tr, lines{{"traceparent", "00-" + trace128 + "-" + span + "-01"}})
 		if own.TraceID() == trace128 {

@@ -123,7 +123,8 @@ func TestTraceFlags(t *testing.T) {
 			}
 			out, own := passOn(t, tr, in)
 			checkTraceparent(t, out, own, true)
-			if have := out["traceparent"]; !strings.HasPrefix(have, "00-") || have[53:] != want.sent {
+			have := out["traceparent"]
+			if !strings.HasPrefix(have, "00-") || have[53:] != want.sent {
 				t.Errorf("flags %s of version %s: have %q sent on, want flags %s", flags, version,
 					have, want.sent)
 			}
@@ -140,18 +141,20 @@ func TestRandomFlag(t *testing.T) {
 		in     lines
 		random bool
 	}{
-		"new trace":             {nil, true},
-		"malformed":             {lines{{"traceparent", "x"}}, true},
-		"decision without ids":  {lines{{"b3", "1"}}, true},
-		"baggage alone":         {lines{{"baggage", "a=1"}}, true},
-		"set":                   {lines{{"traceparent", w3cParent[:53] + "03"}}, true},
-		"unset":                 {lines{{"traceparent", w3cParent}}, false},
-		"b3":                    {lines{{"b3", b3}}, false},
-		"b3 and traceparent":    {lines{{"b3", b3}, {"traceparent", w3cParent[:53] + "02"}}, true},
-		"b3 of another trace":   {lines{{"b3", b3Short}, {"traceparent", w3cParent[:53] + "03"}}, false},
-		"trace without a span":  {lines{{"b3", w3cTrace + "-undefined-1"}}, false},
-		"b3 and an unset flag":  {lines{{"b3", b3}, {"traceparent", w3cParent}}, false},
-		"grpc-trace-bin and it": {lines{{"grpc-trace-bin", censusOf(w3cTrace, span1, 1)}, {"traceparent", w3cParent[:53] + "03"}}, true},
+		"new trace":            {nil, true},
+		"malformed":            {lines{{"traceparent", "x"}}, true},
+		"decision without ids": {lines{{"b3", "1"}}, true},
+		"baggage alone":        {lines{{"baggage", "a=1"}}, true},
+		"set":                  {lines{{"traceparent", w3cParent[:53] + "03"}}, true},
+		"unset":                {lines{{"traceparent", w3cParent}}, false},
+		"b3":                   {lines{{"b3", b3}}, false},
+		"b3 and traceparent":   {lines{{"b3", b3}, {"traceparent", w3cParent[:53] + "02"}}, true},
+		"b3 of another trace": {lines{{"b3", b3Short},
+			{"traceparent", w3cParent[:53] + "03"}}, false},
+		"trace without a span": {lines{{"b3", w3cTrace + "-undefined-1"}}, false},
+		"b3 and an unset flag": {lines{{"b3", b3}, {"traceparent", w3cParent}}, false},
+		"grpc-trace-bin and it": {lines{{"grpc-trace-bin", censusOf(w3cTrace, span1, 1)},
+			{"traceparent", w3cParent[:53] + "03"}}, true},
 	} {
 		for _, share := range []float64{0, 1} {
 			for _, bits := range []int{64, 128} {
@@ -217,9 +220,10 @@ func TestW3CMultipleRequests(t *testing.T) {
 		in     lines
 		traces int // different trace ids
 	}{
-		"with_valid_traceparent":   {lines{{"traceparent", w3cParent}}, 1},
-		"without_traceparent":      {nil, 3},
-		"with_illegal_traceparent": {lines{{"traceparent", "00-" + zeros16 + zeros16 + w3cParent[35:]}}, 3},
+		"with_valid_traceparent": {lines{{"traceparent", w3cParent}}, 1},
+		"without_traceparent":    {nil, 3},
+		"with_illegal_traceparent": {lines{
+			{"traceparent", "00-" + zeros16 + zeros16 + w3cParent[35:]}}, 3},
 	} {
 		tr, _ := memory(t, injecting("w3c"))
 		traces, parents := map[string]bool{}, map[string]bool{}

@@ -74,7 +74,8 @@ func DialOptions() []grpc.DialOption {
 // default gRPC closes connections that ping so often.
 //
 // A call with more metadata fails with codes.Internal: clients that obey the server's setting do
-// not send it, and the stream of others is reset with FRAME_SIZE_ERROR, which has this code in gRPC.
+// not send it, and the stream of others is reset with FRAME_SIZE_ERROR, which has this code in
+// gRPC.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(grpctransport.Interceptor),

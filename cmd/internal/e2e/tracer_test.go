@@ -66,7 +66,8 @@ func TestVariablesOfOpenTelemetryDoNotStopACommand(t *testing.T) {
 		t.Errorf("have status %d, output %q and %q, want a run", code, out, errs)
 	}
 	for _, want := range []string{"variable=OTEL_PROPAGATORS value=xray",
-		"variable=OTEL_TRACES_SAMPLER_ARG value=all", "variable=OTEL_RESOURCE_ATTRIBUTES value=team",
+		"variable=OTEL_TRACES_SAMPLER_ARG value=all",
+		"variable=OTEL_RESOURCE_ATTRIBUTES value=team",
 	} {
 		if strings.Count(errs, want) != 1 {
 			t.Errorf("have %q, want one warning with %s", errs, want)

@@ -26,7 +26,8 @@ const (
 
 func writeFrame(t *testing.T, w io.Writer, kind, flags byte, stream uint32, payload []byte) {
 	t.Helper()
-	head := []byte{byte(len(payload) >> 16), byte(len(payload) >> 8), byte(len(payload)), kind, flags}
+	n := len(payload)
+	head := []byte{byte(n >> 16), byte(n >> 8), byte(n), kind, flags}
 	head = binary.BigEndian.AppendUint32(head, stream)
 	if _, err := w.Write(append(head, payload...)); err != nil {
 		t.Fatal(err)

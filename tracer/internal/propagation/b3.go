@@ -77,8 +77,8 @@ func (e *extractor) readB3() (c spancontext.Context, state parseState) {
 	return c, wellFormed
 }
 
-// parseB3 reads ids and the decision. A span id or a parent id that cannot be read is left out; lost
-// is then 1.
+// parseB3 reads ids and the decision. A span id or a parent id that cannot be read is left out;
+// lost is then 1.
 func parseB3(s string) (c spancontext.Context, lost uint64, ok bool) {
 	trace, rest, _ := strings.Cut(s, "-")
 	span, rest, decided := strings.Cut(rest, "-")

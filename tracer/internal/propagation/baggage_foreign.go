@@ -53,8 +53,8 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 }
 
 // addForeign keeps an item that the policy allows, and at most twice the allowed number of items.
-// The carrier may be a map, which has no order: if there are more items than are allowed, those with
-// the first keys are kept.
+// The carrier may be a map, which has no order: if there are more items than are allowed, those
+// with the first keys are kept.
 func (e *extractor) addForeign(item foreignItem) {
 	switch limit := e.policy.MaxItems; {
 	case !rfc9110.IsToken(item.key):
@@ -104,8 +104,8 @@ func lower(c byte) byte {
 	return c
 }
 
-// addForeignItems appends the items of other tracers to the scratch header. It reports whether there
-// was one.
+// addForeignItems appends the items of other tracers to the scratch header. It reports whether
+// there was one.
 func (e *extractor) addForeignItems() (added bool) {
 	e.readJaegerBaggage()
 	e.sortForeign()

@@ -9,8 +9,8 @@ import (
 func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // appendMember appends a comma, if b is not empty, and the item. It reports false if the result
-// exceeds the limit; b then has its old length. The plus sign is encoded, because some readers decode
-// it to a space, unless only the plain sign fits.
+// exceeds the limit; b then has its old length. The plus sign is encoded, because some readers
+// decode it to a space, unless only the plain sign fits.
 func (p *BaggagePolicy) appendMember(b []byte, key, value string) (with []byte, ok bool) {
 	before := len(b)
 	for _, plain := range []string{"", "+"} {

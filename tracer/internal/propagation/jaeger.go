@@ -55,8 +55,8 @@ func (e *extractor) readJaeger() (c spancontext.Context, state parseState) {
 	return c, wellFormed
 }
 
-// parseJaeger reads ids and flags. A span id or a parent id that cannot be read is left out; lost is
-// then 1.
+// parseJaeger reads ids and flags. A span id or a parent id that cannot be read is left out; lost
+// is then 1.
 func parseJaeger(s string) (c spancontext.Context, lost uint64, ok bool) {
 	trace, rest, _ := strings.Cut(s, ":")
 	span, rest, _ := strings.Cut(rest, ":")
@@ -85,9 +85,9 @@ func parseJaeger(s string) (c spancontext.Context, lost uint64, ok bool) {
 // maxDebugID is the limit in bytes for the text of jaeger-debug-id.
 const maxDebugID = 4 << 10
 
-// readDebugID returns the text of jaeger-debug-id and sets the decision debug, unless another header
-// states the trace id or denies the trace. As in Jaeger's clients, the header begins a trace; it
-// does not change one.
+// readDebugID returns the text of jaeger-debug-id and sets the decision debug, unless another
+// header states the trace id or denies the trace. As in Jaeger's clients, the header begins a
+// trace; it does not change one.
 func (e *extractor) readDebugID() string {
 	c := &e.context
 	if e.debugID == "" || c.HasIDs() || c.Decision == spancontext.Deny {
@@ -109,9 +109,9 @@ func (e *extractor) decodeJaeger(value string) string {
 	return value
 }
 
-// readJaegerBaggage adds the items of jaeger-baggage, which a person writes by hand: comma-separated
-// pairs of a key and a value that contain no equals sign. The whole value may be encoded as in the
-// query of a URL.
+// readJaegerBaggage adds the items of jaeger-baggage, which a person writes by hand:
+// comma-separated pairs of a key and a value that contain no equals sign. The whole value may be
+// encoded as in the query of a URL.
 func (e *extractor) readJaegerBaggage() {
 	ok := !e.jaegerBaggage.cut
 	for _, value := range e.jaegerBaggage.values {

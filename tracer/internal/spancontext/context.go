@@ -162,7 +162,8 @@ func (c *Context) Tracestate() string {
 	return c.Propagated.Tracestate
 }
 
-// DebugID returns the text of the header jaeger-debug-id that begins the trace, or "". c may be nil.
+// DebugID returns the text of the header jaeger-debug-id that begins the trace, or "". c may be
+// nil.
 func (c *Context) DebugID() string {
 	if c == nil || c.Propagated == nil {
 		return ""
