@@ -155,9 +155,10 @@
 // decision. It is the one whose header names the other span as its parent. Otherwise a mark tells:
 // in the span ids of a tracer that sends several formats, the last byte is a checksum. If one of
 // the two ids has the mark, the caller sent it in both formats, and the proxy wrote the other one.
-// An id of a proxy has the mark by chance in one of 256 calls. Without evidence, which concerns
-// callers of another make, the order of the formats decides. A member of tracestate would be
-// evidence too, and would cost one more header in every call.
+// An id of a proxy has the mark by chance in one of 256 calls. If the mark does not tell, which
+// concerns callers of another make, a span that has no parent according to X-B3-… or uber-trace-id
+// is the root of the trace and the older one. Without evidence the order of the formats decides. A
+// member of tracestate would be evidence too, and would cost one more header in every call.
 //
 // # Baggage
 //

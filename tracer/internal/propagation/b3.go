@@ -138,11 +138,15 @@ func (e *extractor) readB3Multi() (c spancontext.Context, state parseState) {
 	if span.unreadable || !c.SetSpanID(span.value) {
 		c.ID, ok = 0, false
 	}
+	// B3 demands the parent id of a span that is not the root. The b3 header is no evidence: Brave
+	// leaves the parent id out there.
+	c.StatedRoot = !parent.isSet()
 	if parent.isSet() {
 		var read bool
 		if c.ParentID, read = spancontext.ParseHex(parent.value); parent.unreadable || !read {
 			c.ParentID, ok = 0, false
 		}
+		c.StatedRoot = ok && c.ParentID == 0 // Envoy sends zeros
 	}
 	if !ok {
 		e.malformed++

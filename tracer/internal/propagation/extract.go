@@ -210,13 +210,14 @@ func (e *extractor) complete(next *spancontext.Context) {
 	switch {
 	case next.ID == 0:
 	case c.ID == 0:
-		c.ID, c.ParentID = next.ID, next.ParentID
+		c.ID, c.ParentID, c.StatedRoot = next.ID, next.ParentID, next.StatedRoot
 	case c.ID == next.ID:
 		if c.ParentID == 0 {
 			c.ParentID = next.ParentID
 		}
+		c.StatedRoot = (c.StatedRoot || next.StatedRoot) && c.ParentID == 0
 	case next.IsNewerThan(c):
-		c.ID, c.ParentID = next.ID, next.ParentID
+		c.ID, c.ParentID, c.StatedRoot = next.ID, next.ParentID, next.StatedRoot
 		if e.given == spancontext.Undecided && next.Decision != spancontext.Undecided {
 			decision, other = next.Decision, decision
 		}

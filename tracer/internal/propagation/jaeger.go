@@ -79,6 +79,7 @@ func parseJaeger(s string) (c spancontext.Context, lost uint64, ok bool) {
 	if c.ParentID, ok = spancontext.ParseHex(parent); !ok {
 		c.ParentID, lost = 0, 1
 	}
+	c.StatedRoot = lost == 0 && c.ParentID == 0
 	return c, lost, true
 }
 

@@ -10,6 +10,7 @@ type Context struct {
 	Decision         Decision
 	Random           bool        // W3C's random flag: the last 56 bits of the trace id are random
 	Remote           bool        // extracted from a carrier: another process made it
+	StatedRoot       bool        // the carrier's header states that the span has no parent
 	Propagated       *Propagated // nil if all of its fields are empty
 }
 
@@ -113,9 +114,10 @@ func Child(parent *Context, long, several bool) Context {
 
 // IsNewerThan reports whether the span id of c was written after that of other. Both were received
 // in one carrier, in different formats, with one trace id and different span ids: a proxy that
-// knows only one of the formats has replaced the id there. There are two kinds of evidence: the id
-// of one is the parent of the other, or only one id is marked (see newMarkedID), which is then the
-// older one. Without evidence the result is false in both directions.
+// knows only one of the formats has replaced the id there. There are three kinds of evidence, in this
+// order: the id of one is the parent of the other; only one id is marked (see newMarkedID), which is
+// then the older one; only one span is the root of the trace, which is then the older one. Without
+// evidence the result is false in both directions.
 func (c *Context) IsNewerThan(other *Context) bool {
 	switch {
 	case c.ParentID == other.ID:
@@ -123,7 +125,10 @@ func (c *Context) IsNewerThan(other *Context) bool {
 	case other.ParentID == c.ID:
 		return false
 	}
-	return !isMarked(c.TraceLo, c.ID) && isMarked(other.TraceLo, other.ID)
+	if old := isMarked(other.TraceLo, other.ID); old != isMarked(c.TraceLo, c.ID) {
+		return old
+	}
+	return other.StatedRoot && !c.StatedRoot
 }
 
 // Sampled reports whether the spans of the trace are recorded.
