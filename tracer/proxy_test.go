@@ -150,7 +150,7 @@ func TestParentOfSeveralFormats(t *testing.T) {
 			span1, "1"},
 		"b3 is the child": {lines{traceparent("00"), {"b3", trace128 + "-" + span1 + "-1-" + w3c}},
 			span1, "1"},
-		"undecided child": {append(multi("ParentSpanId", w3c), traceparent("01")), span1, "1"},
+		"undecided child":  {append(multi("ParentSpanId", w3c), traceparent("01")), span1, "1"},
 		"X-B3 is the root": {append(multi("Sampled", "1"), traceparent("00")), w3c, "0"},
 		"X-B3 is the root, zeros": {append(multi("ParentSpanId", zeros16, "Sampled", "0"),
 			traceparent("01")), w3c, "1"},
