@@ -126,8 +126,8 @@ func allocatedBytes(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestExtractFromHTTPAndBinaryIsBounded extracts floods from a http.Header and from binary carriers
-// of the largest size.
+// TestExtractFromHTTPAndBinaryIsBounded extracts floods from an [http.Header] and from binary
+// carriers of the largest size.
 func TestExtractFromHTTPAndBinaryIsBounded(t *testing.T) {
 	tr, _ := memory(t, injecting(everyFormat))
 	value := strings.Repeat("a=1,", 1000)

@@ -76,8 +76,7 @@ func (c *Config) ReadEnvironment(lookup func(name string) (value string, set boo
 // names are case-insensitive.
 func (e *environment) ignores(v *value, check func(value) error) bool {
 	plain := value{v.name, strings.ToLower(v.text)}
-	var invalid *settings.Error
-	if errors.As(check(plain), &invalid) {
+	if invalid, ok := errors.AsType[*settings.Error](check(plain)); ok {
 		e.ignored = append(e.ignored, ignored{*v, strings.TrimPrefix(invalid.Must, "must be ")})
 		return true
 	}

@@ -57,7 +57,7 @@ func (b *BaggagePolicy) appendItem(header, key, value string) (string, bool) {
 		countMembers(header) >= b.MaxItems {
 		return "", false
 	}
-	with, ok := b.appendMember(append(make([]byte, 0, size+64), header...), key, value)
+	with, ok := appendMember(append(make([]byte, 0, size+64), header...), key, value, b.MaxBytes)
 	return string(with), ok
 }
 
@@ -207,18 +207,4 @@ func memberKey(member string) (key string, ok bool) {
 		}
 	}
 	return key, true
-}
-
-func isBaggageValue(s string) bool {
-	for i := range len(s) {
-		if !isBaggageOctet(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// isBaggageOctet reports whether W3C Baggage allows c in a value without encoding.
-func isBaggageOctet(c byte) bool {
-	return '!' <= c && c <= '~' && c != '"' && c != ',' && c != ';' && c != '\\'
 }

@@ -132,7 +132,7 @@ func (e *extractor) appendForeign(item foreignItem) (ok bool) {
 	if item.form == formEncoded {
 		value = e.decodeJaeger(value)
 	}
-	if e.buf, ok = e.policy.appendMember(e.buf, key, validUTF8(value)); ok {
+	if e.buf, ok = appendMember(e.buf, key, validUTF8(value), e.policy.MaxBytes); ok {
 		e.keys = append(e.keys, key)
 	}
 	return ok

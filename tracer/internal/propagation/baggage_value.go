@@ -8,19 +8,19 @@ import (
 
 func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// appendMember appends a comma, if b is not empty, and the item. It reports false if the result
-// exceeds the limit; b then has its old length. The plus sign is encoded, because some readers
+// appendMember appends a comma, if b is not empty, and the item. It reports false if the result is
+// longer than limit; b then has its old length. The plus sign is encoded, because some readers
 // decode it to a space, unless only the plain sign fits.
-func (p *BaggagePolicy) appendMember(b []byte, key, value string) (with []byte, ok bool) {
+func appendMember(b []byte, key, value string, limit int) (with []byte, ok bool) {
 	before := len(b)
 	for _, plain := range []string{"", "+"} {
 		if before > 0 {
 			b = append(b, ',')
 		}
 		b = append(append(b, key...), '=')
-		if len(b)+len(value) <= p.MaxBytes {
-			b = appendEncoded(b, value, plain, p.MaxBytes)
-			if len(b) <= p.MaxBytes {
+		if len(b)+len(value) <= limit {
+			b = appendEncoded(b, value, plain, limit)
+			if len(b) <= limit {
 				return b, true
 			}
 		}
@@ -64,4 +64,18 @@ func decodeValue(s string) string {
 		b = append(b, s[i])
 	}
 	return validUTF8(string(b))
+}
+
+func isBaggageValue(s string) bool {
+	for i := range len(s) {
+		if !isBaggageOctet(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// isBaggageOctet reports whether W3C Baggage allows c in a value without encoding.
+func isBaggageOctet(c byte) bool {
+	return '!' <= c && c <= '~' && c != '"' && c != ',' && c != ';' && c != '\\'
 }

@@ -114,10 +114,10 @@ func Child(parent *Context, long, several bool) Context {
 
 // IsNewerThan reports whether the span id of c was written after that of other. Both were received
 // in one carrier, in different formats, with one trace id and different span ids: a proxy that
-// knows only one of the formats has replaced the id there. There are three kinds of evidence, in this
-// order: the id of one is the parent of the other; only one id is marked (see newMarkedID), which is
-// then the older one; only one span is the root of the trace, which is then the older one. Without
-// evidence the result is false in both directions.
+// knows only one of the formats has replaced the id there. There are three kinds of evidence, in
+// this order: the id of one is the parent of the other; only one id is marked (see newMarkedID),
+// which is then the older one; only one span is the root of the trace, which is then the older one.
+// Without evidence the result is false in both directions.
 func (c *Context) IsNewerThan(other *Context) bool {
 	switch {
 	case c.ParentID == other.ID:
