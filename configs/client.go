@@ -25,7 +25,8 @@ type Client struct {
 	Tracer    all.Config
 	Discovery discovery.Config
 
-	Sources Sources // of the settings that ParseClient has read
+	Sources  Sources  // of the settings that ParseClient has read
+	Warnings Warnings // to log; of ParseClient
 }
 
 // DefaultClient returns the defaults of the flags.
@@ -67,7 +68,7 @@ var clientHelp = help{
 // ParseClient reads bookclient's settings as ParseServer reads bookserver's.
 func ParseClient(args []string, stdout io.Writer) (Client, error) {
 	c := DefaultClient()
-	environment := c.Tracer.ReadEnvironment(os.LookupEnv)
+	environment := c.Tracer.ReadEnvironment(os.LookupEnv, c.Warnings.collect())
 	cmd := newCommand("bookclient", clientHelp)
 	cmd.group("Client", noError(c.registerFlags))
 	cmd.group("Calls", c.Calls.RegisterFlags)

@@ -34,7 +34,8 @@ type Server struct {
 	Tracer    all.Config
 	Discovery discovery.Config
 
-	Sources Sources // of the settings that ParseServer has read
+	Sources  Sources  // of the settings that ParseServer has read
+	Warnings Warnings // to log; of ParseServer
 }
 
 // DefaultServer returns the defaults of the flags.
@@ -78,7 +79,7 @@ var serverHelp = help{
 // error has the secrets that are known until then.
 func ParseServer(args []string, stdout io.Writer) (Server, error) {
 	c := DefaultServer()
-	environment := c.Tracer.ReadEnvironment(os.LookupEnv)
+	environment := c.Tracer.ReadEnvironment(os.LookupEnv, c.Warnings.collect())
 	cmd := newCommand("bookserver", serverHelp)
 	cmd.group("Server", noError(c.registerFlags))
 	cmd.group("Calls", c.Guards.RegisterFlags)

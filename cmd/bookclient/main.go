@@ -33,7 +33,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
 	if err == nil {
-		err = request(ctx, cfg, stdout, logging.New(stderr, slog.LevelInfo))
+		log := logging.New(stderr, slog.LevelInfo)
+		cfg.Warnings.Log(ctx, log)
+		err = request(ctx, cfg, stdout, log)
 	}
 	if err == nil {
 		return 0

@@ -34,6 +34,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	spans := &tracer.Memory{}
 	if err == nil {
 		log := logging.New(stderr, slog.LevelInfo)
+		cfg.Warnings.Log(ctx, log)
 		s, err = server.Start(ctx, cfg, log, tracer.WithMemory(spans))
 	}
 	if err != nil {

@@ -31,6 +31,7 @@ type connection struct {
 }
 
 func (c *Config) open(_ context.Context, s tracer.Settings) (tracer.Sink, error) {
+	c.environment.warn(s.Logger)
 	headers, _ := settings.ParseHeaders(c.headers().text)
 	tlsConfig, err := c.environment.tls()
 	if err != nil {

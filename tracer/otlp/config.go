@@ -90,8 +90,6 @@ func (c *Config) check(selected bool) error {
 		{c.protocol(), checkProtocol},
 		{c.endpoint(), checkEndpoint},
 		{c.headers(), checkHeaders},
-		{c.environment.compression, checkCompression},
-		{c.environment.timeout, checkTimeout},
 	} {
 		if v.text == "" || v.name.Variable != "" && !selected {
 			continue

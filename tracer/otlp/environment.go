@@ -1,6 +1,8 @@
 package otlp
 
 import (
+	"errors"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +21,14 @@ type environment struct {
 	endpoint, protocol, headers value
 	ca, cert, key               value
 	compression, timeout        value
+
+	ignored []ignored
+}
+
+// An ignored value is one that is not supported.
+type ignored struct {
+	value
+	supported string
 }
 
 // A value is the value of a flag or of a variable.
@@ -30,29 +40,56 @@ type value struct {
 // ReadEnvironment reads OpenTelemetry's variables: OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL,
 // _HEADERS, _CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY, _COMPRESSION and _TIMEOUT, each also as
 // OTEL_EXPORTER_OTLP_TRACES_…, which takes precedence. A field of c that is set overrides its
-// variable. [tracer.Config.ReadEnvironment] calls it for the option [Backend]. An invalid value is
-// an error of Validate if the backend is selected.
+// variable. [tracer.Config.ReadEnvironment] calls it for the option [Backend].
+//
+// A protocol or a compression that is not supported, and a time-out that is no positive number of
+// milliseconds, are ignored, as OpenTelemetry's specification of environment variables demands; a
+// variable of lower precedence or the default applies. The tracer logs a warning when it is opened
+// with the backend. Any other invalid value, of a variable that says where spans go or with which
+// credentials, is an error of Validate if the backend is selected.
 func (c *Config) ReadEnvironment(lookup func(name string) (value string, set bool)) error {
-	read := func(name string) value {
+	e := environment{}
+	read := func(name string, check func(value) error) value {
 		for _, prefix := range []string{variablePrefix + "TRACES_", variablePrefix} {
-			variable := prefix + name
-			if text, _ := lookup(variable); strings.TrimSpace(text) != "" {
-				return value{settings.Name{Variable: variable}, strings.TrimSpace(text)}
+			text, _ := lookup(prefix + name)
+			v := value{settings.Name{Variable: prefix + name}, strings.TrimSpace(text)}
+			if v.text == "" || check != nil && e.ignores(&v, check) {
+				continue
 			}
+			return v
 		}
 		return value{}
 	}
-	c.environment = environment{
-		endpoint:    read("ENDPOINT"),
-		protocol:    read("PROTOCOL"),
-		headers:     read("HEADERS"),
-		ca:          read("CERTIFICATE"),
-		cert:        read("CLIENT_CERTIFICATE"),
-		key:         read("CLIENT_KEY"),
-		compression: read("COMPRESSION"),
-		timeout:     read("TIMEOUT"),
-	}
+	e.endpoint = read("ENDPOINT", nil)
+	e.protocol = read("PROTOCOL", checkProtocol)
+	e.headers = read("HEADERS", nil)
+	e.ca = read("CERTIFICATE", nil)
+	e.cert = read("CLIENT_CERTIFICATE", nil)
+	e.key = read("CLIENT_KEY", nil)
+	e.compression = read("COMPRESSION", checkCompression)
+	e.timeout = read("TIMEOUT", checkTimeout)
+	c.environment = e
 	return nil
+}
+
+// ignores reports whether v is not supported, and records it then. Otherwise v gets the lower case:
+// names are case-insensitive.
+func (e *environment) ignores(v *value, check func(value) error) bool {
+	plain := value{v.name, strings.ToLower(v.text)}
+	if invalid, ok := errors.AsType[*settings.Error](check(plain)); ok {
+		e.ignored = append(e.ignored, ignored{*v, strings.TrimPrefix(invalid.Must, "must be ")})
+		return true
+	}
+	*v = plain
+	return false
+}
+
+// warn logs the values that are ignored.
+func (e *environment) warn(log *slog.Logger) {
+	for _, i := range e.ignored {
+		log.Warn("unsupported value of an environment variable ignored",
+			"variable", i.name.Variable, "value", i.text, "supported", i.supported)
+	}
 }
 
 func checkProtocol(v value) error {

@@ -102,7 +102,7 @@ func (r *Recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 		s.readForeign()
 	}
 	parent := s.parent()
-	ctx := spancontext.Child(parent, r.cfg.LongIDs)
+	ctx := spancontext.Child(parent, r.cfg.LongIDs, r.cfg.Propagator.Several())
 	if ctx.Decision = s.priority; s.priority == spancontext.Undecided {
 		ctx.Decision = r.cfg.Decider.Decide(parent, ctx.TraceLo, name)
 	}
@@ -115,8 +115,11 @@ func (r *Recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 	sp.own = recordedContext{ctx, sp}
 	sp.ctx, sp.tags, sp.reportedParent = &sp.own, sp.inline[:0], ctx.ParentID
 	sp.serverParent = s.serverParent()
-	sp.remoteParent = parent != nil && parent.Remote
+	sp.remoteParent = ctx.ParentID != 0 && parent.Remote
 	sp.tagBaggage()
+	if id := parent.DebugID(); id != "" {
+		sp.setTag(tagJaegerDebug, id)
+	}
 	s.tag(sp, opts)
 	s.release()
 	return sp

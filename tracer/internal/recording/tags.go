@@ -11,6 +11,9 @@ import (
 // tagRefType is OpenTelemetry's name for the type of a reference.
 const tagRefType = "opentracing.ref_type"
 
+// tagJaegerDebug has the text of the header of the same name, as Jaeger's clients set it.
+const tagJaegerDebug = "jaeger-debug-id"
+
 // setTag sets a tag. A Zipkin span has fields of its own for the kind and the peer, and the error
 // tag is present only if it is true. The caller holds the lock, or is the only one with the span.
 func (s *span) setTag(key string, value any) {
