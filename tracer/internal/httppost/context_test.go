@@ -69,6 +69,11 @@ func readHeader(conn net.Conn) {
 	}
 }
 
+// answers returns a server that answers with the text and keeps the connection.
+func answers(text string) func(net.Conn) {
+	return func(conn net.Conn) { readHeader(conn); _, _ = io.WriteString(conn, text) }
+}
+
 // TestPostReturnsWhenTheContextEnds has peers that stop at each point of a post. The bodies are
 // larger than the buffers of a connection.
 func TestPostReturnsWhenTheContextEnds(t *testing.T) {
@@ -88,9 +93,6 @@ func TestPostReturnsWhenTheContextEnds(t *testing.T) {
 			cfg.TLS = trust(t, srv)
 			return cfg
 		}
-	}
-	answers := func(text string) func(net.Conn) {
-		return func(conn net.Conn) { readHeader(conn); _, _ = io.WriteString(conn, text) }
 	}
 	for name, peer := range map[string]func(*testing.T) httppost.Config{
 		"reads nothing":     raw(func(net.Conn) {}),
