@@ -44,7 +44,8 @@ type Settings struct {
 	Delivery       DeliveryConfig
 	Logger         *slog.Logger
 
-	backend string // the name
+	backend string          // the name
+	spools  map[string]bool // collects [Destination.Spool] of all queues
 }
 
 // A Sink receives the finished spans of one tracer for one backend.
@@ -76,6 +77,9 @@ type Destination struct {
 // and, with [DeliveryConfig.Spool], durable. On an error to is closed.
 func (s Settings) Queue(to Destination) (Sink, error) {
 	cfg := s.Delivery.queue(to.Spool)
+	if s.spools != nil {
+		s.spools[to.Spool] = true
+	}
 	cfg.SendTimeout = to.SendTimeout
 	if to.InOrder {
 		cfg.Senders = 1

@@ -78,6 +78,7 @@ func (c *Config) openSinks(
 	for _, b := range c.backends(o) {
 		byName[b.Name] = b
 	}
+	spools := map[string]bool{}
 	for _, name := range selected {
 		opened, err := byName[name].Open(ctx, Settings{
 			ServiceName:    c.ServiceName,
@@ -88,6 +89,7 @@ func (c *Config) openSinks(
 			Delivery:       c.Delivery,
 			Logger:         o.log,
 			backend:        name,
+			spools:         spools,
 		})
 		if err == nil && opened.sink == nil {
 			err = errors.New("Open returned no sink")
@@ -97,6 +99,7 @@ func (c *Config) openSinks(
 		}
 		sinks = append(sinks, opened.sink)
 	}
+	warnOfOtherSpools(c.Delivery.Spool, spools, o.log)
 	return sinks, nil
 }
 

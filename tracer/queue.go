@@ -2,6 +2,8 @@ package tracer
 
 import (
 	"flag"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -57,6 +59,22 @@ func (d *DeliveryConfig) check(flags settings.Prefix) error {
 		return flags.Invalid("spool-sync", d.SpoolSync, "must be 1ms or more")
 	}
 	return nil
+}
+
+// warnOfOtherSpools logs the folders below dir with spans that no queue of this tracer sends. used
+// has the names of those in use.
+func warnOfOtherSpools(dir string, used map[string]bool, log *slog.Logger) {
+	if dir == "" {
+		return
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		if n := delivery.SpoolFiles(path); n > 0 && !used[entry.Name()] {
+			log.Warn("spool of another backend or format, its spans are not sent",
+				"folder", path, "files", n)
+		}
+	}
 }
 
 // queue returns the settings of one destination's queue. Each has a spool folder of its own.

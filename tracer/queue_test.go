@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,9 +85,7 @@ func TestQueueIsBoundedByQueueBytes(t *testing.T) {
 		m := &tracer.Metrics{}
 		c := config("queue")
 		c.Delivery.QueueBytes, c.FlushTimeout = limit, time.Millisecond
-		tr, closer := open(t, c, tracer.WithMetrics(m), withQueue(tracer.Destination{
-			Send: func(context.Context, delivery.Batch) error { return errors.New("not now") },
-		}))
+		tr, closer := open(t, c, tracer.WithMetrics(m), withQueue(refusing))
 		name := strings.Repeat("x", 1000)
 		for range 10000 {
 			tr.StartSpan(name).Finish()
@@ -196,6 +195,62 @@ func TestEachDestinationHasItsSpoolFolder(t *testing.T) {
 	}
 }
 
+// refusing is a destination that refuses all batches.
+var refusing = tracer.Destination{
+	Spool: "x",
+	Send:  func(context.Context, delivery.Batch) error { return errors.New("not now") },
+}
+
+// TestSpoolSyncIsTheAgeOfASpooledSpan checks when a span is on disk that has not been sent.
+func TestSpoolSyncIsTheAgeOfASpooledSpan(t *testing.T) {
+	for _, age := range []time.Duration{100 * time.Millisecond, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			c := config("queue")
+			c.Delivery.Spool, c.Delivery.SpoolSync = t.TempDir(), age
+			m := &tracer.Metrics{}
+			tr, closer := open(t, c, tracer.WithMetrics(m), withQueue(refusing))
+			tr.StartSpan("call").Finish()
+			spooled := func() uint64 {
+				synctest.Wait()
+				return m.Stats().Sinks["queue"].Spooled
+			}
+			<-time.After(age / 4)
+			if n := spooled(); n != 0 {
+				t.Errorf("%v: have the span on disk after %v", age, age/4)
+			}
+			<-time.After(age)
+			if n := spooled(); n != 1 {
+				t.Errorf("%v: have %d spans on disk after %v, want 1", age, n, age*5/4)
+			}
+			if err := closer.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestSpoolIsBoundedBySpoolBytes finishes more spans than queue and spool hold.
+func TestSpoolIsBoundedBySpoolBytes(t *testing.T) {
+	c := config("queue")
+	c.Delivery.Spool, c.Delivery.QueueBytes, c.Delivery.SpoolBytes = t.TempDir(), 1<<20, 1<<20
+	c.FlushTimeout = time.Millisecond
+	m := &tracer.Metrics{}
+	tr, closer := open(t, c, tracer.WithMetrics(m), withQueue(refusing))
+	name := strings.Repeat("x", 1000)
+	for range 5000 {
+		tr.StartSpan(name).Finish()
+	}
+	var s delivery.Stats
+	testkit.Eventually(t, "spans are spooled and dropped", func() bool {
+		s = m.Stats().Sinks["queue"]
+		return s.SpoolBytes > 1<<19 && s.Dropped > 0
+	})
+	if s.SpoolBytes > 1<<20 || s.Dropped != s.DroppedBy[delivery.QueueFull] {
+		t.Errorf("have %+v, want at most 1 MiB on disk", s)
+	}
+	_ = closer.Close() // loses the spans in memory, if there are any
+}
+
 // TestSpoolThatIsInUse opens two tracers with one spool. The second one releases its destination.
 func TestSpoolThatIsInUse(t *testing.T) {
 	c := config("queue")
@@ -282,5 +337,84 @@ func TestKilledProcessLosesNoSpooledSpan(t *testing.T) {
 	s := m.Stats().Sinks["zipkin"]
 	if s.Recovered != childSpans || s.Sent != childSpans {
 		t.Errorf("have %+v, want %d spans recovered and sent", s, childSpans)
+	}
+}
+
+// TestCloseIsBounded closes tracers whose destination, log handler and file do not return.
+func TestCloseIsBounded(t *testing.T) {
+	const flush = 2 * time.Second
+	for name, test := range map[string]struct {
+		hangs string // what hangs
+		lost  string // the error; empty for none
+	}{
+		"send":  {"send", "tracer: queue : 100 spans lost: "},
+		"close": {"close", "tracer: queue : the destination does not close"},
+		"both":  {"send close", "tracer: queue : 100 spans lost: "},
+		"log":   {"log", ""},
+		"all":   {"send close log", "tracer: queue : 100 spans lost: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				hang := func(what string) {
+					if strings.Contains(test.hangs, what) {
+						<-release
+					}
+				}
+				c := config("queue,log")
+				c.FlushTimeout, c.Delivery.Spool = flush, t.TempDir()
+				if strings.Contains(test.hangs, "send") {
+					c.Delivery.Spool = ""
+				}
+				tr, closer := open(t, c, withQueue(tracer.Destination{
+					Send:  func(context.Context, delivery.Batch) error { hang("send"); return nil },
+					Close: func() { hang("close") },
+				}), tracer.WithLogger(slog.New(handlerFunc(func() { hang("log") }))))
+				for range 100 {
+					tr.StartSpan("call").Finish()
+				}
+				start := time.Now()
+				err := closer.Close()
+				if took := time.Since(start); took > flush+time.Second {
+					t.Errorf("Close took %v, want %v at most", took, flush+time.Second)
+				}
+				if !strings.Contains(fmt.Sprint(err), test.lost) {
+					t.Errorf("have %v, want %s", err, test.lost)
+				}
+				close(release)
+				<-time.After(time.Minute) // the goroutines end
+			})
+		})
+	}
+}
+
+// A handlerFunc is called for each log line. It has no lock, unlike the handlers of slog: a synctest
+// bubble does not see that a goroutine waits for a lock.
+type handlerFunc func()
+
+func (f handlerFunc) Enabled(context.Context, slog.Level) bool  { return true }
+func (f handlerFunc) Handle(context.Context, slog.Record) error { f(); return nil }
+func (f handlerFunc) WithAttrs([]slog.Attr) slog.Handler        { return f }
+func (f handlerFunc) WithGroup(string) slog.Handler             { return f }
+
+// TestOtherSpoolsAreNamed opens a tracer whose spool has the spans of other backends.
+func TestOtherSpoolsAreNamed(t *testing.T) {
+	c := config("zipkin")
+	c.Delivery.Spool, c.FlushTimeout = t.TempDir(), time.Millisecond
+	c.Zipkin.URL = "http://" + testkit.ClosedAddr(t) + "/"
+	for _, format := range []string{tracer.ZipkinJSON, tracer.ZipkinProto} {
+		var lines testkit.Buffer
+		c.Zipkin.Format = format
+		tr, closer := open(t, c, tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))))
+		tr.StartSpan("call").Finish()
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+		other := filepath.Join(c.Delivery.Spool, "zipkin-json")
+		has := strings.Contains(lines.String(), "spool of another backend or format, its spans are "+
+			`not sent" folder=`+other+" files=1\n")
+		if want := format == tracer.ZipkinProto; has != want {
+			t.Errorf("%s: have %q, want %s named: %v", format, lines.String(), other, want)
+		}
 	}
 }

@@ -67,6 +67,7 @@ func ExampleSendError() {
 	// Output:
 	// accepted: ab
 	// accepted: c
+	// 1 spans lost (1 refused): span malformed
 	// sent 3, dropped by reason: map[refused:1]
 }
 

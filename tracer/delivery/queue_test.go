@@ -489,7 +489,9 @@ func TestBoundedLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	q.Add([]byte("a"))
-	flush(t, q)
+	if err := closeWithin(q, time.Minute); err == nil {
+		t.Error("have no error of Close, want the refusal")
+	}
 	const want = `msg="spans dropped" dropped=1 reasons=map[refused:1] err="410 Gone"` + "\n"
 	if have := log.String(); strings.Count(have, "\n") != 1 || !strings.Contains(have, want) {
 		t.Errorf("have %q, want one line with %q", have, want)
@@ -538,8 +540,15 @@ func TestRetriedInParts(t *testing.T) {
 			stop := watchStats(t, q)
 			all := spans(100)
 			addAll(q, all)
-			flush(t, q)
+			err := closeWithin(q, time.Minute)
 			stop()
+			wantErr := "<nil>"
+			if test.reason != "" {
+				wantErr = fmt.Sprintf("1 spans lost (1 %s): ", test.reason)
+			}
+			if !strings.HasPrefix(fmt.Sprint(err), wantErr) {
+				t.Errorf("have error %v, want %s", err, wantErr)
+			}
 			want := slices.DeleteFunc(all, func(s string) bool { return s == test.lost })
 			if diff := cmp.Diff(want, to.received()); diff != "" {
 				t.Errorf("-want +have\n%s", diff)
@@ -562,7 +571,10 @@ func TestPanicInSendFunc(t *testing.T) {
 	}}
 	q := newQueue(t, delivery.Config{}, to.send)
 	addAll(q, spans(100))
-	flush(t, q)
+	if err := closeWithin(q, time.Minute); err == nil ||
+		err.Error() != "1 spans lost (1 refused): panic: 42" {
+		t.Errorf("have %v, want the panic", err)
+	}
 	s := stats(t, q)
 	if s.Sent != 99 || s.DroppedBy[delivery.Refused] != 1 || len(to.received()) != 99 {
 		t.Errorf("have %+v, want 99 sent and one refused", s)
@@ -578,7 +590,13 @@ func TestPartial(t *testing.T) {
 		}}
 		q := newQueue(t, delivery.Config{}, to.send)
 		addAll(q, spans(10))
-		flush(t, q)
+		wantErr := "<nil>"
+		if want > 0 {
+			wantErr = fmt.Sprintf("%d spans lost (%d refused): odd ones", want, want)
+		}
+		if have := fmt.Sprint(closeWithin(q, time.Minute)); have != wantErr {
+			t.Errorf("have %s, want %s", have, wantErr)
+		}
 		s := stats(t, q)
 		if s.Sent != 10-want || s.DroppedBy[delivery.Refused] != want || to.attemptCount() != 1 {
 			t.Errorf("have %+v after %d attempts, want %d refused and the rest sent in one",

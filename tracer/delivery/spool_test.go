@@ -364,12 +364,13 @@ func TestBoundedWithSpoolInTime(t *testing.T) {
 	})
 }
 
-// Files are read while QueueBytes has room for them, several at the same time. A file that is
-// larger than QueueBytes is read on its own.
+// Files are read while QueueBytes has room for them: one for each sender, and one ahead. A file that
+// is larger than QueueBytes is read on its own.
 func TestBoundedReading(t *testing.T) {
 	const fileSize = 83 * frameSize
-	for _, test := range []struct{ queueBytes, concurrent int }{
-		{100, 1}, {fileSize, 1}, {2*fileSize - 1, 1}, {2 * fileSize, 2}, {1 << 20, 3},
+	for _, test := range []struct{ queueBytes, concurrent, read int }{
+		{100, 1, 1}, {fileSize, 1, 1}, {2*fileSize - 1, 1, 1}, {2 * fileSize, 2, 2},
+		{3 * fileSize, 3, 3}, {1 << 20, 3, 4},
 	} {
 		dir, want := t.TempDir(), spans(4*83)
 		fillSpool(t, dir, want)
@@ -380,11 +381,13 @@ func TestBoundedReading(t *testing.T) {
 		}}
 		q := newQueue(t, delivery.Config{Spool: dir, QueueBytes: test.queueBytes, Senders: 3,
 			BatchBytes: 1000}, to.send)
-		testkit.Eventually(t, "files are read",
-			func() bool { return to.attemptCount() == test.concurrent })
+		testkit.Eventually(t, "files are read", func() bool {
+			return to.attemptCount() == test.concurrent &&
+				q.Stats().QueueBytes == test.read*fileSize
+		})
 		<-time.After(10 * time.Millisecond)
 		s := stats(t, q)
-		if n := to.attemptCount(); n != test.concurrent || s.QueueBytes != n*fileSize {
+		if n := to.attemptCount(); n != test.concurrent || s.QueueBytes != test.read*fileSize {
 			t.Errorf("%+v: have %d files and %d bytes in memory", test, n, s.QueueBytes)
 		}
 		close(release)
@@ -852,14 +855,14 @@ func TestFlushedToFullSpool(t *testing.T) {
 	dir := t.TempDir()
 	cfg := delivery.Config{Spool: dir, SpoolBytes: 1660, BatchBytes: 1000, SpoolSync: time.Hour}
 	q := newQueue(t, cfg, hang)
-	addAll(q, spans(200)) // batches of 83, 83 and 34 spans, 20 bytes each
+	addAll(q, spans(3*83)) // three batches of 83 spans, 20 bytes each
 	err := closeWithin(q, time.Millisecond)
-	if want := "117 spans lost: spool full"; err == nil || err.Error() != want {
+	if want := "166 spans lost: spool full"; err == nil || err.Error() != want {
 		t.Errorf("have %v, want %s", err, want)
 	}
 	s := stats(t, q)
-	if s.Spooled != 83 || s.DroppedBy[delivery.NotFlushed] != 117 || s.QueueBytes != 0 {
-		t.Errorf("have %+v, want 83 spooled and 117 not flushed", s)
+	if s.Spooled != 83 || s.DroppedBy[delivery.NotFlushed] != 166 || s.QueueBytes != 0 {
+		t.Errorf("have %+v, want 83 spooled and 166 not flushed", s)
 	}
 	if have, _ := sendSpool(t, dir, nil); len(have) != 83 {
 		t.Errorf("have %d spans in the spool, want 83", len(have))

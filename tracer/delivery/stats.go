@@ -35,6 +35,7 @@ type Stats struct {
 	DroppedBy map[string]uint64 // dropped spans by reason
 	Recovered uint64            // found intact in the spool by New
 	Retried   uint64            // failed attempts that were followed by a retry
+	Abandoned uint64            // calls of the SendFunc that did not return in time
 	Batches   uint64            // batches that the destination accepted
 	Bytes     uint64            // uncompressed size of these batches
 

@@ -100,6 +100,8 @@ func sinkMetrics() sinkDescs {
 				gauge, func(s stats) float64 { return float64(s.SpoolBytes) }),
 			metric("sends_retried_total", "Attempts that failed and were to be repeated.",
 				counter, func(s stats) float64 { return float64(s.Retried) }),
+			metric("sends_abandoned_total", "Attempts that did not return in time.",
+				counter, func(s stats) float64 { return float64(s.Abandoned) }),
 			metric("batches_sent_total", "Batches that the destination has accepted.",
 				counter, func(s stats) float64 { return float64(s.Batches) }),
 			metric("bytes_sent_total", "Bytes that the destination has accepted, uncompressed.",
