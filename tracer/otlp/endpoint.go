@@ -75,10 +75,7 @@ const passthrough = "passthrough:///"
 func hostTarget(text string, secure bool) (target, error) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
-		host = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
-	}
-	if port == "" {
-		port = plainPort
+		host, port = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), plainPort
 		if secure {
 			port = tlsPort
 		}
