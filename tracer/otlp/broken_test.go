@@ -63,7 +63,8 @@ type result struct {
 func sendThrough(t *testing.T, url string) result {
 	t.Helper()
 	s := config("otlp")
-	s.OTLP.Endpoint, s.FlushTimeout, s.OTLP.Headers = url, time.Second, "x-key=s3cret-key"
+	s.OTLP.Endpoint, s.OTLP.Headers = url, "x-key=s3cret-key"
+	s.FlushTimeout = 200 * time.Millisecond
 	var m tracer.Metrics
 	var lines testkit.Buffer
 	stats := func() delivery.Stats { return m.Stats().Sinks["otlp"] }

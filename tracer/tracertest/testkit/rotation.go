@@ -60,3 +60,13 @@ func (r *Rotation) ServerTLS(protos ...string) *tls.Config {
 		},
 	}
 }
+
+// Damage makes the files of the certificate and the key unusable. The server does not change.
+func (r *Rotation) Damage(t testing.TB) {
+	t.Helper()
+	for _, file := range []string{r.Cert, r.Key} {
+		if err := os.WriteFile(file, []byte("damaged"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
