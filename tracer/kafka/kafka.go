@@ -20,6 +20,7 @@ import (
 	"flag"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -139,6 +140,10 @@ func (c *Config) open(_ context.Context, s tracer.TransportSettings) (tracer.Mes
 	}, nil
 }
 
+// produceTimeout is how long the brokers may take to replicate a message. The context of an attempt
+// ends earlier, unless the user has set a longer time.
+const produceTimeout = time.Minute
+
 func (c *Config) options(
 	mechanism sasl.Mechanism, sockets *conns.Sockets, config func() *tls.Config,
 ) []kgo.Opt {
@@ -155,6 +160,7 @@ func (c *Config) options(
 		kgo.AllowAutoTopicCreation(),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.ProducerLinger(0), // a message is a batch already
+		kgo.ProduceRequestTimeout(produceTimeout),
 		// The queue sends an abandoned batch again. Without this option the client would keep a
 		// batch that it has sent until the broker is back, and Close would wait for it.
 		kgo.AllowIdempotentProduceCancellation(),

@@ -10,8 +10,14 @@ import (
 	"time"
 )
 
-// ConnectTimeout limits an attempt to connect, which may outlive the request that began it.
+// ConnectTimeout limits an attempt to connect, with its handshakes. It may outlive the request that
+// began it.
 const ConnectTimeout = time.Minute
+
+// dialTimeout limits an attempt to open a socket to all addresses of a host. [net.Dialer] gives each
+// address its share, so that a second address is tried before the client is replaced, which happens
+// after two time-outs of 10 s.
+const dialTimeout = 15 * time.Second
 
 // keepAlive is the period of the probes that the operating system sends on an idle connection.
 const keepAlive = 30 * time.Second
@@ -25,9 +31,9 @@ type Sockets struct {
 }
 
 // Dial connects to the address, which is as for [net.Dial]. It returns when ctx ends, and after
-// [ConnectTimeout] at the latest.
+// 15 s at the latest.
 func (s *Sockets) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: ConnectTimeout, KeepAlive: keepAlive}
+	d := net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
