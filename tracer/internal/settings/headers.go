@@ -42,9 +42,3 @@ func ofConnection(name string) bool {
 		"transfer-encoding", "upgrade",
 	}, strings.ToLower(name))
 }
-
-// HasControls reports whether the text has control characters, which credentials must not have
-// (RFC 7617, section 2).
-func HasControls(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
-}
