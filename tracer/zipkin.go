@@ -43,8 +43,8 @@ type ZipkinConfig struct {
 	Key  string // private key of Cert
 
 	// Timeout limits one attempt to deliver a batch, with every transport: 100 ms or more. An
-	// attempt begins with 10 s, or with Timeout if that is shorter. After two attempts in a row that
-	// did not end in time, the limit doubles, up to Timeout.
+	// attempt begins with 10 s, or with Timeout if that is shorter. After two attempts in a row
+	// that did not end in time, the limit doubles, up to Timeout.
 	Timeout time.Duration
 
 	// Settings of [ZipkinHTTP].

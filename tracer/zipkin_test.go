@@ -145,8 +145,8 @@ func TestZipkinFormats(t *testing.T) {
 	}
 }
 
-// TestZipkinRedirectIsAnError sends to collectors that redirect to a login page, or to another host.
-// The spans are lost, nothing is requested there, and Close returns in time.
+// TestZipkinRedirectIsAnError sends to collectors that redirect to a login page, or to another
+// host. The spans are lost, nothing is requested there, and Close returns in time.
 func TestZipkinRedirectIsAnError(t *testing.T) {
 	t.Parallel()
 	var followed atomic.Int32
@@ -200,7 +200,7 @@ func TestSlowZipkinIsWaitedFor(t *testing.T) {
 	to := &receiver.Zipkin{}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		to.ServeHTTP(w, r)
-		time.Sleep(12 * time.Second)
+		<-time.After(12 * time.Second)
 	}))
 	defer srv.Close()
 	c := config("zipkin")
@@ -210,7 +210,7 @@ func TestSlowZipkinIsWaitedFor(t *testing.T) {
 	tr.StartSpan("call").Finish()
 	start := time.Now()
 	for m.Stats().Sinks["zipkin"].Sent == 0 && time.Since(start) < time.Minute {
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 	}
 	if err := closer.Close(); err != nil || len(to.Spans(t)) != 3 {
 		t.Errorf("have %v after %d attempts, want success with the third", err, len(to.Spans(t)))
@@ -249,8 +249,8 @@ func TestZipkinTimeoutSetting(t *testing.T) {
 // A wrapped RoundTripper is what programs put in place of [http.DefaultTransport].
 type wrapped struct{ http.RoundTripper }
 
-// TestOpenWithAnotherDefaultTransport replaces http.DefaultTransport, before and after Open, by one
-// that fails. Spans do not pass through it.
+// TestOpenWithAnotherDefaultTransport replaces [http.DefaultTransport], before and after Open,
+// by one that fails. Spans do not pass through it.
 func TestOpenWithAnotherDefaultTransport(t *testing.T) {
 	before := http.DefaultTransport
 	t.Cleanup(func() { http.DefaultTransport = before })

@@ -19,7 +19,9 @@ import (
 
 // senders configures each way to send spans to the address.
 var senders = map[string]func(c *all.Config, addr string){
-	"zipkin": func(c *all.Config, addr string) { c.Zipkin.URL = "http://" + addr + "/api/v2/spans" },
+	"zipkin": func(c *all.Config, addr string) {
+		c.Zipkin.URL = "http://" + addr + "/api/v2/spans"
+	},
 	"zipkin over TLS": func(c *all.Config, addr string) {
 		c.Zipkin.URL = "https://" + addr + "/api/v2/spans"
 	},

@@ -172,7 +172,7 @@ func TestSlowBrokerIsWaitedFor(t *testing.T) {
 		requests++
 		limits = append(limits, r.(*kmsg.ProduceRequest).TimeoutMillis)
 		mu.Unlock()
-		cluster.SleepControl(func() { time.Sleep(12 * time.Second) })
+		cluster.SleepControl(func() { <-time.After(12 * time.Second) })
 		return nil, nil, false
 	})
 	m := &tracer.Metrics{}
@@ -180,7 +180,7 @@ func TestSlowBrokerIsWaitedFor(t *testing.T) {
 	tr.StartSpan("call").Finish()
 	start := time.Now()
 	for m.Stats().Sinks["zipkin"].Sent == 0 && time.Since(start) < 90*time.Second {
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -238,7 +238,8 @@ func TestBrokerThatHangs(t *testing.T) {
 	}
 }
 
-// TestWordsOfTheBrokerAreQuoted has a broker that refuses all messages. The error has Kafka's words.
+// TestWordsOfTheBrokerAreQuoted has a broker that refuses all messages. The error has Kafka's
+// words.
 func TestWordsOfTheBrokerAreQuoted(t *testing.T) {
 	cluster := startKafka(t)
 	cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {

@@ -20,8 +20,8 @@ import (
 	"bookservice/tracer/internal/settings"
 )
 
-// An answer records whether a request over gRPC has been answered with a status. gRPC gives a status
-// to every request that fails, whatever the cause, so the status alone does not tell.
+// An answer records whether a request over gRPC has been answered with a status. gRPC gives a
+// status to every request that fails, whatever the cause, so the status alone does not tell.
 type answer struct {
 	header  atomic.Bool // of gRPC, before the trailer
 	trailer atomic.Bool // of gRPC: it contains the status
@@ -33,8 +33,8 @@ type answerKey struct{}
 // An answerHandler records answers. It implements [stats.Handler].
 type answerHandler struct{}
 
-// HandleRPC implements [stats.Handler]. gRPC reports neither an HTTP response that is not gRPC's nor
-// a stream that was reset.
+// HandleRPC implements [stats.Handler]. gRPC reports neither an HTTP response that is not gRPC's
+// nor a stream that was reset.
 func (answerHandler) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	a, ok := ctx.Value(answerKey{}).(*answer)
 	if !ok {
@@ -91,8 +91,8 @@ func (a *answer) hasStatus(st *status.Status) bool {
 			return false
 		}
 	}
-	// It rejects messages with these words, too. A collector that uses them rejects the request, and
-	// then sends no message and so no header.
+	// It rejects messages with these words, too. A collector that uses them rejects the request,
+	// and then sends no message and so no header.
 	return !a.header.Load() || !strings.HasPrefix(st.Message(), "grpc: ")
 }
 

@@ -206,8 +206,8 @@ func forward(conn net.Conn, to string) {
 	_, _ = io.Copy(conn, peer)
 }
 
-// TestStatusInTheTrailerIsTheVerdict has collectors that refuse one request with a status. The codes
-// that the protocol does not list as retryable cost the spans.
+// TestStatusInTheTrailerIsTheVerdict has collectors that refuse one request with a status. The
+// codes that the protocol does not list as retryable cost the spans.
 func TestStatusInTheTrailerIsTheVerdict(t *testing.T) {
 	t.Parallel()
 	retried := map[int]bool{1: true, 4: true, 10: true, 11: true, 14: true, 15: true}
@@ -278,7 +278,6 @@ func TestTooLargeIsSplit(t *testing.T) {
 			var accepted atomic.Int32
 			url := serveHTTP2(t, func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
-				r.Body = http.NoBody
 				if n := bytes.Count(body, []byte("a span of the test")); n == 1 {
 					accepted.Add(1)
 					accept(w, r)
@@ -306,11 +305,15 @@ func TestTooLargeIsSplit(t *testing.T) {
 func TestAnswerThatGRPCRejectsIsNoVerdict(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]http.HandlerFunc{
-		"no message":   func(w http.ResponseWriter, r *http.Request) { answerGRPC(w, r, "0", "", nil) },
-		"no status":    func(w http.ResponseWriter, r *http.Request) { answerGRPC(w, r, "", "", nil) },
+		"no message": func(w http.ResponseWriter, r *http.Request) {
+			answerGRPC(w, r, "0", "", nil)
+		},
+		"no status": func(w http.ResponseWriter, r *http.Request) {
+			answerGRPC(w, r, "", "", nil)
+		},
 		"cut message":  func(w http.ResponseWriter, r *http.Request) { cutAnswer(w, r, 0) },
 		"compressed":   func(w http.ResponseWriter, r *http.Request) { cutAnswer(w, r, 1) },
-		"large header": func(w http.ResponseWriter, r *http.Request) { largeHeader(w, r) },
+		"large header": largeHeader,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

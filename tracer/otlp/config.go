@@ -40,11 +40,11 @@ const (
 // Config configures the backend. An empty field is set by the environment variables that
 // [Config.ReadEnvironment] has read, and otherwise has OpenTelemetry's default.
 type Config struct {
-	// Endpoint is the URL of the collector: http:// for plain text, https:// for TLS. The default is
-	// http://127.0.0.1:4317 for gRPC and http://127.0.0.1:4318/v1/traces for HTTP.
+	// Endpoint is the URL of the collector: http:// for plain text, https:// for TLS. The default
+	// is http://127.0.0.1:4317 for gRPC and http://127.0.0.1:4318/v1/traces for HTTP.
 	//
-	// For HTTP its path is where spans are posted; an empty path, or /, means /v1/traces. A query is
-	// sent.
+	// For HTTP its path is where spans are posted; an empty path, or /, means /v1/traces. A query
+	// is sent.
 	//
 	// For gRPC path and query of a URL have no meaning. host:port is an endpoint too, and so is a
 	// name in gRPC's notation, such as dns:///host:port or unix:///run/otlp.sock. These mean TLS
@@ -59,8 +59,8 @@ type Config struct {
 	// values. They often contain credentials and are never shown.
 	Headers string
 	// Timeout limits one attempt to deliver a batch: 100 ms or more; the default is 1 minute. An
-	// attempt begins with 10 s, or with Timeout if that is shorter. After two attempts in a row that
-	// did not end in time, the limit doubles, up to Timeout.
+	// attempt begins with 10 s, or with Timeout if that is shorter. After two attempts in a row
+	// that did not end in time, the limit doubles, up to Timeout.
 	Timeout time.Duration
 
 	flags       settings.Prefix // set by RegisterFlags

@@ -91,7 +91,7 @@ func TestIdleConnectionIsNotPinged(t *testing.T) {
 	s.OTLP.Endpoint = "http://" + proxy.Addr
 	err := s.run(t, func(tr opentracing.Tracer) {
 		tr.StartSpan("before").Finish()
-		time.Sleep(45 * time.Second) // gRPC's shortest interval of pings is 10 s
+		<-time.After(45 * time.Second) // gRPC's shortest interval of pings is 10 s
 		tr.StartSpan("after").Finish()
 	})
 	if err != nil || len(r.Spans()) != 2 || proxy.Conns() != 1 {
@@ -227,8 +227,8 @@ func TestQueryOfTheEndpointIsSent(t *testing.T) {
 	}
 }
 
-// TestNoRedirectIsFollowed has a collector over HTTP that redirects. No request arrives at the other
-// host, and the spans do not count as sent.
+// TestNoRedirectIsFollowed has a collector over HTTP that redirects. No request arrives at the
+// other host, and the spans do not count as sent.
 func TestNoRedirectIsFollowed(t *testing.T) {
 	t.Parallel()
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

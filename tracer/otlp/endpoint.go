@@ -83,9 +83,8 @@ func hostTarget(text string, secure bool) (target, error) {
 	if !isHost(host) || !settings.ValidPort(port) {
 		return target{}, errEndpoint
 	}
-	return target{
-		name: passthrough + url.PathEscape(net.JoinHostPort(host, port)), secure: secure, host: true,
-	}, nil
+	name := passthrough + url.PathEscape(net.JoinHostPort(host, port))
+	return target{name: name, secure: secure, host: true}, nil
 }
 
 // isHost reports whether the text is an IP address or may be a host's name.

@@ -11,8 +11,8 @@ import (
 // variablePrefix precedes the names of OpenTelemetry's variables for OTLP.
 const variablePrefix = "OTEL_EXPORTER_OTLP_"
 
-// defaultTimeout is the default limit of one attempt to deliver a batch. Attempts begin with the 10 s
-// that are OpenTelemetry's default.
+// defaultTimeout is the default limit of one attempt to deliver a batch. Attempts begin with the 10
+// s that are OpenTelemetry's default.
 const defaultTimeout = time.Minute
 
 // maxTimeout is the longest limit that the variable sets: a longer one is as good as none.
@@ -33,10 +33,11 @@ type value struct {
 }
 
 // ReadEnvironment reads OpenTelemetry's variables: OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL,
-// _INSECURE, _HEADERS, _CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY, _COMPRESSION and _TIMEOUT (in
-// ms), each also as OTEL_EXPORTER_OTLP_TRACES_…, which takes precedence. A field of c that is set
-// overrides its variable. The files are read again when they change. [tracer.Config.ReadEnvironment] calls it for the option [Backend]. An invalid value is
-// an error of Validate if the backend is selected.
+// _INSECURE, _HEADERS, _CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY, _COMPRESSION and _TIMEOUT
+// (in ms), each also as OTEL_EXPORTER_OTLP_TRACES_…, which takes precedence. A field of c that is
+// set overrides its variable. The files are read again when they change.
+// [tracer.Config.ReadEnvironment] calls it for the option [Backend]. An invalid value is an error
+// of Validate if the backend is selected.
 func (c *Config) ReadEnvironment(lookup func(name string) (value string, set bool)) error {
 	read := func(name string) value {
 		for _, prefix := range []string{variablePrefix + "TRACES_", variablePrefix} {
@@ -68,8 +69,8 @@ func checkProtocol(v value) error {
 	return nil
 }
 
-// checkHeaders checks the headers for the protocol: gRPC allows less than HTTP, and sets some itself
-// (gRPC over HTTP/2: custom metadata).
+// checkHeaders checks the headers for the protocol: gRPC allows less than HTTP, and sets some
+// itself (gRPC over HTTP/2: custom metadata).
 func (c *Config) checkHeaders(v value) error {
 	headers, must := settings.ParseHeaders(v.text)
 	if must != "" {

@@ -79,7 +79,9 @@ func connectParams() grpc.ConnectParams {
 }
 
 // dialer returns the function that connects to an address of the target.
-func (c *grpcClient) dialer(sockets *conns.Sockets) func(context.Context, string) (net.Conn, error) {
+func (c *grpcClient) dialer(
+	sockets *conns.Sockets,
+) func(context.Context, string) (net.Conn, error) {
 	return func(ctx context.Context, address string) (net.Conn, error) {
 		if path, ok := strings.CutPrefix(address, "unix:"); ok {
 			return sockets.Dial(ctx, "unix", strings.TrimPrefix(path, "//"))

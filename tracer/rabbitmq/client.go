@@ -160,9 +160,9 @@ func (c *client) close() {
 	}
 }
 
-// declare makes sure that the queue exists. It asks first: a queue that exists is used as it is, and
-// a user who may only publish must not declare it. The broker closes a channel on which it refuses a
-// request.
+// declare makes sure that the queue exists. It asks first: a queue that exists is used as it is,
+// and a user who may only publish must not declare it. The broker closes a channel on which it
+// refuses a request.
 func declare(conn *amqp.Connection, queue string) error {
 	err := onChannel(conn, func(ch *amqp.Channel) error {
 		_, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)

@@ -35,9 +35,9 @@ func serve(t *testing.T, handle func(net.Conn)) (addr string) {
 	return l.Addr().String()
 }
 
-// TestCertificatesAreReadAgain changes the certificates of both sides. Each handshake must use those
-// that are in the files. Then the client's files become unusable: the last good ones stay in force,
-// and the log says so.
+// TestCertificatesAreReadAgain changes the certificates of both sides. Each handshake must use
+// those that are in the files. Then the client's files become unusable: the last good ones stay in
+// force, and the log says so.
 func TestCertificatesAreReadAgain(t *testing.T) {
 	r := testkit.NewRotation(t)
 	handshakes, changed := make(chan error), make(chan bool)

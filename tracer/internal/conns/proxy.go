@@ -33,8 +33,8 @@ var (
 const maxProxyAnswer = 64 << 10
 
 // DialThrough connects to the address, which is host:port, through an HTTP proxy (RFC 9110, section
-// 9.3.6: CONNECT). The scheme of the proxy's URL is http or https. Its user and password are sent to
-// the proxy. An error does not contain them.
+// 9.3.6: CONNECT). The scheme of the proxy's URL is http or https. Its user and password are sent
+// to the proxy. An error does not contain them.
 func (s *Sockets) DialThrough(
 	ctx context.Context, proxy *url.URL, address string,
 ) (net.Conn, error) {

@@ -38,7 +38,8 @@ func listen(t *testing.T, serve func(net.Conn)) (addr string) {
 	return l.Addr().String()
 }
 
-// TestDialThrough asks a proxy for a tunnel. The proxy sends the peer's first bytes with its answer.
+// TestDialThrough asks a proxy for a tunnel. The proxy sends the peer's first bytes with its
+// answer.
 func TestDialThrough(t *testing.T) {
 	asked := make(chan *http.Request, 1)
 	addr := listen(t, func(conn net.Conn) {
@@ -86,7 +87,9 @@ func TestDialThroughFails(t *testing.T) {
 		}, "answered CONNECT with 407 Proxy Authentication Required"},
 		"breaks off":        {"http", func(conn net.Conn) { conn.Close() }, "not answered"},
 		"hangs":             {"http", func(net.Conn) {}, "deadline"},
-		"hangs, half":       {"http", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1") }, "deadline"},
+		"hangs, half": {"http", func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1")
+		}, "deadline"},
 		"TLS hangs":         {"https", func(net.Conn) {}, "deadline"},
 		"scheme is unknown": {"socks5", func(net.Conn) {}, `scheme "socks5"`},
 		"endless header": {"http", func(conn net.Conn) {

@@ -77,7 +77,8 @@ func TestClientIsReplacedAfterTwoTimeoutsInARow(t *testing.T) {
 	})
 }
 
-// TestOtherErrorsDoNotReplaceTheClient has requests that fail in time, or whose context is canceled.
+// TestOtherErrorsDoNotReplaceTheClient has requests that fail in time, or whose context is
+// canceled.
 func TestOtherErrorsDoNotReplaceTheClient(t *testing.T) {
 	r, clients := renewed()
 	canceled, cancel := context.WithCancel(t.Context())
@@ -140,7 +141,8 @@ func TestStaleClientIsReplaced(t *testing.T) {
 	r.Close()
 }
 
-// TestCloseDoesNotWaitForThePeer closes a client that waits for its peer until its socket is closed.
+// TestCloseDoesNotWaitForThePeer closes a client that waits for its peer until its socket is
+// closed.
 func TestCloseDoesNotWaitForThePeer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 // began it.
 const ConnectTimeout = time.Minute
 
-// dialTimeout limits an attempt to open a socket to all addresses of a host. [net.Dialer] gives each
-// address its share, so that a second address is tried before the client is replaced, which happens
-// after two time-outs of 10 s.
+// dialTimeout limits an attempt to open a socket to all addresses of a host. [net.Dialer] gives
+// each address its share, so that a second address is tried before the client is replaced, which
+// happens after two time-outs of 10 s.
 const dialTimeout = 15 * time.Second
 
 // keepAlive is the period of the probes that the operating system sends on an idle connection.

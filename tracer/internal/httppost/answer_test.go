@@ -29,6 +29,7 @@ func zipped(text string) []byte {
 // TestCompressedAnswers has answers with Content-Encoding gzip: also ones that were cut, that are
 // no gzip, and that expand to more than the limit. Each has a status and the text that was there.
 func TestCompressedAnswers(t *testing.T) {
+	const whole = "too many spans"
 	long := strings.Repeat("x", 10<<20)
 	for name, test := range map[string]struct {
 		body []byte
@@ -48,7 +49,7 @@ func TestCompressedAnswers(t *testing.T) {
 		answer, err := post(t, cfg, "body")
 		have := string(answer.Body)
 		if err != nil || answer.Status != http.StatusRequestEntityTooLarge ||
-			have != test.want && (name != "cut" || !strings.HasPrefix("too many spans", have)) {
+			have != test.want && (name != "cut" || !strings.HasPrefix(whole, have)) {
 			t.Errorf("%s: have %d, %v and %d bytes %.20q, want %.20q",
 				name, answer.Status, err, len(have), have, test.want)
 		}
@@ -119,10 +120,10 @@ func TestLibraryErrorsDoNotShowSecrets(t *testing.T) {
 	}
 }
 
-// A wrapped RoundTripper is what programs put in place of http.DefaultTransport.
+// A wrapped RoundTripper is what programs put in place of [http.DefaultTransport].
 type wrapped struct{ http.RoundTripper }
 
-// TestDefaultTransportIsNotUsed replaces http.DefaultTransport and http.DefaultClient.
+// TestDefaultTransportIsNotUsed replaces [http.DefaultTransport] and [http.DefaultClient].
 func TestDefaultTransportIsNotUsed(t *testing.T) {
 	transport, client := http.DefaultTransport, http.DefaultClient
 	t.Cleanup(func() { http.DefaultTransport, http.DefaultClient = transport, client })

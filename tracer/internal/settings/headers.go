@@ -34,8 +34,8 @@ func ParseHeaders(list string) (headers map[string]string, must string) {
 	return headers, ""
 }
 
-// ofConnection reports whether the HTTP client sets the header itself. Some servers reject a request
-// with one of these; in HTTP/2 they are forbidden (RFC 9113, section 8.2.2).
+// ofConnection reports whether the HTTP client sets the header itself. Some servers reject a
+// request with one of these; in HTTP/2 they are forbidden (RFC 9113, section 8.2.2).
 func ofConnection(name string) bool {
 	return slices.Contains([]string{
 		"connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer",

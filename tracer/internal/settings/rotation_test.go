@@ -147,9 +147,15 @@ func TestUnusableChangeKeepsTheLastGoodFiles(t *testing.T) {
 			overwrite(t, r.key, "x")
 			return r.cert
 		},
-		"empty":     func() string { overwrite(t, r.ca, ""); return r.ca },
-		"no file":   func() string { os.Remove(r.key); return r.key },
-		"no folder": func() string { os.Remove(r.ca); os.Mkdir(r.ca, 0o700); return r.ca },
+		"empty":   func() string { overwrite(t, r.ca, ""); return r.ca },
+		"no file": func() string { os.Remove(r.key); return r.key },
+		"folder": func() string {
+			os.Remove(r.ca)
+			if err := os.Mkdir(r.ca, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			return r.ca
+		},
 	} {
 		file := change()
 		changes++
