@@ -85,8 +85,8 @@ func TestDialThroughFails(t *testing.T) {
 		"refuses": {"http", func(conn net.Conn) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 407 ann s3cret\r\n\r\n")
 		}, "answered CONNECT with 407 Proxy Authentication Required"},
-		"breaks off":        {"http", func(conn net.Conn) { conn.Close() }, "not answered"},
-		"hangs":             {"http", func(net.Conn) {}, "deadline"},
+		"breaks off": {"http", func(conn net.Conn) { conn.Close() }, "not answered"},
+		"hangs":      {"http", func(net.Conn) {}, "deadline"},
 		"hangs, half": {"http", func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1")
 		}, "deadline"},

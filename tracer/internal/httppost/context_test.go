@@ -95,16 +95,16 @@ func TestPostReturnsWhenTheContextEnds(t *testing.T) {
 		}
 	}
 	for name, peer := range map[string]func(*testing.T) httppost.Config{
-		"reads nothing":     raw(func(net.Conn) {}),
-		"reads the header":  raw(readHeader),
-		"reads everything":  raw(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
-		"half a status":     raw(answers("HTTP/1.1 2")),
-		"half a header":     raw(answers("HTTP/1.1 200 OK\r\nContent-")),
-		"half a body":       raw(answers("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")),
+		"reads nothing":    raw(func(net.Conn) {}),
+		"reads the header": raw(readHeader),
+		"reads everything": raw(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
+		"half a status":    raw(answers("HTTP/1.1 2")),
+		"half a header":    raw(answers("HTTP/1.1 200 OK\r\nContent-")),
+		"half a body":      raw(answers("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")),
 		"half a chunk": raw(answers(
 			"HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nx")),
-		"continue":          raw(answers("HTTP/1.1 100 Continue\r\n\r\n")),
-		"early hints":       raw(answers("HTTP/1.1 103 Early Hints\r\n\r\n")),
+		"continue":    raw(answers("HTTP/1.1 100 Continue\r\n\r\n")),
+		"early hints": raw(answers("HTTP/1.1 103 Early Hints\r\n\r\n")),
 		"redirect, no body": raw(answers(
 			"HTTP/1.1 308 R\r\nLocation: /x\r\nContent-Length: 9\r\n\r\n")),
 		"TLS handshake": func(t *testing.T) httppost.Config {
