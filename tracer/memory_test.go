@@ -62,7 +62,8 @@ func TestTracersShareAMemory(t *testing.T) {
 // TestMemoryCountsWhatItDrops counts spans that newer ones have replaced, and those after Close.
 func TestMemoryCountsWhatItDrops(t *testing.T) {
 	m := &tracer.Metrics{}
-	tr, closer := open(t, config("memory"), tracer.WithMetrics(m), tracer.WithMemory(&tracer.Memory{}))
+	tr, closer := open(t, config("memory"), tracer.WithMetrics(m),
+		tracer.WithMemory(&tracer.Memory{}))
 	for range 10010 {
 		tr.StartSpan("call").Finish()
 	}

@@ -388,8 +388,8 @@ func TestCloseIsBounded(t *testing.T) {
 	}
 }
 
-// A handlerFunc is called for each log line. It has no lock, unlike the handlers of slog: a synctest
-// bubble does not see that a goroutine waits for a lock.
+// A handlerFunc is called for each log line. It has no lock, unlike the handlers of slog: a
+// synctest bubble does not see that a goroutine waits for a lock.
 type handlerFunc func()
 
 func (f handlerFunc) Enabled(context.Context, slog.Level) bool  { return true }
@@ -411,8 +411,8 @@ func TestOtherSpoolsAreNamed(t *testing.T) {
 			t.Error(err)
 		}
 		other := filepath.Join(c.Delivery.Spool, "zipkin-json")
-		has := strings.Contains(lines.String(), "spool of another backend or format, its spans are "+
-			`not sent" folder=`+other+" files=1\n")
+		has := strings.Contains(lines.String(), "spool of another backend or format, its spans "+
+			`are not sent" folder=`+other+" files=1\n")
 		if want := format == tracer.ZipkinProto; has != want {
 			t.Errorf("%s: have %q, want %s named: %v", format, lines.String(), other, want)
 		}

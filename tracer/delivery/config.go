@@ -18,9 +18,9 @@ type Config struct {
 	BatchAge time.Duration
 	// Senders is the maximum number of batches that are sent at the same time. The default is 8.
 	Senders int
-	// SendTimeout is the longest time that an attempt may take. An attempt begins with 10 s, or with
-	// SendTimeout if that is shorter. After two attempts in a row that did not end in time, the time
-	// doubles, up to SendTimeout. The default is 1 minute.
+	// SendTimeout is the longest time that an attempt may take. An attempt begins with 10 s, or
+	// with SendTimeout if that is shorter. After two attempts in a row that did not end in time,
+	// the time doubles, up to SendTimeout. The default is 1 minute.
 	SendTimeout time.Duration
 	// MinBackoff is the backoff before the first retry. It doubles with each further retry of the
 	// batch. The default is 100 ms.

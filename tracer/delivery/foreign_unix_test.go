@@ -20,18 +20,16 @@ import (
 func TestSpoolStrangeFiles(t *testing.T) {
 	elsewhere := t.TempDir()
 	fillSpool(t, elsewhere, spans(10))
-	target := filepath.Join(elsewhere, spoolFiles(t, elsewhere)[0])
-	if filepath.IsAbs(spoolFiles(t, elsewhere)[0]) {
-		target = spoolFiles(t, elsewhere)[0]
-	}
+	target := spoolFiles(t, elsewhere)[0]
+	const irregular = "not a regular file"
 	for name, test := range map[string]struct {
 		make func(path string) error
 		want string
 	}{
-		"FIFO":      {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "not a regular file"},
-		"link":      {func(path string) error { return os.Symlink(target, path) }, "not a regular file"},
-		"dead link": {func(path string) error { return os.Symlink("nowhere", path) }, "not a regular file"},
-		"folder":    {func(path string) error { return os.Mkdir(path, 0o700) }, "not a regular file"},
+		"FIFO":      {func(path string) error { return syscall.Mkfifo(path, 0o600) }, irregular},
+		"link":      {func(path string) error { return os.Symlink(target, path) }, irregular},
+		"dead link": {func(path string) error { return os.Symlink("nowhere", path) }, irregular},
+		"folder":    {func(path string) error { return os.Mkdir(path, 0o700) }, irregular},
 		"socket": {func(path string) error {
 			fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 			if err != nil {
@@ -39,7 +37,7 @@ func TestSpoolStrangeFiles(t *testing.T) {
 			}
 			defer syscall.Close(fd)
 			return syscall.Bind(fd, &syscall.SockaddrUnix{Name: path})
-		}, "not a regular file"},
+		}, irregular},
 		"other user": {func(path string) error {
 			data, err := os.ReadFile(target)
 			if err != nil {

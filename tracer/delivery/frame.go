@@ -57,8 +57,8 @@ type damage struct {
 }
 
 // readFrames returns the spans of all intact frames in b. After damage it continues at the next
-// intact frame. It takes time linear in the length of b, whatever b holds. The returned batch reuses
-// the memory of b.
+// intact frame. It takes time linear in the length of b, whatever b holds. The returned batch
+// reuses the memory of b.
 func readFrames(b []byte) (batch Batch, d damage) {
 	batch.data = b[:0] // spans only move towards the start, over bytes already read
 	var r *resync

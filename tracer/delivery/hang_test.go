@@ -190,7 +190,9 @@ func TestRetriedWithLongerTimeoutOnce(t *testing.T) {
 // Whatever operation of the disk hangs, spans are sent, a line says that the spool is slow, and
 // Close returns. The disk hangs in each operation in turn, for ever or for a minute.
 func TestIsolatedFromHangingDisk(t *testing.T) {
-	for _, operation := range []string{"create", "syncdir", "write", "sync", "close", "read", "remove"} {
+	for _, operation := range []string{
+		"create", "syncdir", "write", "sync", "close", "read", "remove",
+	} {
 		for name, forever := range map[string]bool{"minute": false, "ever": true} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { hangingDisk(t, operation, forever) })

@@ -22,7 +22,7 @@ type part struct {
 	refused bool   // the destination has refused it since its job was taken
 	kind    Kind   // of the refusal: Split or Bisect
 	judged  bool   // since is valid
-	since   uint64 // Stats.Batches at the first refusal of the part, or of the part it was split from
+	since   uint64 // Stats.Batches at the first refusal of the part or of one that held it
 }
 
 func newJob(b Batch) *job { return &job{whole: b, parts: []part{{Batch: b}}} }

@@ -26,10 +26,12 @@ const (
 	// Retry sends the batch again after a backoff. Until SendError.After has passed, or Close is
 	// called, the queue sends no batch at all.
 	Retry Kind = iota
-	// Split means that the batch is too large. It is sent in two halves; a single span is dropped.
+	// Split means that the batch is too large. It is sent in two halves. A single span is dropped
+	// if the destination accepts other spans. Otherwise it is kept, as with RetryAfterFix.
 	Split
 	// Bisect means that a span of the batch is malformed. The batch is halved until only the
-	// malformed span is dropped.
+	// malformed span is dropped. If the destination accepts no other span, all are kept, as with
+	// RetryAfterFix.
 	Bisect
 	// RetryAfterFix means that the configuration is wrong. The error is logged, and the batch is
 	// sent again every Config.MaxBackoff.

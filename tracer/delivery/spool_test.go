@@ -364,8 +364,8 @@ func TestBoundedWithSpoolInTime(t *testing.T) {
 	})
 }
 
-// Files are read while QueueBytes has room for them: one for each sender, and one ahead. A file that
-// is larger than QueueBytes is read on its own.
+// Files are read while QueueBytes has room for them: one for each sender, and one ahead. A file
+// that is larger than QueueBytes is read on its own.
 func TestBoundedReading(t *testing.T) {
 	const fileSize = 83 * frameSize
 	for _, test := range []struct{ queueBytes, concurrent, read int }{

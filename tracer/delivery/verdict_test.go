@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,7 +72,8 @@ func TestRetriedInPartsWithManyMalformed(t *testing.T) {
 			stop()
 			_ = closeWithin(q, time.Minute)
 			s := stats(t, q)
-			if lost := s.DroppedBy[delivery.Refused] + s.DroppedBy[delivery.TooBig]; s.Dropped != lost {
+			lost := s.DroppedBy[delivery.Refused] + s.DroppedBy[delivery.TooBig]
+			if s.Dropped != lost {
 				t.Errorf("%s, one of %d: have %+v, want only malformed spans lost", name, every, s)
 			}
 		}
@@ -140,10 +142,10 @@ func TestRetriedWhenEverythingIsRefusedForAWhile(t *testing.T) {
 	for name, kind := range kinds {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				refuses := false
+				var refuses atomic.Bool
 				to := &destination{answer: func(context.Context, int, []string) error {
 					<-time.After(10 * time.Millisecond)
-					if refuses {
+					if refuses.Load() {
 						return refusal(kind)
 					}
 					return nil
@@ -151,11 +153,11 @@ func TestRetriedWhenEverythingIsRefusedForAWhile(t *testing.T) {
 				q := newQueue(t, delivery.Config{}, to.send)
 				all := spans(3000)
 				for i, s := range all {
-					refuses = i/500%2 == 1
+					refuses.Store(i/500%2 == 1)
 					q.Add([]byte(s))
 					<-time.After(10 * time.Millisecond)
 				}
-				refuses = false
+				refuses.Store(false)
 				<-time.After(5 * time.Minute)
 				if diff := cmp.Diff(all, to.received()); diff != "" {
 					t.Errorf("-want +have\n%.1000s", diff)
@@ -212,7 +214,9 @@ func TestFlushedRefused(t *testing.T) {
 	for name, dir := range map[string]string{"memory": "", "spool": t.TempDir()} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				send := func(context.Context, delivery.Batch) error { return refusal(delivery.Bisect) }
+				send := func(context.Context, delivery.Batch) error {
+					return refusal(delivery.Bisect)
+				}
 				q := newQueue(t, delivery.Config{Spool: dir}, send)
 				addAll(q, spans(100))
 				start := time.Now()

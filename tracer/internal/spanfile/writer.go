@@ -50,8 +50,8 @@ func Open(cfg Config) (*Writer, error) {
 }
 
 // Send implements [delivery.SendFunc]. It appends the whole batch or nothing. A full or missing
-// disk is an error, so that the queue tries again. A disk that does not answer keeps Send beyond the
-// end of ctx; further calls wait for it until their contexts end.
+// disk is an error, so that the queue tries again. A disk that does not answer keeps Send beyond
+// the end of ctx; further calls wait for it until their contexts end.
 func (w *Writer) Send(ctx context.Context, batch delivery.Batch) error {
 	select {
 	case w.use <- struct{}{}:
