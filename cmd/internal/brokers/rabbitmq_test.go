@@ -132,8 +132,9 @@ func deletedQueue(t *testing.T, b *broker, conn *amqp.Connection) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := channel.QueueDelete("deleted", false, false, false); err != nil {
-			t.Fatal(err)
+		if messages, err := channel.QueueDelete("deleted", false, false, false); err != nil ||
+			messages != 1 {
+			t.Errorf("have %v and %d messages in the queue, want 1", err, messages)
 		}
 		channel.Close()
 	}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestRevokedBodyIsNotRead revokes a body with readers that have read nothing, a part and all of it.
-// The memory is not read afterwards. A reader at its end reports the end, which net/http checks
+// TestRevokedBodyIsNotRead revokes a body with readers that have read nothing, a part and all of
+// it. The memory is not read afterwards. A reader at its end reports the end, which net/http checks
 // after it has sent the body.
 func TestRevokedBodyIsNotRead(t *testing.T) {
 	body := []byte("spans")
