@@ -11,6 +11,7 @@ import (
 	"bookservice/tracer/delivery"
 	"bookservice/tracer/finished"
 	"bookservice/tracer/internal/recording"
+	"bookservice/tracer/internal/settings"
 	"bookservice/tracer/internal/sink"
 )
 
@@ -46,6 +47,7 @@ type Settings struct {
 
 	backend string          // the name
 	spools  map[string]bool // collects [Destination.Spool] of all queues
+	flags   settings.Prefix
 }
 
 // A Sink receives the finished spans of one tracer for one backend.
@@ -87,8 +89,9 @@ func (s Settings) Queue(to Destination) (Sink, error) {
 	q, err := sink.NewQueue(sink.Destination{
 		Backend: s.backend, Address: to.Address, Encode: to.Encode, Send: to.Send, Close: to.Close,
 	}, cfg, s.FlushTimeout, s.Logger)
-	if err != nil {
-		return Sink{}, err
+	if err != nil { // the only one is about the spool
+		return Sink{}, s.flags.Invalid("spool", s.Delivery.Spool,
+			"must be a folder that this process alone can use: "+err.Error())
 	}
 	return Sink{q}, nil
 }

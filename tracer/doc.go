@@ -29,8 +29,8 @@
 // A backend of a third party is a [Backend] too. It delivers over the queue, by a function that
 // encodes a span and one that sends a batch ([Settings.Queue]), or over a reporter of zipkin-go
 // ([Settings.Reporter]). It has flags, checks, retries, a spool and counters like the others.
-// [WithTracer] adds a whole tracer of another make. Package tracertest has the test suite that all
-// backends pass.
+// [WithTracer] adds a complete tracer of another implementation. Package tracertest has the test
+// suite that all backends pass.
 //
 // [Config.RegisterFlags] defines a flag for every setting except Address and Resource, and
 // [Config.ReadEnvironment] reads OpenTelemetry's variables. Package tracer never sets the global

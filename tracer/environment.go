@@ -15,7 +15,8 @@ import (
 // ReadEnvironment sets c from the environment variables of OpenTelemetry and Jaeger, and lets the
 // backends among the options read theirs. Call it before [Config.RegisterFlags], so that a flag
 // overrides a variable. lookup is [os.LookupEnv]; no variable is read in any other way. An empty
-// value counts as unset (OpenTelemetry: SDK environment variables).
+// value counts as unset (OpenTelemetry: SDK environment variables). If lookup is nil, no variable
+// is set.
 //
 // The variables are OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER,
 // OTEL_TRACES_SAMPLER_ARG, OTEL_PROPAGATORS and JAEGER_SERVICE_NAME, which has the lowest
@@ -23,6 +24,9 @@ import (
 func (c *Config) ReadEnvironment(
 	lookup func(name string) (value string, set bool), opts ...Option,
 ) error {
+	if lookup == nil {
+		return nil
+	}
 	get := func(name string) string {
 		value, _ := lookup(name)
 		return strings.TrimSpace(value)

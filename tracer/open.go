@@ -18,7 +18,7 @@ import (
 // cannot express. Open does not wait for a destination: one that is down is no error, neither here
 // nor of a span. Open never sets the global tracer.
 //
-// For noop, Open returns [opentracing.NoopTracer] by value, whatever the other settings are.
+// For noop, Open returns [opentracing.NoopTracer] by value and ignores the other settings.
 // Otherwise an error of [Config.Validate] is returned.
 //
 // Close sends queued spans for at most [Config.FlushTimeout]. Its error says how many spans were
@@ -80,7 +80,11 @@ func (c *Config) openSinks(
 	}
 	spools := map[string]bool{}
 	for _, name := range selected {
-		opened, err := byName[name].Open(ctx, Settings{
+		open := byName[name].Open
+		if open == nil {
+			return sinks, openError(name, errors.New("Open is nil"))
+		}
+		opened, err := open(ctx, Settings{
 			ServiceName:    c.ServiceName,
 			ServiceVersion: c.ServiceVersion,
 			Address:        c.Address,
@@ -89,6 +93,7 @@ func (c *Config) openSinks(
 			Delivery:       c.Delivery,
 			Logger:         o.log,
 			backend:        name,
+			flags:          c.flags,
 			spools:         spools,
 		})
 		if err == nil && opened.sink == nil {

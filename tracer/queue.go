@@ -40,11 +40,12 @@ func (d *DeliveryConfig) defineFlags(fs *flag.FlagSet) {
 	fs.IntVar(&d.Senders, "senders", d.Senders,
 		"concurrent requests to a destination under load, 1 to 64")
 	fs.StringVar(&d.Spool, "spool", d.Spool,
-		"folder for spans while a destination is down; empty keeps them in memory only")
+		"folder for spans that memory has no room for or that must survive this process while a "+
+			"destination is down; empty for none")
 	fs.Int64Var(&d.SpoolBytes, "spool-bytes", d.SpoolBytes,
 		"disk space for spooled spans of one destination, in bytes, 1048576 or more")
 	fs.DurationVar(&d.SpoolSync, "spool-sync", d.SpoolSync,
-		"time after which an unsent span is on disk, 1ms or more")
+		"time after which a span that has not been sent is on disk, with -spool; 1ms or more")
 }
 
 func (d *DeliveryConfig) check(flags settings.Prefix) error {

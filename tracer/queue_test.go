@@ -262,7 +262,7 @@ func TestSpoolThatIsInUse(t *testing.T) {
 	closed := 0
 	to.Close = func() { closed++ }
 	_, _, err := tracer.Open(t.Context(), c, withQueue(to), tracer.WithLogger(quiet))
-	if err == nil || !strings.HasPrefix(err.Error(), "tracer: queue: ") || closed != 1 {
+	if err == nil || !strings.HasPrefix(err.Error(), "-spool ") || closed != 1 {
 		t.Errorf("have %v, and %d destinations closed, want an error and 1", err, closed)
 	}
 	if err := closer.Close(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 )
 
@@ -110,12 +109,11 @@ func (q *Queue) finish(before map[string]uint64, diskErr error) error {
 		q.drop(int(lost), NotFlushed)
 	}
 	err := cmp.Or(q.spoolErr, diskErr)
-	var lost uint64
-	var reasons []string
+	lost, by := uint64(0), map[string]uint64{}
 	for _, reason := range []string{NotFlushed, Refused, TooBig} {
 		if n := q.stats.DroppedBy[reason] - before[reason]; n > 0 {
 			lost += n
-			reasons = append(reasons, fmt.Sprintf("%d %s", n, reason))
+			by[reason] = n
 		}
 	}
 	if lost == 0 {
@@ -123,7 +121,7 @@ func (q *Queue) finish(before map[string]uint64, diskErr error) error {
 	}
 	text := fmt.Sprintf("%d spans lost", lost)
 	if lost > q.stats.DroppedBy[NotFlushed] {
-		text += " (" + strings.Join(reasons, ", ") + ")"
+		text += " (" + Stats{DroppedBy: by}.DropReasons() + ")"
 	}
 	return fmt.Errorf("%s: %w", text, cmp.Or(err, q.lastErr, context.DeadlineExceeded))
 }

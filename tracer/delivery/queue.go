@@ -62,9 +62,10 @@ type Queue struct {
 	memoryLow      chan struct{} // notifies the writer that half of Config.QueueBytes is used
 	sealWanted     chan struct{} // notifies the writer that the reader wants its file
 
-	reportC   chan struct{} // notifies the reporter of pending
-	pending   pendingReport
-	configErr string // the latest error of reportRejected; empty after a success
+	reportC       chan struct{} // notifies the reporter of pending
+	pending       pendingReport
+	reportedDrops uint64 // of Stats.Dropped, by the last line
+	configErr     string // the latest error of reportRejected; empty after a success
 
 	ctx          context.Context // of all attempts
 	cancel       context.CancelFunc

@@ -147,8 +147,7 @@ func TestBounded(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "100 spans lost: ") {
 		t.Errorf("have %v, want 100 spans lost", err)
 	}
-	const want = `msg="spans dropped" dropped=1000 ` +
-		`reasons="map[not flushed:100 queue full:900]"` + "\n"
+	const want = ` total=1000 reasons="100 not flushed, 900 queue full"` + "\n"
 	if have := log.String(); strings.Count(have, "\n") != 2 || !strings.Contains(have, want) {
 		t.Errorf("have %q, want a warning at once and a last one with %q", have, want)
 	}
@@ -492,7 +491,7 @@ func TestBoundedLog(t *testing.T) {
 	if err := closeWithin(q, time.Minute); err == nil {
 		t.Error("have no error of Close, want the refusal")
 	}
-	const want = `msg="spans dropped" dropped=1 reasons=map[refused:1] err="410 Gone"` + "\n"
+	const want = `msg="spans dropped" dropped=1 total=1 reasons="1 refused" err="410 Gone"` + "\n"
 	if have := log.String(); strings.Count(have, "\n") != 1 || !strings.Contains(have, want) {
 		t.Errorf("have %q, want one line with %q", have, want)
 	}

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"log/slog"
-	"maps"
 	"time"
 )
 
@@ -58,6 +57,9 @@ func (q *Queue) runReporter() {
 		case <-q.reportC:
 		case <-next:
 		case <-q.closed:
+			q.mu.Lock()
+			q.pending.events[retried] = false // the attempts have ended
+			q.mu.Unlock()
 			q.logPending(&[numEvents]time.Time{})
 			if n := q.Stats().Spooled; n > 0 {
 				q.log.Info("spans left in the spool", "spans", n)
@@ -124,7 +126,11 @@ func (q *Queue) appendRecords(records []logLine, e event) []logLine {
 		return add(slog.LevelWarn, "spool slow, spans stay in memory",
 			"operation", q.pending.operation, "longerThan", slowOperation)
 	case dropped:
-		args := []any{"dropped", q.stats.Dropped, "reasons", maps.Clone(q.stats.DroppedBy)}
+		args := []any{
+			"dropped", q.stats.Dropped - q.reportedDrops, "total", q.stats.Dropped,
+			"reasons", q.stats.DropReasons(),
+		}
+		q.reportedDrops = q.stats.Dropped
 		if q.lastErr != nil {
 			args = append(args, "err", q.lastErr)
 		}

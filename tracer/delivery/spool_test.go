@@ -657,7 +657,7 @@ func TestDurableDamage(t *testing.T) {
 				damaged = size
 			}
 			checkDamageLog(t, log.String(), path, test.regions > 0, damaged)
-			dropped := fmt.Sprintf("map[spool damaged:%d]", test.regions)
+			dropped := fmt.Sprintf("reasons=\"%d spool damaged\"", test.regions)
 			if test.regions > 0 && !strings.Contains(log.String(), dropped) {
 				t.Errorf("have %q, want %q in it", log.String(), dropped)
 			}

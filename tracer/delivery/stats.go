@@ -1,7 +1,10 @@
 package delivery
 
 import (
+	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -43,6 +46,15 @@ type Stats struct {
 	SpoolBytes int64 // current size of the spool, as limited by Config.SpoolBytes
 
 	Latency Latency
+}
+
+// DropReasons returns DroppedBy as text for a log line, such as "3 not flushed, 900 queue full".
+func (s Stats) DropReasons() string {
+	reasons := make([]string, 0, len(s.DroppedBy))
+	for _, reason := range slices.Sorted(maps.Keys(s.DroppedBy)) {
+		reasons = append(reasons, fmt.Sprintf("%d %s", s.DroppedBy[reason], reason))
+	}
+	return strings.Join(reasons, ", ")
 }
 
 // Latency is a histogram of the duration of attempts, including failed ones.

@@ -53,6 +53,7 @@ type Config struct {
 func DefaultConfig() Config { return Config{Brokers: "127.0.0.1:9092", Topic: "zipkin"} }
 
 // Transport adds the transport to a tracer. It reads c when the tracer is opened.
+// c must not be nil.
 func Transport(c *Config) tracer.Option {
 	return tracer.WithTransport(tracer.Transport{
 		Name:          Name,
@@ -93,12 +94,15 @@ func (c *Config) check(selected bool) error {
 		return c.flags.Invalid("kafka-brokers", c.Brokers, c.mustNotBeEmpty())
 	case selected && c.Topic == "":
 		return c.flags.Invalid("kafka-topic", c.Topic, c.mustNotBeEmpty())
-	case c.SASL != "" && c.User == "":
+	}
+	if _, err := c.mechanism(); err != nil {
+		return err
+	}
+	if c.SASL != "" && c.User == "" {
 		return c.flags.Invalid("kafka-user", c.User,
 			"must not be empty for "+c.flags.Flag("kafka-sasl")+" "+c.SASL)
 	}
-	_, err := c.mechanism()
-	return err
+	return nil
 }
 
 func (c *Config) mustNotBeEmpty() string {

@@ -71,6 +71,7 @@ type Config struct {
 func DefaultConfig() Config { return Config{} }
 
 // Backend adds the backend to a tracer. It reads c when the tracer is opened.
+// c must not be nil.
 func Backend(c *Config) tracer.Option {
 	return tracer.WithBackend(tracer.Backend{
 		Name:            Name,

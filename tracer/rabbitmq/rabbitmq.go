@@ -43,6 +43,7 @@ func DefaultConfig() Config {
 }
 
 // Transport adds the transport to a tracer. It reads c when the tracer is opened.
+// c must not be nil.
 func Transport(c *Config) tracer.Option {
 	return tracer.WithTransport(tracer.Transport{
 		Name:          Name,

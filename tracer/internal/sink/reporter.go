@@ -99,7 +99,9 @@ func (s *Reporter) warn() {
 			last = true
 		}
 		if st := s.Stats(); st.Dropped > logged {
-			attrs := []any{"dropped", st.Dropped, "reasons", st.DroppedBy}
+			attrs := []any{
+				"dropped", st.Dropped - logged, "total", st.Dropped, "reasons", st.DropReasons(),
+			}
 			if err := s.lastErr.Load(); err != nil {
 				attrs = append(attrs, "err", *err)
 			}

@@ -66,7 +66,7 @@ func TestNoFaultLosesASpan(t *testing.T) {
 				flush = 10 * time.Second
 			}
 			if !raceDetector { // .ci/run uses the race detector, and the full durations
-				f.Load, f.Lasts, flush = f.Load/5, f.Lasts/5, flush/5
+				f.Load, f.Lasts, flush = f.Load/5, f.Lasts/2, flush/5
 			}
 			m := &tracer.Metrics{}
 			stop := watchSum(t, m)
