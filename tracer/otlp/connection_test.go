@@ -33,7 +33,7 @@ func TestDeadConnectionIsReplaced(t *testing.T) {
 			r := receiver.NewOTLP(t, nil)
 			proxy := testkit.NewProxy(t, strings.TrimPrefix(at(r, protocol), "http://"))
 			s := to(r, protocol)
-			s.OTLP.Endpoint, s.OTLP.Timeout = "http://"+proxy.Addr, 300*time.Millisecond
+			s.OTLP.Endpoint, s.OTLP.Timeout = "http://"+proxy.Addr, time.Second
 			var m tracer.Metrics
 			err := s.run(t, func(tr opentracing.Tracer) {
 				for n := range 3 {
@@ -61,7 +61,7 @@ func TestCloseDoesNotWaitForADeadConnection(t *testing.T) {
 		r := receiver.NewOTLP(t, nil)
 		proxy := testkit.NewProxy(t, strings.TrimPrefix(at(r, protocol), "http://"))
 		s := to(r, protocol)
-		s.OTLP.Endpoint, s.FlushTimeout = "http://"+proxy.Addr, 300*time.Millisecond
+		s.OTLP.Endpoint, s.FlushTimeout = "http://"+proxy.Addr, time.Second
 		var start time.Time
 		err := s.run(t, func(tr opentracing.Tracer) {
 			tr.StartSpan("call").Finish()
@@ -278,7 +278,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 			proxy := testkit.NewProxy(t, strings.TrimPrefix(url, "https://"))
 			s := config("otlp")
 			s.OTLP.Protocol, s.OTLP.Endpoint = protocol, "https://"+proxy.Addr
-			s.OTLP.Timeout = 300 * time.Millisecond
+			s.OTLP.Timeout = 2 * time.Second
 			s.variables(t, map[string]string{
 				"OTEL_EXPORTER_OTLP_CERTIFICATE":        rotation.CA,
 				"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": rotation.Cert,

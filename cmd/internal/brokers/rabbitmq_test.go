@@ -145,7 +145,7 @@ func deletedQueue(t *testing.T, b *broker, conn *amqp.Connection) {
 func deadRabbitMQ(t *testing.T, b *broker) {
 	proxy := testkit.NewProxy(t, b.addr)
 	c := through(rabbitURL(proxy.Addr), "spans")
-	c.Zipkin.Timeout = 500 * time.Millisecond
+	c.Zipkin.Timeout = time.Second
 	client := open(t, c, t.Output())
 	for n := range 3 {
 		client.StartSpan("call").Finish()
