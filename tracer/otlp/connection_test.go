@@ -61,7 +61,7 @@ func TestCloseDoesNotWaitForADeadConnection(t *testing.T) {
 		r := receiver.NewOTLP(t, nil)
 		proxy := testkit.NewProxy(t, strings.TrimPrefix(at(r, protocol), "http://"))
 		s := to(r, protocol)
-		s.OTLP.Endpoint, s.FlushTimeout = "http://"+proxy.Addr, time.Second
+		s.OTLP.Endpoint, s.FlushTimeout = "http://"+proxy.Addr, 300*time.Millisecond
 		var start time.Time
 		err := s.run(t, func(tr opentracing.Tracer) {
 			tr.StartSpan("call").Finish()
@@ -284,13 +284,14 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 				"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": rotation.Cert,
 				"OTEL_EXPORTER_OTLP_CLIENT_KEY":         rotation.Key,
 			})
+			var m tracer.Metrics
 			var lines testkit.Buffer
 			log := slog.New(slog.NewTextHandler(&lines, nil))
 			err := s.run(t, func(tr opentracing.Tracer) {
 				for n := range 4 {
 					tr.StartSpan("call").Finish()
-					testkit.Eventually(t, "the span arrives", func() bool {
-						return len(r.Spans()) > n
+					testkit.Eventually(t, "the span is sent", func() bool {
+						return m.Stats().Sinks["otlp"].Sent == uint64(n+1)
 					})
 					proxy.Freeze()
 					if n < 2 {
@@ -299,7 +300,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 					}
 					rotation.Damage(t)
 				}
-			}, tracer.WithLogger(log))
+			}, tracer.WithLogger(log), tracer.WithMetrics(&m))
 			if err != nil {
 				t.Error(err)
 			}
