@@ -95,6 +95,14 @@ var settingTests = map[string]struct {
 		`-zipkin-headers: must be name=value pairs with percent-encoded values; pair 1 is not`},
 	"bad header": {func(c *tracer.Config) { c.Zipkin.Headers = "a=b,a b=s3cret" },
 		`-zipkin-headers: must have names and values that HTTP allows; pair 2 has not`},
+	"header of the connection": {func(c *tracer.Config) { c.Zipkin.Headers = "Host=s3cret" },
+		`-zipkin-headers: must have no header that belongs to the connection; pair 1 has`},
+	"bad token": {func(c *tracer.Config) { c.Zipkin.Token = "s3cret\n1" },
+		`-zipkin-token: must have no control characters`},
+	"user with a colon": {func(c *tracer.Config) { c.Zipkin.User = "ann:s3cret" },
+		`-zipkin-user: must have no colon`},
+	"time-out": {func(c *tracer.Config) { c.Zipkin.Timeout = 99 * time.Millisecond },
+		`-zipkin-timeout 99ms: must be 100ms or more`},
 	"queue": {func(c *tracer.Config) { c.Delivery.QueueBytes = 1<<20 - 1 },
 		`-queue-bytes 1048575: must be 1048576 or more`},
 	"no senders": {func(c *tracer.Config) { c.Delivery.Senders = 0 },
@@ -159,6 +167,7 @@ func TestLimitsOfSettingsAreInclusive(t *testing.T) {
 		QueueBytes: 1 << 20, Senders: 1, SpoolBytes: 1 << 20, SpoolSync: time.Millisecond,
 	}
 	smallest.File.MaxBytes, smallest.File.Keep = 1<<20, 0
+	smallest.Zipkin.Timeout = 100 * time.Millisecond
 	smallest.Propagation.BaggageMaxItems, smallest.Propagation.BaggageMaxBytes = 0, 0
 	smallest.Sampler.Operations, smallest.Zipkin.URL = "a=0,b=0.1/s", "http://h:1"
 	largest.Sample, largest.Sampler.Rate, largest.Delivery.Senders = 1, math.MaxFloat64, 64

@@ -72,6 +72,16 @@
 // [DeliveryConfig.SpoolSync], 100 ms by default. [WithMetrics] reads the counters: Added = Sent +
 // Queued + Spooled + Dropped holds at every moment. Package tracer/prometheus exports them.
 //
+// The way to each destination has these properties:
+//
+//   - An attempt ends with its time limit, which -zipkin-timeout and -otlp-timeout bound. Two
+//     time-outs in a row double the limit, and replace a connection that no longer answers.
+//   - Redirects are not followed, so credentials are sent only to the hosts in the settings, to a
+//     proxy that the environment names, and to the other brokers of a Kafka cluster.
+//   - Files of certificates and keys are read again when they change. If the new ones are not
+//     usable, the previous ones stay in force, and the log says so once.
+//   - An error has the first 200 bytes of what the destination answered, without secrets.
+//
 // # Settings
 //
 // Every setting is checked, whether or not its backend is selected. Only the selected backends may

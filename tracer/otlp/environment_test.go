@@ -75,11 +75,12 @@ func TestNoVariableIsReadWithoutReadEnvironment(t *testing.T) {
 func TestVariablesAreCheckedIfTheBackendIsSelected(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none.pem")
 	const (
-		mustBeURL   = "must be like http://127.0.0.1:4317"
+		orOthers    = ", collector:4317 or unix:///run/otlp.sock"
+		mustBeURL   = "must be like http://127.0.0.1:"
 		mustBePairs = "must be name=value pairs with percent-encoded values; pair 2 is not"
 	)
 	for _, test := range []struct{ variable, value, want string }{
-		{"ENDPOINT", "collector:4317", `ENDPOINT "collector:4317": ` + mustBeURL},
+		{"ENDPOINT", "collector:0", `ENDPOINT "collector:0": ` + mustBeURL},
 		{"ENDPOINT", "http://", `ENDPOINT "http://": ` + mustBeURL},
 		{"ENDPOINT", "http://u:s3cret@h:4317",
 			`ENDPOINT "http://xxxxx@h:4317": must have no user: set headers for credentials`},
@@ -95,6 +96,13 @@ func TestVariablesAreCheckedIfTheBackendIsSelected(t *testing.T) {
 					variables[prefix+test.variable] = test.value
 					s.variables(t, variables)
 					want := prefix + test.want
+					switch {
+					case !strings.HasSuffix(want, mustBeURL):
+					case protocol == otlp.HTTP:
+						want += "4318"
+					default:
+						want += "4317" + orOthers
+					}
 					_, _, err := tracer.Open(t.Context(), s.Config,
 						otlp.Backend(&s.OTLP), tracer.WithLogger(quiet))
 					if err == nil || err.Error() != want {

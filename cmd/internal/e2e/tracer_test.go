@@ -27,10 +27,16 @@ var badTracer = map[string]badInput{
 	"propagation":   {both, "-propagation b4", `"b4"…b3, b3multi, jaeger, none, w3c`},
 	"trace id bits": {both, "-trace-id-bits 96", "trace-id-bits 96…128 or 64"},
 	"no file":       {both, "-tracer file", "file-path"},
+	"OTLP's header": {both, "-otlp-headers grpc-timeout=s3cret -tracer otlp",
+		`otlp-headers: must have names of letters, digits and -_. that are not gRPC's own`},
+	"OTLP's endpoint": {both, "-otlp-endpoint collector:x -tracer otlp",
+		`otlp-endpoint "collector:x": must be like http://127.0.0.1:4317, collector:4317`},
+	"time-out": {both, "-zipkin-timeout 99ms -tracer zipkin",
+		`zipkin-timeout 99ms: must be 100ms or more`},
 	"OTLP's protocol": {both, "-otlp-protocol http/json -tracer otlp",
 		`otlp-protocol "http/json"…grpc or http/protobuf`},
-	"OTLP's endpoint, variable": {both, "OTEL_EXPORTER_OTLP_ENDPOINT=collector:4317 -tracer otlp",
-		`OTEL_EXPORTER_OTLP_ENDPOINT "collector:4317"…http://`},
+	"OTLP's endpoint, variable": {both, "OTEL_EXPORTER_OTLP_ENDPOINT=collector:0 -tracer otlp",
+		`OTEL_EXPORTER_OTLP_ENDPOINT "collector:0"…http://`},
 }
 
 // An error about the tracer's settings is one line, and the status is 2.
