@@ -6,6 +6,7 @@ package recording
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/openzipkin/zipkin-go/model"
@@ -41,7 +42,11 @@ type Recorder struct {
 	cfg       Config
 	sinks     []Sink
 	replayers sync.Pool // of *replayer
-	pending   pending
+	open      openSpans
+	sweeper   sweeper
+	closed    atomic.Bool
+	deferred  atomic.Int64 // spans that are deferred
+	started   atomic.Int64 // recorded spans that are unfinished
 
 	finished, unsampled, clamped atomic.Uint64
 }
@@ -50,6 +55,7 @@ type Recorder struct {
 func New(cfg Config, sinks []Sink) *Recorder {
 	r := &Recorder{cfg: cfg, sinks: sinks}
 	r.replayers.New = func() any { return newReplayer(r) }
+	r.sweeper.sweep = r.sweep
 	return r
 }
 
@@ -74,8 +80,65 @@ func (r *Recorder) Counts() Counts {
 	}
 }
 
-// Close hands deferred spans to the sinks. It does not close the sinks.
-func (r *Recorder) Close() { r.abandonAll() }
+// Close completes the unfinished spans that have finished children, and hands all deferred spans to
+// the sinks. It does not close the sinks. It returns what is left unfinished.
+func (r *Recorder) Close() Unfinished {
+	r.closed.Store(true)
+	r.sweeper.stop()
+	now := time.Now()
+	r.sweep(now)
+	left := Unfinished{Spans: int(r.started.Load())}
+	for _, s := range r.open.all() {
+		if s.completeAtClose(now) {
+			left.Spans--
+		} else if age := now.Sub(s.start); left.Oldest == "" || age > left.Age {
+			left.Oldest, left.Age = s.name, age
+		}
+	}
+	return left
+}
+
+// sweep looks at the unfinished SERVER spans with children.
+func (r *Recorder) sweep(now time.Time) {
+	for _, s := range r.open.all() {
+		s.sweep(now)
+	}
+}
+
+// track adds a span to the list of unfinished ones. It completes or forgets the oldest if there are
+// too many.
+func (r *Recorder) track(s *span) {
+	evicted := r.open.add(s)
+	if evicted == nil {
+		return
+	}
+	evicted.mu.Lock()
+	if evicted.family == nil || evicted.done {
+		evicted.forgotten = true
+		evicted.mu.Unlock()
+		return
+	}
+	evicted.complete(evicted.family.lastEnd, true)
+}
+
+// trackAgain adds a span that was forgotten before it had finished children.
+func (r *Recorder) trackAgain(s *span) {
+	s.mu.Lock()
+	again := s.forgotten && s.family != nil && !s.done
+	if again {
+		s.forgotten = false
+	}
+	s.mu.Unlock()
+	if again {
+		r.track(s)
+	}
+}
+
+// ended removes a span from the unfinished ones.
+func (r *Recorder) ended(s *span) {
+	r.started.Add(-1)
+	r.open.remove(s)
+}
 
 // Inject implements [opentracing.Tracer] for TextMap, HTTPHeaders and Binary carriers.
 func (r *Recorder) Inject(sc opentracing.SpanContext, format, carrier any) error {
@@ -106,18 +169,47 @@ func (r *Recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 	if ctx.Decision = s.priority; s.priority == spancontext.Undecided {
 		ctx.Decision = r.cfg.Decider.Decide(parent, ctx.TraceLo, name)
 	}
+	recorded := s.recordedParent()
 	if !ctx.Sampled() {
 		s.release()
 		r.unsampled.Add(1)
+		if ctx.ParentReported = recorded != nil && parent.Sampled(); ctx.ParentReported {
+			recorded.ensureReported() // a recorded span below this one names it
+		}
 		return &unsampledSpan{tracer: r, own: ctx}
 	}
 	sp := &span{tracer: r, name: truncate.UTF8(name, maxName), start: clampTime(s.at)}
 	sp.own = recordedContext{ctx, sp}
-	sp.ctx, sp.tags, sp.reportedParent = &sp.own, sp.inline[:0], ctx.ParentID
-	sp.serverParent = s.serverParent()
+	sp.ctx, sp.tags, sp.parent = &sp.own, sp.inline[:0], recorded
+	sp.reportedParent = reportedParent(parent, ctx.ParentID)
 	sp.remoteParent = parent != nil && parent.Remote
 	sp.tagBaggage()
 	s.tag(sp, opts)
 	s.release()
+	r.started.Add(1)
+	r.track(sp)
 	return sp
+}
+
+// drop ends a span that is not reported. Its deferred child, which may be nil, names its parent
+// instead.
+func (r *Recorder) drop(s *span, child *deferred) {
+	r.unsampled.Add(1)
+	r.ended(s)
+	if child != nil {
+		child.span.reparent(s.reportedParent, s.remoteParent)
+		settle(s.parent, *child)
+	}
+}
+
+// reportedParent returns the id of the parent that a recorded span names. An unsampled span of this
+// process is not reported, but its own parent may be.
+func reportedParent(parent *spancontext.Context, id uint64) uint64 {
+	switch {
+	case parent == nil || parent.Remote || parent.Sampled() || !parent.HasIDs():
+		return id
+	case parent.ParentReported:
+		return parent.ParentID
+	}
+	return 0
 }

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"sync"
@@ -31,25 +32,28 @@ type span struct {
 	tracer         *Recorder
 	own            recordedContext
 	reportedParent uint64 // the parent id that is sent
-	remoteParent   bool   // another process made the parent
-	serverParent   *span  // see deferred.go; nil once done
+	parent         *span  // the parent, if this process records it; see family.go
 	start          time.Time
+	older, newer   *span // in the list of unfinished spans, whose lock guards them
 
-	mu               sync.Mutex
-	ctx              *recordedContext // &own until baggage is set
-	done             bool
-	abandoned        bool       // Finish is no longer expected
-	deferredChildren []deferred // see deferred.go
-	failed           bool       // the error tag is true
-	name             string
-	kind             model.Kind
-	peer             peer
-	priority         spancontext.Decision // set after the start; usually undecided
-	errorText        string               // the error tag, if it is a text
-	errorMessage     string               // of a logged error
-	tags             []finished.Tag
-	inline           [6]finished.Tag // backs tags at first, to save an allocation
-	logs             []finished.LogRecord
+	mu           sync.Mutex
+	ctx          *recordedContext // &own until baggage is set
+	remoteParent bool             // another process made the parent
+	done         bool
+	fate         fate
+	forgotten    bool            // no longer in the list of unfinished spans
+	failed       bool            // the error tag is true
+	family       *family         // nil until a child has finished
+	request      context.Context // that holds the span, if it can be done
+	name         string
+	kind         model.Kind
+	peer         peer
+	priority     spancontext.Decision // set after the start; usually undecided
+	errorText    string               // the error tag, if it is a text
+	errorMessage string               // of a logged error
+	tags         []finished.Tag
+	inline       [6]finished.Tag // backs tags at first, to save an allocation
+	logs         []finished.LogRecord
 }
 
 type peer struct {
@@ -184,37 +188,26 @@ func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
 	if end.IsZero() {
 		end = time.Now()
 	}
-	if !s.finish(opts) {
+	fate, child, ok := s.finish(opts)
+	if !ok {
 		return
 	}
-	parent := s.serverParent
-	s.serverParent = nil // otherwise a chain of spans would keep all of its members in memory
-	switch d := (deferred{s, end.Sub(s.start)}); {
-	case s.priority == spancontext.Deny:
-		s.tracer.unsampled.Add(1)
-	case parent == nil || s.kind != model.Server || !s.tracer.deferTo(parent, d):
-		d.send()
+	if fate == dropped {
+		s.tracer.drop(s, child)
+		return
 	}
-	s.finishDeferred()
-}
-
-// finishDeferred sends the spans that were deferred until s finished.
-func (s *span) finishDeferred() {
-	s.mu.Lock()
-	children := s.deferredChildren
-	s.deferredChildren = nil
-	s.mu.Unlock()
-	for _, d := range children {
-		if s.priority == spancontext.Deny {
-			d.reparent(s)
-		}
-		d.span.tracer.unwatch(s)
-		d.send()
+	s.tracer.ended(s)
+	parent := s.parent
+	s.parent = nil // otherwise a chain of spans would keep all of its members in memory
+	settle(parent, deferred{s, end})
+	if child != nil {
+		child.send()
 	}
 }
 
-// finish marks the span as done. It reports false if the span was done already.
-func (s *span) finish(opts opentracing.FinishOptions) bool {
+// finish closes the span, and returns the child that was deferred. It reports false if the span was
+// closed already.
+func (s *span) finish(opts opentracing.FinishOptions) (f fate, child *deferred, ok bool) {
 	var records []finished.LogRecord
 	for _, given := range opts.LogRecords {
 		records = append(records, newLogRecord(given.Timestamp, given.Fields))
@@ -226,11 +219,14 @@ func (s *span) finish(opts opentracing.FinishOptions) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.done {
-		return false
+		return unfinished, nil, false
 	}
 	for _, r := range records {
 		s.addLog(r)
 	}
-	s.done = true
-	return true
+	f = reported
+	if s.denied() {
+		f = dropped
+	}
+	return f, s.close(f), true
 }

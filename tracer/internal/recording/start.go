@@ -84,6 +84,18 @@ func (s *start) readForeign() {
 	}
 }
 
+// recordedParent returns the unfinished parent that this process records, or nil.
+func (s *start) recordedParent() *span {
+	ref := s.childOf
+	if ref == nil {
+		ref = s.followsFrom
+	}
+	if c, ok := ref.(*recordedContext); ok {
+		return c.span
+	}
+	return nil
+}
+
 func (s *start) parent() *spancontext.Context {
 	if s.childOf != nil {
 		return contextOf(s.childOf)
