@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"net"
@@ -26,18 +27,25 @@ const (
 	scopeSpansScope = 1
 	scopeSpansSpans = 2
 
-	spanTraceID    = 1
-	spanID         = 2
-	spanTraceState = 3
-	spanParentID   = 4
-	spanName       = 5
-	spanKind       = 6
-	spanStart      = 7
-	spanEnd        = 8
-	spanAttributes = 9
-	spanEvents     = 11
-	spanStatus     = 15
-	spanFlags      = 16
+	spanTraceID       = 1
+	spanID            = 2
+	spanTraceState    = 3
+	spanParentID      = 4
+	spanName          = 5
+	spanKind          = 6
+	spanStart         = 7
+	spanEnd           = 8
+	spanAttributes    = 9
+	spanEvents        = 11
+	spanDroppedEvents = 12
+	spanLinks         = 13
+	spanStatus        = 15
+	spanFlags         = 16
+
+	linkTraceID    = 1
+	linkSpanID     = 2
+	linkTraceState = 3
+	linkAttributes = 4
 
 	eventTime       = 1
 	eventName       = 2
@@ -65,7 +73,13 @@ const (
 	attrPeerService = "peer.service"
 	attrPeerAddress = "network.peer.address"
 	attrPeerPort    = "network.peer.port"
+	attrServerName  = "server.address" // of the peer of a client
+	attrServerPort  = "server.port"
+	attrClientName  = "client.address" // of the peer of a server
+	attrClientPort  = "client.port"
 	attrMessage     = "exception.message"
+	attrType        = "exception.type"
+	attrRefType     = "opentracing.ref_type"
 	eventException  = "exception"
 )
 
@@ -74,7 +88,8 @@ const (
 // its own name; of two fields with one name, the first is used.
 var exceptionAttributes = map[string]string{
 	"error.object": attrMessage,
-	"error.kind":   "exception.type",
+	"error":        attrMessage,
+	"error.kind":   attrType,
 	"message":      attrMessage,
 	"stack":        "exception.stacktrace",
 }
@@ -105,11 +120,17 @@ func appendSpanFields(b []byte, s *finished.Span) []byte {
 	b = appendNanos(b, spanStart, m.Timestamp)
 	b = appendNanos(b, spanEnd, m.Timestamp.Add(m.Duration))
 	for _, t := range s.Tags {
-		b = appendAttribute(b, spanAttributes, t)
+		if t.Key != finished.TagDroppedLogs && t.Key != finished.TagReferences {
+			b = appendAttribute(b, spanAttributes, t)
+		}
 	}
 	b = appendPeer(b, s)
 	for _, r := range s.Logs {
 		b = wire.AppendMessage(b, spanEvents, func(b []byte) []byte { return appendEvent(b, r) })
+	}
+	b = wire.AppendVarint(b, spanDroppedEvents, uint64(s.DroppedLogs))
+	for _, l := range s.Links {
+		b = wire.AppendMessage(b, spanLinks, func(b []byte) []byte { return appendLink(b, l) })
 	}
 	b = appendStatus(b, s.Error)
 	return wire.AppendFixed32(b, spanFlags, flags(s))
@@ -141,14 +162,24 @@ func appendStatus(b []byte, message string) []byte {
 
 // appendPeer appends the attributes of the peer that no tag has: attribute names are unique.
 func appendPeer(b []byte, s *finished.Span) []byte {
-	e := s.Model.RemoteEndpoint
-	if e == nil {
-		return b
-	}
 	add := func(t finished.Tag) {
 		if t.Value != "" && !s.HasTag(t.Key) {
 			b = appendAttribute(b, spanAttributes, t)
 		}
+	}
+	e := s.Model.RemoteEndpoint
+	if s.PeerHost != "" {
+		name, port := attrServerName, attrServerPort
+		if s.Model.Kind == model.Server || s.Model.Kind == model.Consumer {
+			name, port = attrClientName, attrClientPort
+		}
+		add(finished.Tag{Key: name, Value: s.PeerHost})
+		if e != nil && e.Port != 0 {
+			add(finished.Tag{Key: port, Value: strconv.Itoa(int(e.Port)), Type: finished.Int})
+		}
+	}
+	if e == nil {
+		return b
 	}
 	add(finished.Tag{Key: attrPeerService, Value: e.ServiceName})
 	for _, ip := range []net.IP{e.IPv4, e.IPv6} { // at most one is set
@@ -156,17 +187,37 @@ func appendPeer(b []byte, s *finished.Span) []byte {
 			add(finished.Tag{Key: attrPeerAddress, Value: ip.String()})
 		}
 	}
-	if e.Port != 0 {
+	if e.Port != 0 && len(e.IPv4)+len(e.IPv6) > 0 || e.Port != 0 && s.PeerHost == "" {
 		add(finished.Tag{Key: attrPeerPort, Value: strconv.Itoa(int(e.Port)), Type: finished.Int})
 	}
 	return b
 }
 
+// appendLink appends a reference to another span, as OpenTelemetry's OpenTracing compatibility
+// describes it.
+func appendLink(b []byte, l finished.Link) []byte {
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[:8], l.TraceID.High)
+	binary.BigEndian.PutUint64(id[8:], l.TraceID.Low)
+	b = wire.AppendBytes(b, linkTraceID, id[:])
+	binary.BigEndian.PutUint64(id[:8], uint64(l.ID))
+	b = wire.AppendBytes(b, linkSpanID, id[:8])
+	b = wire.AppendString(b, linkTraceState, l.Tracestate)
+	refType := "child_of"
+	if l.FollowsFrom {
+		refType = "follows_from"
+	}
+	return appendAttribute(b, linkAttributes, finished.Tag{Key: attrRefType, Value: refType})
+}
+
+// unknownType is the type of an exception whose Go type is not known.
+const unknownType = "error"
+
 // appendEvent names the event after the record's event. An error gets OpenTelemetry's names for
-// exceptions.
+// exceptions, and their type.
 func appendEvent(b []byte, r finished.LogRecord) []byte {
 	name := r.Get(finished.FieldEvent)
-	exception := name == "error"
+	exception := name == "error" || name == "" && r.ErrorType != ""
 	switch {
 	case exception:
 		name = eventException
@@ -184,6 +235,11 @@ func appendEvent(b []byte, r finished.LogRecord) []byte {
 			used = append(used, f.Key)
 			b = appendAttribute(b, eventAttributes, f)
 		}
+	}
+	if exception && !slices.Contains(used, attrType) {
+		b = appendAttribute(b, eventAttributes, finished.Tag{
+			Key: attrType, Value: cmp.Or(r.ErrorType, unknownType),
+		})
 	}
 	return b
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/opentracing/opentracing-go"
-	"github.com/openzipkin/zipkin-go/model"
 
 	"bookservice/tracer/finished"
 	"bookservice/tracer/internal/spancontext"
@@ -124,7 +123,7 @@ func (s *span) adopt(child deferred) (verdict int, release []deferred) {
 	if child.end.After(f.lastEnd) {
 		f.lastEnd = child.end
 	}
-	server := child.span.kind == model.Server && s.kind == model.Server
+	server := child.span.kind == kindServer && s.kind == kindServer
 	if server && !f.pinned && f.deferred == nil && s.tracer.acquireDeferred() {
 		f.deferred, f.since = &child, f.changed
 		return adoptDeferred, nil
@@ -138,7 +137,7 @@ func (s *span) newFamily() *family {
 	if s.family == nil {
 		s.family = &family{}
 	}
-	if s.kind == model.Server && !s.family.swept {
+	if s.kind == kindServer && !s.family.swept {
 		s.family.swept = true
 		s.tracer.sweeper.add()
 	}
@@ -283,10 +282,10 @@ func (s *span) complete(end time.Time, mark bool) {
 	}
 	s.close(reported)
 	if f.serverChild {
-		s.kind = model.Undetermined
+		s.kind = kindNone
 	}
 	if mark {
-		s.setTag(tagUnfinished, true)
+		s.putTag(finished.Tag{Key: tagUnfinished, Value: "true", Type: finished.Bool})
 	}
 	s.parent = nil // as in FinishWithOptions
 	s.mu.Unlock()

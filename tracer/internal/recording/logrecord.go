@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/opentracing/opentracing-go/log"
@@ -9,15 +10,20 @@ import (
 	"bookservice/tracer/internal/truncate"
 )
 
-// fieldErrorObject is the key of the field that holds an error (OpenTracing's semantic
-// conventions).
-const fieldErrorObject = "error.object"
+// Keys of the fields that hold an error or its message: OpenTracing's semantic conventions, and
+// "error" of older versions.
+const (
+	fieldErrorObject = "error.object"
+	fieldOldError    = "error"
+	fieldMessage     = "message"
+)
 
-// newLogRecord renders the fields. Their text has at most maxValue bytes; fields beyond that are
-// left out.
+// newLogRecord renders the fields, which may call the user's code. Their text has at most maxValue
+// bytes; fields beyond that are left out.
 func newLogRecord(at time.Time, fields []log.Field) finished.LogRecord {
+	at, _ = clampTime(at)
 	e := fieldEncoder{left: maxValue}
-	e.record = finished.LogRecord{Time: clampTime(at), Fields: make([]finished.Tag, 0, len(fields))}
+	e.record = finished.LogRecord{Time: at, Fields: make([]finished.Tag, 0, len(fields))}
 	for _, f := range fields {
 		switch value := f.Value().(type) {
 		case log.LazyLogger:
@@ -33,6 +39,22 @@ func newLogRecord(at time.Time, fields []log.Field) finished.LogRecord {
 	return e.record
 }
 
+// loggedError returns the message of the error that the record is about, or "".
+func loggedError(r finished.LogRecord) string {
+	if message := r.Get(fieldErrorObject); message != "" {
+		return message
+	}
+	switch message := r.Get(fieldOldError); message {
+	case "", "true", "false":
+	default:
+		return message
+	}
+	if r.Get(finished.FieldEvent) == "error" {
+		return r.Get(fieldMessage)
+	}
+	return ""
+}
+
 // A fieldEncoder renders fields. It implements [log.Encoder] for lazy loggers. Other fields are
 // added directly: log.Field.Marshal would let an error that panics panic here.
 type fieldEncoder struct {
@@ -43,6 +65,9 @@ type fieldEncoder struct {
 func (e *fieldEncoder) add(key string, value any) {
 	if e.left <= 0 {
 		return
+	}
+	if err, ok := value.(error); ok && e.record.ErrorType == "" {
+		e.record.ErrorType = fmt.Sprintf("%T", err)
 	}
 	key = truncate.UTF8(key, min(maxKey, e.left-1))
 	e.left -= len(key) + len("=")
@@ -65,4 +90,14 @@ func (e *fieldEncoder) EmitUint64(key string, value uint64)   { e.add(key, value
 func (e *fieldEncoder) EmitFloat32(key string, value float32) { e.add(key, value) }
 func (e *fieldEncoder) EmitFloat64(key string, value float64) { e.add(key, value) }
 func (e *fieldEncoder) EmitObject(key string, value any)      { e.add(key, value) }
-func (e *fieldEncoder) EmitLazyLogger(value log.LazyLogger)   { value(e) }
+
+// EmitLazyLogger keeps a panic of the user's code from the traced code. The fields before it are
+// kept.
+func (e *fieldEncoder) EmitLazyLogger(value log.LazyLogger) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			e.add("panic", fmt.Sprint(cause))
+		}
+	}()
+	value(e)
+}

@@ -178,13 +178,20 @@ func (r *Recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 		}
 		return &unsampledSpan{tracer: r, own: ctx}
 	}
-	sp := &span{tracer: r, name: truncate.UTF8(name, maxName), start: clampTime(s.at)}
+	sp := &span{tracer: r, name: truncate.UTF8(name, maxName)}
+	sp.start = time.Now()
+	if !s.at.IsZero() {
+		var ok bool
+		sp.start, ok = clampTime(s.at)
+		sp.clamped = !ok
+	}
 	sp.own = recordedContext{ctx, sp}
 	sp.ctx, sp.tags, sp.parent = &sp.own, sp.inline[:0], recorded
 	sp.reportedParent = reportedParent(parent, ctx.ParentID)
 	sp.remoteParent = parent != nil && parent.Remote
 	sp.tagBaggage()
 	s.tag(sp, opts)
+	sp.addLinks(s.links(), parent)
 	s.release()
 	r.started.Add(1)
 	r.track(sp)

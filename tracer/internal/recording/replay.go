@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/opentracing/opentracing-go"
@@ -55,14 +56,11 @@ func newReplayer(r *Recorder) *replayer {
 // replay sends a span that is no longer written to through the bridge to the sinks.
 func (r *Recorder) replay(s *span, d time.Duration) {
 	r.finished.Add(1)
-	if d < 0 {
-		r.clamped.Add(1)
-	}
 	// Zipkin takes zero for unknown, and rejects a whole batch for one negative duration.
 	d = max(d, time.Microsecond)
 	p := r.replayers.Get().(*replayer)
 	p.span = s
-	p.start = replayStart{s.start, kindTags(s.kind)}
+	p.start = replayStart{s.start, kindTags[s.kind]}
 	end := opentracing.FinishOptions{FinishTime: s.start.Add(d)}
 	p.bridge.StartSpan(s.name, p.opts...).FinishWithOptions(end)
 	p.span, p.finished = nil, finished.Span{}
@@ -93,20 +91,38 @@ func (p *replayer) complete(m model.SpanModel) {
 		m.ParentID = &p.parent
 	}
 	m.Debug = s.own.Decision == spancontext.Debug || s.priority == spancontext.Debug
-	if s.peer != (peer{}) {
+	if s.peer.service != "" || s.peer.ip.IsValid() || s.peer.port != 0 {
 		m.RemoteEndpoint = p.remoteEndpoint(s.peer)
 	}
-	for _, r := range s.logs {
+	logs := s.sortLogs()
+	for _, r := range logs {
 		m.Annotations = append(m.Annotations, model.Annotation{Timestamp: r.Time, Value: r.Text()})
 	}
 	p.finished = finished.Span{
 		Model:        m,
-		Tags:         s.tags,
-		Logs:         s.logs,
+		Tags:         s.exportedTags(),
+		Logs:         logs,
+		DroppedLogs:  s.droppedLogs,
+		Links:        s.links,
+		PeerHost:     s.peer.host,
 		Error:        s.errorTag(),
 		Tracestate:   s.own.Tracestate(),
 		ParentRemote: s.remoteParent,
 	}
+}
+
+// exportedTags returns the tags with those that stand for fields of other formats.
+func (s *span) exportedTags() []finished.Tag {
+	tags := s.tags
+	if s.droppedLogs > 0 {
+		tags = append(tags, finished.Tag{
+			Key: finished.TagDroppedLogs, Value: strconv.Itoa(s.droppedLogs), Type: finished.Int,
+		})
+	}
+	if len(s.links) > 0 {
+		tags = append(tags, finished.Tag{Key: finished.TagReferences, Value: references(s.links)})
+	}
+	return tags
 }
 
 func (p *replayer) remoteEndpoint(from peer) *model.Endpoint {
@@ -125,23 +141,11 @@ func (p *replayer) remoteEndpoint(from peer) *model.Endpoint {
 // Close implements reporter.Reporter.
 func (p *replayer) Close() error { return nil }
 
-var (
-	clientTags   = map[string]any{string(ext.SpanKind): ext.SpanKindRPCClientEnum}
-	serverTags   = map[string]any{string(ext.SpanKind): ext.SpanKindRPCServerEnum}
-	producerTags = map[string]any{string(ext.SpanKind): ext.SpanKindProducerEnum}
-	consumerTags = map[string]any{string(ext.SpanKind): ext.SpanKindConsumerEnum}
-)
-
-func kindTags(k model.Kind) map[string]any {
-	switch k {
-	case model.Client:
-		return clientTags
-	case model.Server:
-		return serverTags
-	case model.Producer:
-		return producerTags
-	case model.Consumer:
-		return consumerTags
-	}
-	return nil
+// kindTags are the tags that set a kind in the bridge.
+var kindTags = [...]map[string]any{
+	kindNone:     nil,
+	kindClient:   {string(ext.SpanKind): ext.SpanKindRPCClientEnum},
+	kindServer:   {string(ext.SpanKind): ext.SpanKindRPCServerEnum},
+	kindProducer: {string(ext.SpanKind): ext.SpanKindProducerEnum},
+	kindConsumer: {string(ext.SpanKind): ext.SpanKindConsumerEnum},
 }

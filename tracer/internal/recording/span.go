@@ -9,7 +9,6 @@ import (
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/log"
-	"github.com/openzipkin/zipkin-go/model"
 
 	"bookservice/tracer/finished"
 	"bookservice/tracer/internal/spancontext"
@@ -23,7 +22,8 @@ const (
 	maxKey   = 1 << 8  // bytes of a tag's key
 	maxValue = 1 << 12 // bytes of a tag's value, and of a log record
 	maxTags  = 128
-	maxLogs  = 128
+	maxLogs  = 128 // the oldest and the newest half
+	maxLinks = 128
 )
 
 // A span is recorded. It collects its data until Finish. After that only its context changes,
@@ -46,18 +46,22 @@ type span struct {
 	family       *family         // nil until a child has finished
 	request      context.Context // that holds the span, if it can be done
 	name         string
-	kind         model.Kind
+	kind         uint8 // of kinds
 	peer         peer
 	priority     spancontext.Decision // set after the start; usually undecided
 	errorText    string               // the error tag, if it is a text
 	errorMessage string               // of a logged error
 	tags         []finished.Tag
-	inline       [6]finished.Tag // backs tags at first, to save an allocation
-	logs         []finished.LogRecord
+	inline       [6]finished.Tag      // backs tags at first, to save an allocation
+	logs         []finished.LogRecord // see addLog
+	droppedLogs  int
+	links        []finished.Link
+	clamped      bool // the start was replaced
 }
 
 type peer struct {
 	service string
+	host    string // a name
 	ip      netip.Addr
 	port    uint16
 }
@@ -80,10 +84,11 @@ func (s *span) SetOperationName(name string) opentracing.Span {
 }
 
 func (s *span) SetTag(key string, value any) opentracing.Span {
+	c := newChange(key, value)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.done {
-		s.setTag(key, value)
+		s.apply(c)
 	}
 	return s
 }
@@ -168,14 +173,31 @@ func (s *span) log(at time.Time, fields []log.Field) {
 	}
 }
 
+// addLog keeps the oldest and the newest log records: often the last one says what went wrong. The
+// newest half of logs is a ring once logs are dropped.
 func (s *span) addLog(r finished.LogRecord) {
-	if len(s.logs) == maxLogs || len(r.Fields) == 0 {
+	if len(r.Fields) == 0 {
 		return
 	}
-	s.logs = append(s.logs, r)
-	if message := r.Get(fieldErrorObject); message != "" {
+	if message := loggedError(r); message != "" {
 		s.errorMessage = message
 	}
+	if len(s.logs) < maxLogs {
+		s.logs = append(s.logs, r)
+		return
+	}
+	s.logs[maxLogs/2+s.droppedLogs%(maxLogs/2)] = r
+	s.droppedLogs++
+}
+
+// sortLogs returns the log records in order.
+func (s *span) sortLogs() []finished.LogRecord {
+	if s.droppedLogs == 0 {
+		return s.logs
+	}
+	newest := s.logs[maxLogs/2:]
+	oldest := s.droppedLogs % len(newest)
+	return slices.Concat(s.logs[:maxLogs/2], newest[oldest:], newest[:oldest])
 }
 
 func (s *span) Finish() {
@@ -184,9 +206,11 @@ func (s *span) Finish() {
 
 // FinishWithOptions ends the span and hands it to the sinks. Later calls have no effect.
 func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
-	end := opts.FinishTime
-	if end.IsZero() {
-		end = time.Now()
+	end, clamped := time.Now(), false
+	if !opts.FinishTime.IsZero() {
+		var ok bool
+		end, ok = clampTime(opts.FinishTime)
+		clamped = !ok
 	}
 	fate, child, ok := s.finish(opts)
 	if !ok {
@@ -199,6 +223,9 @@ func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
 	s.tracer.ended(s)
 	parent := s.parent
 	s.parent = nil // otherwise a chain of spans would keep all of its members in memory
+	if clamped || s.clamped || end.Before(s.start) {
+		s.tracer.clamped.Add(1)
+	}
 	settle(parent, deferred{s, end})
 	if child != nil {
 		child.send()

@@ -1,19 +1,22 @@
 package recording
 
 import (
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 
+	"bookservice/tracer/finished"
 	"bookservice/tracer/internal/spancontext"
 )
 
 // start collects the options of one StartSpan that decide about the span's place in the trace. The
 // tags are read only if the span is recorded.
 type start struct {
-	childOf, followsFrom opentracing.SpanContext // of a Recorder
+	childOf, followsFrom opentracing.SpanContext     // of a Recorder
+	more                 []opentracing.SpanReference // beside the first of each type
 	at                   time.Time
 	priority             spancontext.Decision
 	foreign              *opentracing.StartSpanOptions // set by options of unknown types
@@ -52,7 +55,17 @@ func (s *start) refer(ref opentracing.SpanReference) {
 		s.childOf = ref.ReferencedContext
 	case ref.Type == opentracing.FollowsFromRef && s.followsFrom == nil:
 		s.followsFrom = ref.ReferencedContext
+	case ref.Type == opentracing.ChildOfRef || ref.Type == opentracing.FollowsFromRef:
+		s.more = append(s.more, ref)
 	}
+}
+
+// links returns the references that are not the parent.
+func (s *start) links() []opentracing.SpanReference {
+	if s.childOf != nil && s.followsFrom != nil {
+		return slices.Insert(s.more, 0, opentracing.FollowsFrom(s.followsFrom))
+	}
+	return s.more
 }
 
 func (s *start) prioritise(key string, value any) {
@@ -109,20 +122,20 @@ func (s *start) tag(to *span, opts []opentracing.StartSpanOption) {
 	for _, opt := range opts {
 		switch o := opt.(type) {
 		case opentracing.Tag:
-			to.setTag(o.Key, o.Value)
+			to.apply(newChange(o.Key, o.Value))
 		case opentracing.Tags:
 			for k, v := range o {
-				to.setTag(k, v)
+				to.apply(newChange(k, v))
 			}
 		}
 	}
 	if s.foreign != nil {
 		for k, v := range s.foreign.Tags {
-			to.setTag(k, v)
+			to.apply(newChange(k, v))
 		}
 	}
 	if s.childOf == nil && s.followsFrom != nil {
-		to.setTag(tagRefType, "follows_from")
+		to.putTag(finished.Tag{Key: tagRefType, Value: "follows_from"})
 	}
 }
 
