@@ -11,8 +11,10 @@ import (
 const (
 	// TagError marks a span as failed (OpenTracing's semantic conventions).
 	TagError = "error"
-	// TagDroppedLogs has the number of dropped log records.
-	TagDroppedLogs = "dropped_logs"
+	// TagDroppedLogs and TagDroppedLinks have the number of dropped log records and links, under
+	// the names that OpenTelemetry specifies for formats without such fields.
+	TagDroppedLogs  = "otel.dropped_events_count"
+	TagDroppedLinks = "otel.dropped_links_count"
 	// TagReferences lists the links: child_of or follows_from, trace id and span id, separated by
 	// colons, the links separated by commas.
 	TagReferences = "opentracing.references"
@@ -38,6 +40,8 @@ type Span struct {
 	// Links are the references beside the parent, at most 128. They are also the tag
 	// [TagReferences].
 	Links []Link
+	// DroppedLinks is the number of further references. It is also the tag [TagDroppedLinks].
+	DroppedLinks int
 	// PeerHost is the name of the peer's host, or empty. It is also a tag, as it was set.
 	PeerHost string
 	// Error is the value of the error tag: the message of the error, or "true" if no message is

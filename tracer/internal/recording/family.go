@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -11,327 +12,315 @@ import (
 	"bookservice/tracer/internal/spancontext"
 )
 
-// No span may name a parent that is never reported. But some parents are never finished: go-kit's
+// No span may name a parent that is never reported. But some spans are never finished: go-kit's
 // GRPCToContext and HTTPToContext start a SERVER span and leave it, and its TraceServer starts
-// another SERVER span below it. A span with finished children is therefore reported in one of these
-// ways:
+// another SERVER span below it. An unfinished span therefore ends in one of these ways:
 //
-//   - It finishes, at any time. This is the usual way.
-//   - It is replaced. If its request is over, and its only finished child is a SERVER span like
-//     itself, the child takes its place: the child gets its parent, start, tags and log records.
-//     The child is deferred until then, for at most deferTimeout.
-//   - It is completed by the Recorder: a SERVER span when its request is over, and any other span
-//     when there are too many unfinished ones, or at Close. If a SERVER span is below it, it is
-//     completed without a kind, so that one call has one SERVER span.
+//   - Its owner finishes it, at any time. This is the usual way.
+//   - It is replaced. If its request ends within deferTimeout of the end of its only finished child,
+//     and both are SERVER spans, the child takes its place: the child gets its parent, start, tags
+//     and log records. The child is deferred until then.
+//   - It is completed by the Recorder. A SERVER span is completed overdueTimeout after the end of
+//     its request. Any span that another one names is completed at Close, or when there are too many
+//     unfinished ones.
+//   - It is dropped: sampling.priority is 0, or Close comes first. No span may name it.
 //
-// The request of a span is over when the context that holds the span is done. If the context can
-// never be done, it is over after idleTimeout without a new child.
+// The request of a SERVER span ends when the context that holds the span is done. If the context
+// can never be done, the request counts as ended idleTimeout after the last child.
 const (
 	deferTimeout = time.Second
-	// graceTimeout is how long a SERVER span may take to finish after its request is over.
-	graceTimeout = time.Second
-	idleTimeout  = time.Minute
-	// maxDeferred is the number of spans that are deferred at once. It bounds their memory.
-	maxDeferred = 10000
+	// overdueTimeout is how long a SERVER span may take to finish after its request has ended. A
+	// handler may go on after its client has hung up.
+	overdueTimeout = 10 * time.Second
+	idleTimeout    = time.Minute
 )
 
 const (
 	// tagOuterName has the name of a span that was replaced, if it differs.
 	tagOuterName = "outer_name"
-	// tagUnfinished marks a span that the Recorder completed before its request was over.
+	// tagUnfinished marks a span that was completed before its request had ended.
 	tagUnfinished = "unfinished"
 )
 
-// A fate is what became of a span.
+// A fate is how a span has ended.
 type fate uint8
 
 const (
 	unfinished fate = iota
 	reported        // handed to the sinks, or deferred
-	dropped         // by sampling.priority 0
 	replaced        // by its child
+	dropped
 )
 
-// A family is what a span records about its finished children. The span's lock guards it.
+// A family is what a span knows of its relatives in this process. The span's lock guards it.
 type family struct {
-	deferred    *deferred // the SERVER child that may replace the span
-	since       time.Time // when deferred finished
-	pinned      bool      // a reported child names the span, so it must be reported
-	serverChild bool      // a reported child is a SERVER span
-	lastEnd     time.Time // when the last child ended
-	changed     time.Time // when a child last finished
-	overSince   time.Time // when the request was first seen to be over
-	swept       bool      // the sweeper looks at the span
-	successor   uint64    // the child that replaced the span
+	parent      *span           // nil if it is not recorded here, and once the span is reported
+	deferred    *span           // the SERVER child that may replace the span
+	successor   uint64          // the id of the child that has replaced the span
+	request     <-chan struct{} // closed when the request has ended; nil if that is not known
+	changed     time.Duration   // age at which a child last finished, or the request ended
+	named       bool            // a reported span names the span, or may do so
+	serverChild bool            // one of them is a SERVER span of this process
+	endless     bool            // the context that holds the span can never be done
+	over        bool            // the request was seen to have ended
 }
 
-// A deferred span is finished, and has not been handed to the sinks yet.
-type deferred struct {
-	span *span
-	end  time.Time
-}
-
-func (d deferred) send() { d.span.tracer.replay(d.span, d.end.Sub(d.span.start)) }
-
-func sendAll(all []deferred) {
-	for _, d := range all {
-		d.send()
-	}
-}
-
-// settle hands a finished span to the sinks, or defers it, so that the parent it names is reported.
-func settle(parent *span, child deferred) {
+// settle hands a finished span to the sinks, unless its parent defers it. The span then names a
+// parent that is reported too.
+func (s *span) settle(parent *span) {
 	for parent != nil {
-		verdict, release := parent.adopt(child)
-		parent.tracer.trackAgain(parent)
-		sendAll(release)
-		switch verdict {
-		case adoptDeferred:
-			return
-		case adoptSend:
-			child.send()
+		next, isDeferred, freed := parent.adopt(s)
+		freed.send()
+		if isDeferred {
 			return
 		}
-		parent = parent.parent // never changes once the parent is dropped
+		parent = next
 	}
-	child.send()
+	s.send()
 }
 
-// The results of adopt.
-const (
-	adoptSend     = iota // the child is to be sent
-	adoptDeferred        // the child is deferred
-	adoptAbove           // the child names the parent's own parent now
-)
-
-// adopt takes a finished child. release returns children that are no longer deferred.
-func (s *span) adopt(child deferred) (verdict int, release []deferred) {
+// adopt takes a finished child. It returns the next span to ask, which is nil if the child now
+// names a span that is reported; whether the child is deferred; and a child that no longer is.
+func (s *span) adopt(child *span) (next *span, isDeferred bool, freed *span) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch s.fate {
-	case reported:
-		return adoptSend, nil
-	case dropped:
-		child.span.reparent(s.reportedParent, s.remoteParent)
-		return adoptAbove, nil
-	case replaced:
-		child.span.reparent(s.family.successor, false)
-		return adoptSend, nil
+	f := &s.family
+	switch {
+	case s.fate == reported:
+		return nil, false, nil
+	case s.fate == replaced:
+		child.reportedParent, child.remoteParent = f.successor, false
+		return nil, false, nil
+	case s.fate == dropped || s.denied() || !s.tracer.open.keep(s):
+		child.takeParentOf(s)
+		return f.parent, false, nil
 	}
-	f := s.newFamily()
-	f.changed = time.Now()
-	if child.end.After(f.lastEnd) {
-		f.lastEnd = child.end
-	}
-	server := child.span.kind == kindServer && s.kind == kindServer
-	if server && !f.pinned && f.deferred == nil && s.tracer.acquireDeferred() {
-		f.deferred, f.since = &child, f.changed
-		return adoptDeferred, nil
+	f.changed = s.age(time.Now())
+	s.duration = max(s.duration, child.end().Sub(s.start))
+	server := s.kind == kindServer && child.kind == kindServer
+	if server && !f.named && f.deferred == nil && !f.ended() && s.tracer == child.tracer {
+		f.deferred = child
+		s.watch()
+		return nil, true, nil
 	}
 	f.serverChild = f.serverChild || server
-	return adoptSend, s.pin()
+	return nil, false, f.setNamed()
 }
 
-// newFamily returns the span's family. The caller holds the lock.
-func (s *span) newFamily() *family {
-	if s.family == nil {
-		s.family = &family{}
+// setNamed records that another span names this one, which must be reported therefore. It returns
+// the child that is no longer deferred. The caller holds the lock.
+func (f *family) setNamed() (freed *span) {
+	f.named = true
+	if freed = f.deferred; freed != nil {
+		f.deferred, f.serverChild = nil, true
 	}
-	if s.kind == kindServer && !s.family.swept {
-		s.family.swept = true
-		s.tracer.sweeper.add()
-	}
-	return s.family
+	return freed
 }
 
-// pin ensures that the span is reported, because a child that names it is. It returns the child
-// that is no longer deferred. The caller holds the lock.
-func (s *span) pin() (release []deferred) {
-	s.family.pinned = true
-	if d := s.releaseDeferred(); d != nil {
-		s.family.serverChild = true
-		return []deferred{*d}
-	}
-	return nil
-}
-
-// ensureReported pins the span for a child that is about to name it.
-func (s *span) ensureReported() {
+// nameOf returns the id that a span below this one may name as its parent: its own, or that of its
+// successor. It reports false if there is none.
+func (s *span) nameOf() (id uint64, ok bool) {
 	s.mu.Lock()
-	var release []deferred
-	if s.fate == unfinished {
-		s.newFamily().changed = time.Now()
-		release = s.pin()
+	var freed *span
+	switch {
+	case s.fate == reported:
+		id, ok = s.own.ID, true
+	case s.fate == replaced:
+		id, ok = s.family.successor, true
+	case s.fate == unfinished && !s.denied() && s.tracer.open.keep(s):
+		id, ok, freed = s.own.ID, true, s.family.setNamed()
 	}
 	s.mu.Unlock()
-	s.tracer.trackAgain(s)
-	sendAll(release)
+	freed.send()
+	return id, ok
 }
 
-func (s *span) releaseDeferred() (d *deferred) {
-	if d = s.family.deferred; d != nil {
-		s.family.deferred = nil
-		s.tracer.deferred.Add(-1)
-	}
-	return d
+// takeParentOf makes the parent of outer the parent of the span.
+func (s *span) takeParentOf(outer *span) {
+	s.reportedParent, s.remoteParent = outer.reportedParent, outer.remoteParent
 }
 
-// acquireDeferred reports whether one more span may be deferred.
-func (r *Recorder) acquireDeferred() bool {
-	if r.deferred.Add(1) <= maxDeferred && !r.closed.Load() {
-		return true
+// denied reports whether sampling.priority is 0, and no other span names this one yet. The caller
+// holds the lock.
+func (s *span) denied() bool { return s.priority == spancontext.Deny && !s.family.named }
+
+// close gives the span its fate and ends writing to it. The caller holds the lock. It releases the
+// lock before it settles the ending.
+func (s *span) close(f fate) ending {
+	e := ending{s, s.family.parent, s.family.deferred}
+	s.fate = f
+	s.family.deferred, s.family.request = nil, nil
+	if f != dropped {
+		s.family.parent = nil // otherwise a chain of spans would keep all of its members in memory
 	}
-	r.deferred.Add(-1)
-	return false
+	s.tracer.open.remove(s)
+	return e
 }
 
-// reparent changes the parent that a finished span names.
-func (s *span) reparent(parent uint64, remote bool) {
-	s.reportedParent, s.remoteParent = parent, remote
-}
+// An ending is a span that has been closed, with the relatives that it had. The zero ending is
+// that of no span.
+type ending struct{ span, parent, deferred *span }
 
-// close ends writing to the span, and returns the child that was deferred. The caller holds the
-// lock.
-func (s *span) close(f fate) (d *deferred) {
-	s.done, s.fate, s.request = true, f, nil
-	if s.family == nil {
-		return nil
-	}
-	if s.family.swept {
-		s.tracer.sweeper.remove()
-	}
-	return s.releaseDeferred()
-}
-
-// sweep decides the fate of a SERVER span whose request may be over.
-func (s *span) sweep(now time.Time) {
-	s.mu.Lock()
-	f := s.family
-	if s.done || f == nil || !f.swept {
-		s.mu.Unlock()
-		return
-	}
-	over, known := s.requestOver()
-	if over && f.overSince.IsZero() {
-		f.overSince = now
-	}
-	replaceable := f.deferred != nil && !f.pinned
+func (e ending) settle() {
 	switch {
-	case over && (replaceable || now.Sub(f.overSince) >= graceTimeout):
-		s.complete(f.lastEnd, false)
-		return
-	case !known && now.Sub(f.changed) >= idleTimeout:
-		s.complete(f.lastEnd, true)
-		return
+	case e.span == nil:
+	case e.span.fate == reported:
+		e.span.settle(e.parent)
+		e.deferred.send()
+	case e.span.fate == replaced:
+		e.deferred.settle(e.parent)
+	case e.deferred != nil: // dropped
+		e.deferred.takeParentOf(e.span)
+		e.deferred.settle(e.parent)
 	}
-	var release []deferred
-	if replaceable && now.Sub(f.since) >= deferTimeout {
-		release = s.pin()
-	}
-	s.mu.Unlock()
-	sendAll(release)
 }
 
-// denied reports whether the span is not to be reported: sampling.priority was set to 0, and no
-// reported child names the span. The caller holds the lock.
-func (s *span) denied() bool {
-	return s.priority == spancontext.Deny && (s.family == nil || !s.family.pinned)
-}
-
-// completeAtClose completes the span if it has finished children. It reports whether the span was
-// not expected to finish.
-func (s *span) completeAtClose(now time.Time) bool {
-	s.mu.Lock()
-	f := s.family
-	if s.done || f == nil {
-		s.mu.Unlock()
-		return s.done
-	}
-	over, _ := s.requestOver()
-	switch {
-	case over:
-		s.complete(f.lastEnd, false)
-	case f.deferred != nil && !f.pinned:
-		s.complete(now, false)
-	default:
-		s.complete(now, true)
-		return false
-	}
-	return true
-}
-
-// complete decides the fate of a span with finished children that is not expected to finish: it is
-// replaced, or reported with the given end. The caller holds the lock, which complete releases.
-func (s *span) complete(end time.Time, mark bool) {
-	f := s.family
-	parent := s.parent
+// complete closes a span that its owner is not expected to finish. If the request has ended, the
+// span ends when its last child ended, else now. The caller holds the lock, as for close.
+func (s *span) complete(now time.Time) ending {
+	f := &s.family
 	if s.denied() {
-		child := s.close(dropped)
-		s.mu.Unlock()
-		s.tracer.drop(s, child)
-		return
+		s.tracer.unsampled.Add(1)
+		return s.close(dropped)
 	}
-	if f.deferred != nil && !f.pinned {
-		successor := s.close(replaced)
-		f.successor = successor.span.own.ID
-		successor.span.replace(s)
-		s.mu.Unlock()
-		s.tracer.ended(s)
-		settle(parent, *successor)
-		return
+	over := f.ended()
+	abandoned := over || f.request == nil
+	if f.deferred != nil && abandoned {
+		f.successor = f.deferred.own.ID
+		f.deferred.replace(s)
+		return s.close(replaced)
 	}
-	s.close(reported)
-	if f.serverChild {
-		s.kind = kindNone
+	if !over {
+		s.duration = max(s.duration, s.age(now))
+		s.tags = setTag(s.tags, finished.Tag{
+			Key: tagUnfinished, Value: "true", Type: finished.Bool,
+		})
+		s.tracer.unfinished.Add(1)
 	}
-	if mark {
-		s.putTag(finished.Tag{Key: tagUnfinished, Value: "true", Type: finished.Bool})
+	if f.serverChild && abandoned {
+		s.kind = kindNone // one call has one SERVER span
 	}
-	s.parent = nil // as in FinishWithOptions
-	s.mu.Unlock()
-	s.tracer.ended(s)
-	settle(parent, deferred{s, end})
+	return s.close(reported)
 }
 
-// replace gives the span, which has finished, the place of outer and what was said about it.
+// replace gives the span, which has finished, the place of outer and what was set on it.
 func (s *span) replace(outer *span) {
-	s.reparent(outer.reportedParent, outer.remoteParent)
-	s.start = outer.start
+	s.takeParentOf(outer)
+	if end := s.end(); outer.start.Before(s.start) {
+		s.start, s.duration = outer.start, end.Sub(outer.start)
+	}
 	for _, t := range outer.tags {
 		if !slices.ContainsFunc(s.tags, func(own finished.Tag) bool { return own.Key == t.Key }) {
 			s.putTag(t)
 		}
 	}
 	if outer.name != s.name {
-		s.putTag(finished.Tag{Key: tagOuterName, Value: outer.name})
+		s.tags = setTag(s.tags, finished.Tag{Key: tagOuterName, Value: outer.name})
 	}
-	s.logs = append(slices.Clone(outer.logs), s.logs...)
-	if s.peer == (peer{}) {
-		s.peer = outer.peer
-	}
-	if s.errorTag() == "" {
-		s.failed, s.errorText, s.errorMessage = outer.failed, outer.errorText, outer.errorMessage
+	s.logs, s.links = outer.logs.with(s.logs), s.links.and(outer.links)
+	s.peer = s.peer.or(outer.peer)
+	s.failed = s.failed || outer.failed
+	s.errorText = cmp.Or(s.errorText, outer.errorText)
+	s.priority = max(s.priority, outer.priority)
+	s.clamped = s.clamped || outer.clamped
+}
+
+// ended reports whether the request is known to have ended.
+func (f *family) ended() bool {
+	select {
+	case <-f.request:
+		return true
+	default:
+		return f.over
 	}
 }
 
-// requestOver reports whether the span's request is over, and whether that can be known. The caller
-// holds the lock.
-func (s *span) requestOver() (over, known bool) {
-	if s.request == nil {
-		return false, false
-	}
-	return s.request.Err() != nil, true
-}
-
-// ContextWithSpanHook implements [opentracing.TracerContextWithSpanExtension]: the context of a
-// request tells when the request of its SERVER span is over.
+// ContextWithSpanHook implements [opentracing.TracerContextWithSpanExtension].
 func (r *Recorder) ContextWithSpanHook(ctx context.Context, sp opentracing.Span) context.Context {
-	if s, ok := sp.(*span); ok && ctx.Done() != nil {
-		s.mu.Lock()
-		if !s.done && s.request == nil {
-			s.request = ctx
-		}
-		s.mu.Unlock()
+	if s, ok := sp.(*span); ok && ctx != nil {
+		s.placeIn(ctx)
 	}
 	return ctx
+}
+
+// placeIn makes ctx the context of the request of a SERVER span, unless that is known.
+func (s *span) placeIn(ctx context.Context) {
+	s.mu.Lock()
+	wanted := s.fate == unfinished && s.kind == kindServer && s.family.request == nil
+	s.mu.Unlock()
+	if !wanted {
+		return
+	}
+	done := ctx.Done() // may call the user's code, which may use the span
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fate == unfinished {
+		s.family.request, s.family.endless = done, done == nil
+		s.watch()
+	}
+}
+
+// watch makes the sweeper look at the span.
+func (s *span) watch() {
+	s.listing.watched.Store(true)
+	s.tracer.sweeper.wake()
+}
+
+// sweep closes the span if its owner is not expected to finish it, and decides what becomes of a
+// deferred child.
+func (s *span) sweep(now time.Time) {
+	s.mu.Lock()
+	e, freed := s.review(now)
+	s.mu.Unlock()
+	freed.send()
+	e.settle()
+}
+
+// review is the part of sweep that needs the lock. It returns a child that is no longer deferred.
+func (s *span) review(now time.Time) (e ending, freed *span) {
+	f, age := &s.family, s.age(now)
+	if s.fate != unfinished {
+		return e, nil
+	}
+	if !f.over {
+		switch f.over = f.ended(); {
+		case f.over && f.deferred == nil:
+			f.changed = age
+		case !f.over && f.request != nil:
+			s.duration = max(s.duration, age)
+		}
+	}
+	waited := age - f.changed
+	switch {
+	case f.deferred != nil && waited < deferTimeout:
+	case f.deferred != nil && !f.over:
+		freed = f.setNamed()
+	case f.deferred != nil, f.over && waited >= overdueTimeout:
+		e = s.complete(now)
+	case f.endless && f.named && waited >= idleTimeout:
+		f.over = true
+		e = s.complete(now)
+	}
+	return e, freed
+}
+
+// closeAtLast closes the span when its recorder is closed, if it must be reported or if all is
+// true. It reports whether it did, and whether the span was unfinished.
+func (s *span) closeAtLast(now time.Time, all bool) (closed, isUnfinished bool) {
+	s.mu.Lock()
+	var e ending
+	f := &s.family
+	switch {
+	case s.fate != unfinished:
+	case f.named || f.deferred != nil || f.ended() || s.denied():
+		isUnfinished = !f.ended() && f.deferred == nil && !s.denied()
+		e = s.complete(now)
+	case all:
+		isUnfinished = true
+		s.tracer.unfinished.Add(1)
+		e = s.close(dropped)
+	}
+	s.mu.Unlock()
+	e.settle()
+	return e.span != nil, isUnfinished
 }

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/opentracing/opentracing-go"
@@ -10,8 +11,25 @@ import (
 	"bookservice/tracer/internal/spancontext"
 )
 
-// link returns a link to the span with this context. It reports false if the context has no ids.
-func link(ref opentracing.SpanReference) (l finished.Link, ok bool) {
+// links are the references of a span beside its parent: the first maxLinks of them.
+type links struct {
+	list    []finished.Link
+	dropped int
+}
+
+// and returns the links with further ones. l may be nil.
+func (l *links) and(further *links) *links {
+	if l == nil || further == nil {
+		return cmp.Or(l, further)
+	}
+	fit := min(len(further.list), maxLinks-len(l.list))
+	l.list = append(l.list, further.list[:fit]...)
+	l.dropped += further.dropped + len(further.list) - fit
+	return l
+}
+
+// newLink returns a link to the span of a reference. It reports false if that has no ids.
+func newLink(ref opentracing.SpanReference) (l finished.Link, ok bool) {
 	c := contextOf(ref.ReferencedContext)
 	if c == nil || !c.HasIDs() {
 		return l, false
@@ -24,19 +42,20 @@ func link(ref opentracing.SpanReference) (l finished.Link, ok bool) {
 	}, true
 }
 
-// addLinks adds the references beside the parent.
-func (s *span) addLinks(refs []opentracing.SpanReference, parent *spancontext.Context) {
+// newLinks returns the links of the references beside the parent, or nil.
+func newLinks(refs []opentracing.SpanReference, parent *spancontext.Context) (all *links) {
 	for _, ref := range refs {
 		if contextOf(ref.ReferencedContext) == parent {
 			continue
 		}
-		if l, ok := link(ref); ok && len(s.links) < maxLinks {
-			s.links = append(s.links, l)
+		if l, ok := newLink(ref); ok {
+			all = all.and(&links{list: []finished.Link{l}})
 		}
 	}
+	return all
 }
 
-// references renders links as the tag opentracing.references, within the limit of a tag's value.
+// references renders links as the tag opentracing.references.
 func references(links []finished.Link) string {
 	var b strings.Builder
 	for _, l := range links {
@@ -44,14 +63,10 @@ func references(links []finished.Link) string {
 		if l.FollowsFrom {
 			kind = "follows_from:"
 		}
-		entry := kind + l.TraceID.String() + ":" + l.ID.String()
-		if b.Len()+len(",")+len(entry) > maxValue {
-			break
-		}
 		if b.Len() > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(entry)
+		b.WriteString(kind + l.TraceID.String() + ":" + l.ID.String())
 	}
 	return b.String()
 }

@@ -10,12 +10,14 @@ import (
 	"bookservice/tracer/internal/truncate"
 )
 
-// Keys of the fields that hold an error or its message: OpenTracing's semantic conventions, and
-// "error" of older versions.
+// Keys of the fields in which instrumentation puts an error or its message.
 const (
-	fieldErrorObject = "error.object"
-	fieldOldError    = "error"
-	fieldMessage     = "message"
+	fieldErrorObject  = "error.object" // OpenTracing's semantic conventions
+	fieldMessage      = "message"      // the same, with event=error
+	fieldOldError     = "error"        // OpenTracing before version 1.2
+	fieldErrorMessage = "error.message"
+	fieldErr          = "err"
+	fieldPayload      = "payload" // of the deprecated log methods, with event=error
 )
 
 // newLogRecord renders the fields, which may call the user's code. Their text has at most maxValue
@@ -41,18 +43,29 @@ func newLogRecord(at time.Time, fields []log.Field) finished.LogRecord {
 
 // loggedError returns the message of the error that the record is about, or "".
 func loggedError(r finished.LogRecord) string {
-	if message := r.Get(fieldErrorObject); message != "" {
-		return message
+	for _, key := range [...]string{fieldErrorObject, fieldOldError, fieldErrorMessage} {
+		if message := r.Get(key); isMessage(message) {
+			return message
+		}
 	}
-	switch message := r.Get(fieldOldError); message {
-	case "", "true", "false":
-	default:
-		return message
+	if r.Get(finished.FieldEvent) != "error" {
+		return ""
 	}
-	if r.Get(finished.FieldEvent) == "error" {
-		return r.Get(fieldMessage)
+	for _, key := range [...]string{fieldMessage, fieldErr, fieldPayload} {
+		if message := r.Get(key); isMessage(message) {
+			return message
+		}
 	}
 	return ""
+}
+
+// isMessage reports whether the text says more about an error than that there is one, or none.
+func isMessage(text string) bool {
+	switch text {
+	case "", "true", "false", "<nil>":
+		return false
+	}
+	return true
 }
 
 // A fieldEncoder renders fields. It implements [log.Encoder] for lazy loggers. Other fields are
@@ -96,7 +109,7 @@ func (e *fieldEncoder) EmitObject(key string, value any)      { e.add(key, value
 func (e *fieldEncoder) EmitLazyLogger(value log.LazyLogger) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			e.add("panic", fmt.Sprint(cause))
+			e.add("panic", cause)
 		}
 	}()
 	value(e)

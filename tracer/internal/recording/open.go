@@ -2,86 +2,187 @@ package recording
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	openShards = 16
-	// maxOpen is the number of unfinished spans of a shard that are kept. Spans that are never
-	// finished would otherwise use memory without bound.
-	maxOpen = 1024
+	// maxYoung and maxKept are the numbers of unfinished spans of a shard that are listed. Spans
+	// that are never finished would otherwise use memory without bound.
+	maxYoung = 256
+	maxKept  = 1024
 )
 
-// openSpans holds the unfinished spans of a Recorder in the order in which they started. It is
-// sharded by span id.
+// openSpans lists the unfinished spans of a Recorder, sharded by span id. A new span is listed
+// among the young ones. When there are too many, the oldest one is forgotten, because no span names
+// it. If one does, or once one does, it is listed among the kept ones instead. When there are too
+// many of those, the oldest one is evicted and must be completed.
 type openSpans struct{ shards [openShards]openShard }
 
 type openShard struct {
-	mu             sync.Mutex
+	mu          sync.Mutex
+	young, kept spanList
+	forgotten   int // the number of spans that are unfinished and not listed
+	closed      bool
+}
+
+// A spanList is a doubly linked list of spans, oldest first.
+type spanList struct {
 	oldest, newest *span
 	n              int
-	_              [32]byte // one cache line for each shard
 }
+
+// A listing is a span's place in the lists. The lock of its shard guards it.
+type listing struct {
+	older, newer *span
+	at           listedAt
+	keep         bool        // the span must not be forgotten; guarded by the span's lock too
+	watched      atomic.Bool // by the sweeper
+}
+
+type listedAt uint8
+
+const (
+	nowhere listedAt = iota
+	amongYoung
+	amongKept
+	forgotten
+)
 
 func (o *openSpans) shard(s *span) *openShard { return &o.shards[s.own.ID%openShards] }
 
-// add adds a span that starts. If the shard is full, it removes the oldest span and returns it.
+// add lists a span that starts. It may evict another one.
 func (o *openSpans) add(s *span) (evicted *span) {
 	sh := o.shard(s)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if sh.n == maxOpen {
-		evicted = sh.oldest
-		sh.unlink(evicted)
+	if sh.closed {
+		return nil
 	}
-	s.older = sh.newest
-	if sh.newest != nil {
-		sh.newest.newer = s
-	} else {
-		sh.oldest = s
+	sh.young.push(s, amongYoung)
+	if sh.young.n > maxYoung {
+		switch old := sh.young.pop(); {
+		case old.listing.keep:
+			sh.kept.push(old, amongKept)
+		default:
+			old.listing.at = forgotten
+			sh.forgotten++
+		}
 	}
-	sh.newest = s
-	sh.n++
-	return evicted
+	if sh.kept.n > maxKept {
+		return sh.kept.pop()
+	}
+	return nil
 }
 
-// remove removes a span, unless it has been evicted.
+// keep ensures that the span is not forgotten until it is closed. It reports false if that is too
+// late, because the recorder is closed. The caller holds the span's lock.
+func (o *openSpans) keep(s *span) bool {
+	if s.listing.keep {
+		return true
+	}
+	sh := o.shard(s)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	switch s.listing.at {
+	case nowhere:
+		return false
+	case forgotten:
+		if sh.closed {
+			return false
+		}
+		sh.forgotten--
+		sh.kept.push(s, amongKept)
+	}
+	s.listing.keep = true
+	return true
+}
+
+// remove forgets a span that has been closed.
 func (o *openSpans) remove(s *span) {
 	sh := o.shard(s)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if s.older != nil || s.newer != nil || sh.oldest == s {
-		sh.unlink(s)
+	switch s.listing.at {
+	case amongYoung:
+		sh.young.remove(s)
+	case amongKept:
+		sh.kept.remove(s)
+	case forgotten:
+		sh.forgotten--
 	}
+	s.listing.at = nowhere
 }
 
-func (sh *openShard) unlink(s *span) {
-	if s.older != nil {
-		s.older.newer = s.newer
-	} else {
-		sh.oldest = s.newer
-	}
-	if s.newer != nil {
-		s.newer.older = s.older
-	} else {
-		sh.newest = s.older
-	}
-	s.older, s.newer = nil, nil
-	sh.n--
-}
-
-// all returns the unfinished spans.
-func (o *openSpans) all() []*span {
-	var all []*span
+// watched returns the spans that the sweeper looks at.
+func (o *openSpans) watched() (all []*span) {
 	for i := range o.shards {
 		sh := &o.shards[i]
 		sh.mu.Lock()
-		for s := sh.oldest; s != nil; s = s.newer {
-			all = append(all, s)
+		for _, first := range []*span{sh.kept.oldest, sh.young.oldest} {
+			for s := first; s != nil; s = s.listing.newer {
+				if s.listing.watched.Load() {
+					all = append(all, s)
+				}
+			}
 		}
 		sh.mu.Unlock()
 	}
 	return all
+}
+
+// close returns the unfinished spans, and the number of those that are not listed. Spans that start
+// later are not listed.
+func (o *openSpans) close() (all []*span, forgotten int) {
+	for i := range o.shards {
+		sh := &o.shards[i]
+		sh.mu.Lock()
+		sh.closed = true
+		for _, first := range []*span{sh.kept.oldest, sh.young.oldest} {
+			for s := first; s != nil; s = s.listing.newer {
+				all = append(all, s)
+			}
+		}
+		forgotten += sh.forgotten
+		sh.mu.Unlock()
+	}
+	return all, forgotten
+}
+
+// push adds the newest span.
+func (l *spanList) push(s *span, at listedAt) {
+	s.listing.at, s.listing.older = at, l.newest
+	if l.newest != nil {
+		l.newest.listing.newer = s
+	} else {
+		l.oldest = s
+	}
+	l.newest = s
+	l.n++
+}
+
+// pop removes the oldest span.
+func (l *spanList) pop() *span {
+	s := l.oldest
+	l.remove(s)
+	return s
+}
+
+func (l *spanList) remove(s *span) {
+	older, newer := s.listing.older, s.listing.newer
+	if older != nil {
+		older.listing.newer = newer
+	} else {
+		l.oldest = newer
+	}
+	if newer != nil {
+		newer.listing.older = older
+	} else {
+		l.newest = older
+	}
+	s.listing.older, s.listing.newer, s.listing.at = nil, nil, nowhere
+	l.n--
 }
 
 // Unfinished describes the spans that are unfinished at Close.

@@ -44,11 +44,8 @@ type Recorder struct {
 	replayers sync.Pool // of *replayer
 	open      openSpans
 	sweeper   sweeper
-	closed    atomic.Bool
-	deferred  atomic.Int64 // spans that are deferred
-	started   atomic.Int64 // recorded spans that are unfinished
 
-	finished, unsampled, clamped atomic.Uint64
+	finished, unsampled, clamped, unfinished atomic.Uint64
 }
 
 // New returns a Recorder that hands finished spans to all sinks.
@@ -61,9 +58,10 @@ func New(cfg Config, sinks []Sink) *Recorder {
 
 // Counts are the numbers of spans since [New].
 type Counts struct {
-	Finished  uint64 // spans that were handed to the sinks
-	Unsampled uint64 // spans that were not recorded
-	Clamped   uint64 // spans that ended before they began
+	Finished   uint64 // spans that were handed to the sinks
+	Unsampled  uint64 // spans that were not recorded
+	Clamped    uint64 // spans with a time that was replaced, or that ended before they began
+	Unfinished uint64 // spans that were unfinished at Close, or were completed before that
 
 	Malformed      uint64 // headers that could not be read
 	BaggageDropped uint64 // baggage items that were refused
@@ -75,74 +73,79 @@ func (r *Recorder) Counts() Counts {
 		Finished:       r.finished.Load(),
 		Unsampled:      r.unsampled.Load(),
 		Clamped:        r.clamped.Load(),
+		Unfinished:     r.unfinished.Load(),
 		Malformed:      r.cfg.Propagator.Malformed(),
 		BaggageDropped: r.cfg.Propagator.BaggageDropped(),
 	}
 }
 
-// Close completes the unfinished spans that have finished children, and hands all deferred spans to
-// the sinks. It does not close the sinks. It returns what is left unfinished.
+// Close completes the unfinished spans that other spans name, and hands all deferred spans to the
+// sinks. It does not close the sinks. It returns what was unfinished; a second call returns
+// nothing.
 func (r *Recorder) Close() Unfinished {
-	r.closed.Store(true)
 	r.sweeper.stop()
-	now := time.Now()
-	r.sweep(now)
-	left := Unfinished{Spans: int(r.started.Load())}
-	for _, s := range r.open.all() {
-		if s.completeAtClose(now) {
-			left.Spans--
-		} else if age := now.Sub(s.start); left.Oldest == "" || age > left.Age {
-			left.Oldest, left.Age = s.name, age
+	spans, others := r.open.close()
+	r.unfinished.Add(uint64(others))
+	left, now := Unfinished{Spans: others}, time.Now()
+	closeAll := func(all bool) (progress bool) {
+		for _, s := range spans {
+			closed, isUnfinished := s.closeAtLast(now, all)
+			progress = progress || closed
+			if isUnfinished {
+				left.add(s, now)
+			}
 		}
+		return progress
 	}
+	for closeAll(false) { // closing a span may make it necessary to report its parent
+	}
+	closeAll(true)
 	return left
 }
 
-// sweep looks at the unfinished SERVER spans with children.
-func (r *Recorder) sweep(now time.Time) {
-	for _, s := range r.open.all() {
-		s.sweep(now)
+func (u *Unfinished) add(s *span, now time.Time) {
+	u.Spans++
+	if age := s.age(now); u.Oldest == "" || age > u.Age {
+		u.Oldest, u.Age = s.name, age
 	}
 }
 
-// track adds a span to the list of unfinished ones. It completes or forgets the oldest if there are
-// too many.
+// sweep looks at the spans that are watched.
+func (r *Recorder) sweep(now time.Time) (more bool) {
+	watched := r.open.watched()
+	for _, s := range watched {
+		s.sweep(now)
+	}
+	return len(watched) > 0
+}
+
+// track lists an unfinished span. If another one has to give way, it is completed.
 func (r *Recorder) track(s *span) {
 	evicted := r.open.add(s)
 	if evicted == nil {
 		return
 	}
+	var e ending
 	evicted.mu.Lock()
-	if evicted.family == nil || evicted.done {
-		evicted.forgotten = true
-		evicted.mu.Unlock()
-		return
+	if evicted.fate == unfinished {
+		e = evicted.complete(time.Now())
 	}
-	evicted.complete(evicted.family.lastEnd, true)
-}
-
-// trackAgain adds a span that was forgotten before it had finished children.
-func (r *Recorder) trackAgain(s *span) {
-	s.mu.Lock()
-	again := s.forgotten && s.family != nil && !s.done
-	if again {
-		s.forgotten = false
-	}
-	s.mu.Unlock()
-	if again {
-		r.track(s)
-	}
-}
-
-// ended removes a span from the unfinished ones.
-func (r *Recorder) ended(s *span) {
-	r.started.Add(-1)
-	r.open.remove(s)
+	evicted.mu.Unlock()
+	e.settle()
 }
 
 // Inject implements [opentracing.Tracer] for TextMap, HTTPHeaders and Binary carriers.
+// The next process may name the injected span as a parent, so the span is reported.
 func (r *Recorder) Inject(sc opentracing.SpanContext, format, carrier any) error {
-	return r.cfg.Propagator.Inject(contextOf(sc), format, carrier)
+	ctx := contextOf(sc)
+	if recorded, ok := sc.(*recordedContext); ok && ctx != nil && ctx.Sampled() {
+		if id, ok := recorded.span.nameOf(); ok && id != ctx.ID {
+			successor := *ctx
+			successor.ID = id
+			ctx = &successor
+		}
+	}
+	return r.cfg.Propagator.Inject(ctx, format, carrier)
 }
 
 // Extract implements [opentracing.Tracer]. It reads all formats, whatever is injected.
@@ -169,13 +172,10 @@ func (r *Recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 	if ctx.Decision = s.priority; s.priority == spancontext.Undecided {
 		ctx.Decision = r.cfg.Decider.Decide(parent, ctx.TraceLo, name)
 	}
-	recorded := s.recordedParent()
 	if !ctx.Sampled() {
+		s.nameReported(&ctx, parent)
 		s.release()
 		r.unsampled.Add(1)
-		if ctx.ParentReported = recorded != nil && parent.Sampled(); ctx.ParentReported {
-			recorded.ensureReported() // a recorded span below this one names it
-		}
 		return &unsampledSpan{tracer: r, own: ctx}
 	}
 	sp := &span{tracer: r, name: truncate.UTF8(name, maxName)}
@@ -186,27 +186,15 @@ func (r *Recorder) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 		sp.clamped = !ok
 	}
 	sp.own = recordedContext{ctx, sp}
-	sp.ctx, sp.tags, sp.parent = &sp.own, sp.inline[:0], recorded
+	sp.ctx, sp.tags, sp.family.parent = &sp.own, sp.inline[:0], s.recordedParent()
 	sp.reportedParent = reportedParent(parent, ctx.ParentID)
 	sp.remoteParent = parent != nil && parent.Remote
 	sp.tagBaggage()
 	s.tag(sp, opts)
-	sp.addLinks(s.links(), parent)
+	sp.links = newLinks(s.links(), parent)
 	s.release()
-	r.started.Add(1)
 	r.track(sp)
 	return sp
-}
-
-// drop ends a span that is not reported. Its deferred child, which may be nil, names its parent
-// instead.
-func (r *Recorder) drop(s *span, child *deferred) {
-	r.unsampled.Add(1)
-	r.ended(s)
-	if child != nil {
-		child.span.reparent(s.reportedParent, s.remoteParent)
-		settle(s.parent, *child)
-	}
 }
 
 // reportedParent returns the id of the parent that a recorded span names. An unsampled span of this

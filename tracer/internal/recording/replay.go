@@ -53,11 +53,21 @@ func newReplayer(r *Recorder) *replayer {
 	return p
 }
 
-// replay sends a span that is no longer written to through the bridge to the sinks.
-func (r *Recorder) replay(s *span, d time.Duration) {
+// send hands a span that has been closed to the sinks of its tracer. s may be nil.
+func (s *span) send() {
+	if s != nil {
+		s.tracer.replay(s)
+	}
+}
+
+// replay sends a span through the bridge to the sinks.
+func (r *Recorder) replay(s *span) {
 	r.finished.Add(1)
+	if s.clamped {
+		r.clamped.Add(1)
+	}
 	// Zipkin takes zero for unknown, and rejects a whole batch for one negative duration.
-	d = max(d, time.Microsecond)
+	d := max(s.duration, time.Microsecond)
 	p := r.replayers.Get().(*replayer)
 	p.span = s
 	p.start = replayStart{s.start, kindTags[s.kind]}
@@ -94,7 +104,7 @@ func (p *replayer) complete(m model.SpanModel) {
 	if s.peer.service != "" || s.peer.ip.IsValid() || s.peer.port != 0 {
 		m.RemoteEndpoint = p.remoteEndpoint(s.peer)
 	}
-	logs := s.sortLogs()
+	logs := s.logs.sorted()
 	for _, r := range logs {
 		m.Annotations = append(m.Annotations, model.Annotation{Timestamp: r.Time, Value: r.Text()})
 	}
@@ -102,25 +112,30 @@ func (p *replayer) complete(m model.SpanModel) {
 		Model:        m,
 		Tags:         s.exportedTags(),
 		Logs:         logs,
-		DroppedLogs:  s.droppedLogs,
-		Links:        s.links,
-		PeerHost:     s.peer.host,
+		DroppedLogs:  s.logs.numDropped(),
+		PeerHost:     s.peerHost(),
 		Error:        s.errorTag(),
 		Tracestate:   s.own.Tracestate(),
 		ParentRemote: s.remoteParent,
+	}
+	if s.links != nil {
+		p.finished.Links, p.finished.DroppedLinks = s.links.list, s.links.dropped
 	}
 }
 
 // exportedTags returns the tags with those that stand for fields of other formats.
 func (s *span) exportedTags() []finished.Tag {
 	tags := s.tags
-	if s.droppedLogs > 0 {
-		tags = append(tags, finished.Tag{
-			Key: finished.TagDroppedLogs, Value: strconv.Itoa(s.droppedLogs), Type: finished.Int,
-		})
+	count := func(key string, n int) {
+		if n > 0 {
+			tags = setTag(tags, finished.Tag{Key: key, Value: strconv.Itoa(n), Type: finished.Int})
+		}
 	}
-	if len(s.links) > 0 {
-		tags = append(tags, finished.Tag{Key: finished.TagReferences, Value: references(s.links)})
+	count(finished.TagDroppedLogs, s.logs.numDropped())
+	if s.links != nil {
+		count(finished.TagDroppedLinks, s.links.dropped)
+		value := references(s.links.list)
+		tags = setTag(tags, finished.Tag{Key: finished.TagReferences, Value: value})
 	}
 	return tags
 }

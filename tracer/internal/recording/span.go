@@ -1,8 +1,6 @@
 package recording
 
 import (
-	"context"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -26,45 +24,39 @@ const (
 	maxLinks = 128
 )
 
-// A span is recorded. It collects its data until Finish. After that only its context changes,
-// because baggage may still be set; the replay therefore reads without the lock.
+// A span is recorded. It collects its data until it is closed. After that only its context changes,
+// because baggage may still be set, and whoever sends the span reads it without the lock.
 type span struct {
-	tracer         *Recorder
-	own            recordedContext
-	reportedParent uint64 // the parent id that is sent
-	parent         *span  // the parent, if this process records it; see family.go
+	tracer  *Recorder
+	own     recordedContext
+	listing listing // see open.go
+
+	mu             sync.Mutex
+	ctx            *recordedContext // &own until baggage is set
+	fate           fate
+	kind           uint8                // of kinds
+	priority       spancontext.Decision // set after the start; usually undecided
+	failed         bool                 // the error tag is true
+	clamped        bool                 // a time was replaced, or the span ended before it started
+	remoteParent   bool                 // another process made the parent
+	reportedParent uint64               // the parent id that is sent
+	family         family
 	start          time.Time
-	older, newer   *span // in the list of unfinished spans, whose lock guards them
-
-	mu           sync.Mutex
-	ctx          *recordedContext // &own until baggage is set
-	remoteParent bool             // another process made the parent
-	done         bool
-	fate         fate
-	forgotten    bool            // no longer in the list of unfinished spans
-	failed       bool            // the error tag is true
-	family       *family         // nil until a child has finished
-	request      context.Context // that holds the span, if it can be done
-	name         string
-	kind         uint8 // of kinds
-	peer         peer
-	priority     spancontext.Decision // set after the start; usually undecided
-	errorText    string               // the error tag, if it is a text
-	errorMessage string               // of a logged error
-	tags         []finished.Tag
-	inline       [6]finished.Tag      // backs tags at first, to save an allocation
-	logs         []finished.LogRecord // see addLog
-	droppedLogs  int
-	links        []finished.Link
-	clamped      bool // the start was replaced
+	duration       time.Duration // until the span is closed: how long it has lasted at least
+	name           string
+	peer           peer
+	errorText      string // the error tag, if it is a text
+	tags           []finished.Tag
+	inline         [6]finished.Tag // backs tags at first, to save an allocation
+	logs           *logs           // nil if there are none
+	links          *links          // the same
 }
 
-type peer struct {
-	service string
-	host    string // a name
-	ip      netip.Addr
-	port    uint16
-}
+// end returns when the span ended, or how long it has lasted at least.
+func (s *span) end() time.Time { return s.start.Add(s.duration) }
+
+// age returns the time since the start.
+func (s *span) age(now time.Time) time.Duration { return now.Sub(s.start) }
 
 func (s *span) Tracer() opentracing.Tracer { return s.tracer }
 
@@ -77,7 +69,7 @@ func (s *span) Context() opentracing.SpanContext {
 func (s *span) SetOperationName(name string) opentracing.Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.done {
+	if s.fate == unfinished {
 		s.name = truncate.UTF8(name, maxName)
 	}
 	return s
@@ -87,7 +79,7 @@ func (s *span) SetTag(key string, value any) opentracing.Span {
 	c := newChange(key, value)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.done {
+	if s.fate == unfinished {
 		s.apply(c)
 	}
 	return s
@@ -101,7 +93,7 @@ func (s *span) SetBaggageItem(key, value string) opentracing.Span {
 		next.Propagated = with
 		s.ctx = &next
 	}
-	if !s.done && slices.Contains(s.tracer.cfg.BaggageTags, key) {
+	if s.fate == unfinished && slices.Contains(s.tracer.cfg.BaggageTags, key) {
 		s.tagBaggageItem(key)
 	}
 	return s
@@ -168,36 +160,9 @@ func (s *span) log(at time.Time, fields []log.Field) {
 	r := newLogRecord(at, fields)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.done {
-		s.addLog(r)
+	if s.fate == unfinished {
+		s.logs = s.logs.and(r)
 	}
-}
-
-// addLog keeps the oldest and the newest log records: often the last one says what went wrong. The
-// newest half of logs is a ring once logs are dropped.
-func (s *span) addLog(r finished.LogRecord) {
-	if len(r.Fields) == 0 {
-		return
-	}
-	if message := loggedError(r); message != "" {
-		s.errorMessage = message
-	}
-	if len(s.logs) < maxLogs {
-		s.logs = append(s.logs, r)
-		return
-	}
-	s.logs[maxLogs/2+s.droppedLogs%(maxLogs/2)] = r
-	s.droppedLogs++
-}
-
-// sortLogs returns the log records in order.
-func (s *span) sortLogs() []finished.LogRecord {
-	if s.droppedLogs == 0 {
-		return s.logs
-	}
-	newest := s.logs[maxLogs/2:]
-	oldest := s.droppedLogs % len(newest)
-	return slices.Concat(s.logs[:maxLogs/2], newest[oldest:], newest[:oldest])
 }
 
 func (s *span) Finish() {
@@ -206,54 +171,37 @@ func (s *span) Finish() {
 
 // FinishWithOptions ends the span and hands it to the sinks. Later calls have no effect.
 func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
-	end, clamped := time.Now(), false
+	end, ok := time.Now(), true
 	if !opts.FinishTime.IsZero() {
-		var ok bool
 		end, ok = clampTime(opts.FinishTime)
-		clamped = !ok
 	}
-	fate, child, ok := s.finish(opts)
-	if !ok {
+	given := logsOf(opts)
+	s.mu.Lock()
+	if s.fate != unfinished {
+		s.mu.Unlock()
 		return
 	}
-	if fate == dropped {
-		s.tracer.drop(s, child)
-		return
+	s.logs = s.logs.with(given)
+	s.duration = end.Sub(s.start)
+	s.clamped = s.clamped || !ok || s.duration < 0
+	fate := reported
+	if s.denied() {
+		fate = dropped
+		s.tracer.unsampled.Add(1)
 	}
-	s.tracer.ended(s)
-	parent := s.parent
-	s.parent = nil // otherwise a chain of spans would keep all of its members in memory
-	if clamped || s.clamped || end.Before(s.start) {
-		s.tracer.clamped.Add(1)
-	}
-	settle(parent, deferred{s, end})
-	if child != nil {
-		child.send()
-	}
+	ending := s.close(fate)
+	s.mu.Unlock()
+	ending.settle()
 }
 
-// finish closes the span, and returns the child that was deferred. It reports false if the span was
-// closed already.
-func (s *span) finish(opts opentracing.FinishOptions) (f fate, child *deferred, ok bool) {
-	var records []finished.LogRecord
-	for _, given := range opts.LogRecords {
-		records = append(records, newLogRecord(given.Timestamp, given.Fields))
+// logsOf renders the log records of the options.
+func logsOf(opts opentracing.FinishOptions) (given *logs) {
+	for _, r := range opts.LogRecords {
+		given = given.and(newLogRecord(r.Timestamp, r.Fields))
 	}
 	for _, data := range opts.BulkLogData {
-		given := data.ToLogRecord()
-		records = append(records, newLogRecord(given.Timestamp, given.Fields))
+		r := data.ToLogRecord()
+		given = given.and(newLogRecord(r.Timestamp, r.Fields))
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.done {
-		return unfinished, nil, false
-	}
-	for _, r := range records {
-		s.addLog(r)
-	}
-	f = reported
-	if s.denied() {
-		f = dropped
-	}
-	return f, s.close(f), true
+	return given
 }

@@ -97,7 +97,7 @@ func (s *start) readForeign() {
 	}
 }
 
-// recordedParent returns the unfinished parent that this process records, or nil.
+// recordedParent returns the parent if this process records it, or nil.
 func (s *start) recordedParent() *span {
 	ref := s.childOf
 	if ref == nil {
@@ -107,6 +107,18 @@ func (s *start) recordedParent() *span {
 		return c.span
 	}
 	return nil
+}
+
+// nameReported sets the parent id of an unsampled span to that of a span that is reported, if there
+// is one: a recorded span below the unsampled one names it.
+func (s *start) nameReported(ctx, parent *spancontext.Context) {
+	if recorded := s.recordedParent(); recorded != nil && parent.Sampled() {
+		if id, ok := recorded.nameOf(); ok {
+			ctx.ParentID, ctx.ParentReported = id, true
+		}
+	} else if parent != nil && parent.ParentReported {
+		ctx.ParentID, ctx.ParentReported = parent.ParentID, true
+	}
 }
 
 func (s *start) parent() *spancontext.Context {

@@ -2,6 +2,7 @@ package recording
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,35 +11,30 @@ const sweepEvery = 250 * time.Millisecond
 
 // A sweeper calls a function regularly while there is something to look at.
 type sweeper struct {
-	sweep func(now time.Time)
+	sweep func(now time.Time) (more bool)
+	awake atomic.Bool // a call is due
 
 	mu      sync.Mutex
-	n       int // things to look at
 	timer   *time.Timer
 	stopped bool
 }
 
-func (w *sweeper) add() {
+// wake ensures that a call follows.
+func (w *sweeper) wake() {
+	if w.awake.Load() || !w.awake.CompareAndSwap(false, true) {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.n++
-	if w.timer == nil && !w.stopped {
+	if !w.stopped {
 		w.timer = time.AfterFunc(sweepEvery, w.tick)
 	}
 }
 
-func (w *sweeper) remove() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.n--
-}
-
 func (w *sweeper) tick() {
-	w.sweep(time.Now())
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.timer = nil; w.n > 0 && !w.stopped {
-		w.timer = time.AfterFunc(sweepEvery, w.tick)
+	w.awake.Store(false) // before the sweep, which sees what was there at an earlier wake
+	if w.sweep(time.Now()) {
+		w.wake()
 	}
 }
 

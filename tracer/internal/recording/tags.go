@@ -1,8 +1,6 @@
 package recording
 
 import (
-	"net/netip"
-
 	"github.com/opentracing/opentracing-go/ext"
 
 	"bookservice/tracer/finished"
@@ -17,12 +15,11 @@ const tagRefType = "opentracing.ref_type"
 // may use the span, so it happens before the span is locked.
 type change struct {
 	field    field
-	tag      finished.Tag // the tag, if it is kept; else its Value is that of the field
+	tag      finished.Tag // the tag, if it is kept
 	kind     uint8
-	ip       netip.Addr
-	port     uint16
-	host     string
 	priority spancontext.Decision
+	text     string // the value of fieldError
+	peer     peer   // what is known of it
 }
 
 // A field of a span that a tag sets. A Zipkin span has fields for the kind and the peer, and the
@@ -32,11 +29,8 @@ type field uint8
 const (
 	fieldNone field = iota
 	fieldKind
+	fieldPeer
 	fieldPeerService
-	fieldPeerIP
-	fieldPeerPort
-	fieldPeerAddress // address and port
-	fieldPeerHost    // name, and port if it is not zero; the tag is kept
 	fieldError
 	fieldPriority
 )
@@ -49,34 +43,25 @@ func newChange(key string, value any) change {
 			return change{field: fieldKind, kind: kind}
 		}
 	case string(ext.PeerService):
-		return change{field: fieldPeerService, host: truncate.UTF8(text(value), maxValue)}
-	case string(ext.PeerAddress):
-		if ip, port, ok := asAddr(value); ok {
-			return change{field: fieldPeerAddress, ip: ip.Unmap(), port: port}
+		return change{field: fieldPeerService, peer: peer{service: fieldText(value)}}
+	case string(ext.PeerAddress), string(ext.PeerHostname):
+		p, isAddress := asPeer(value)
+		if isAddress {
+			return change{field: fieldPeer, peer: p}
 		}
 		c := newTag(key, value)
-		c.field, c.host, c.port = fieldPeerHost, c.tag.Value, 0
-		if host, port, ok := splitHostPort(c.tag.Value); ok {
-			c.host, c.port = host, port
-		}
-		return c
-	case string(ext.PeerHostname):
-		if ip, ok := asIP(value); ok {
-			return change{field: fieldPeerIP, ip: ip.Unmap()}
-		}
-		c := newTag(key, value)
-		c.field, c.host = fieldPeerHost, c.tag.Value
+		c.field, c.peer = fieldPeer, p
 		return c
 	case string(ext.PeerHostIPv4), string(ext.PeerHostIPv6):
 		if ip, ok := asIP(value); ok {
-			return change{field: fieldPeerIP, ip: ip.Unmap()}
+			return change{field: fieldPeer, peer: peer{ip: ip}}
 		}
 	case string(ext.PeerPort):
 		if port, ok := asInt(value); ok && port >= 0 && port <= 65535 {
-			return change{field: fieldPeerPort, port: uint16(port)}
+			return change{field: fieldPeer, peer: peer{port: uint16(port)}}
 		}
 	case finished.TagError:
-		return change{field: fieldError, host: truncate.UTF8(text(value), maxValue)}
+		return change{field: fieldError, text: fieldText(value)}
 	case string(ext.SamplingPriority):
 		return change{field: fieldPriority, priority: priority(value)}
 	}
@@ -90,34 +75,30 @@ func newTag(key string, value any) change {
 	}}
 }
 
+// fieldText renders the value of a field. It is empty for nil and for a nil pointer.
+func fieldText(value any) string {
+	if isNil(value) {
+		return ""
+	}
+	return truncate.UTF8(text(value), maxValue)
+}
+
 // apply makes the change. The caller holds the lock, or is the only one with the span.
 func (s *span) apply(c change) {
 	switch c.field {
-	case fieldNone:
-		s.putTag(c.tag)
 	case fieldKind:
 		s.kind = c.kind
+	case fieldPeer:
+		s.peer = c.peer.or(s.peer)
 	case fieldPeerService:
-		s.peer.service = c.host
-	case fieldPeerIP:
-		s.peer.ip = c.ip
-	case fieldPeerPort:
-		s.peer.port = c.port
-	case fieldPeerAddress:
-		s.peer.ip = c.ip
-		if c.port != 0 {
-			s.peer.port = c.port
-		}
-	case fieldPeerHost:
-		s.peer.host = c.host
-		if c.port != 0 {
-			s.peer.port = c.port
-		}
-		s.putTag(c.tag)
+		s.peer.service = c.peer.service
 	case fieldError:
-		s.setError(c.host)
+		s.setError(c.text)
 	case fieldPriority:
 		s.prioritise(c.priority)
+	}
+	if c.tag != (finished.Tag{}) || c.field == fieldNone {
+		s.putTag(c.tag)
 	}
 }
 
@@ -140,6 +121,9 @@ func (s *span) setError(value string) {
 	}
 }
 
+// messageTags are the tags in which instrumentation puts the message of an error.
+var messageTags = [...]string{fieldErrorObject, fieldErrorMessage, fieldMessage, fieldErr}
+
 // errorTag returns the value of the error tag that is exported, or "".
 func (s *span) errorTag() string {
 	switch {
@@ -147,20 +131,33 @@ func (s *span) errorTag() string {
 		return s.errorText
 	case !s.failed:
 		return ""
-	case s.errorMessage != "":
-		return s.errorMessage
+	case s.logs.message() != "":
+		return s.logs.message()
+	}
+	for _, key := range messageTags {
+		for _, t := range s.tags {
+			if t.Key == key && isMessage(t.Value) {
+				return t.Value
+			}
+		}
 	}
 	return "true"
 }
 
+// putTag sets a tag, unless there are too many.
 func (s *span) putTag(t finished.Tag) {
-	for i := range s.tags {
-		if s.tags[i].Key == t.Key {
-			s.tags[i] = t
-			return
+	if with := setTag(s.tags, t); len(with) <= maxTags {
+		s.tags = with
+	}
+}
+
+// setTag returns the tags with t in place of the tag with its key, or at the end.
+func setTag(tags []finished.Tag, t finished.Tag) []finished.Tag {
+	for i := range tags {
+		if tags[i].Key == t.Key {
+			tags[i] = t
+			return tags
 		}
 	}
-	if len(s.tags) < maxTags {
-		s.tags = append(s.tags, t)
-	}
+	return append(tags, t)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"net/netip"
 	"reflect"
 	"strconv"
 	"strings"
@@ -49,57 +48,6 @@ func asKind(value any) (uint8, bool) {
 	return kindNone, false
 }
 
-// asAddr reads an address with or without a port: a *net.TCPAddr or *net.UDPAddr, or text. An IPv6
-// address may be in brackets.
-func asAddr(value any) (ip netip.Addr, port uint16, ok bool) {
-	switch v := value.(type) {
-	case *net.TCPAddr:
-		if v != nil {
-			addr := v.AddrPort()
-			return addr.Addr(), addr.Port(), addr.IsValid()
-		}
-	case *net.UDPAddr:
-		if v != nil {
-			addr := v.AddrPort()
-			return addr.Addr(), addr.Port(), addr.IsValid()
-		}
-	}
-	s := text(value)
-	if addr, err := netip.ParseAddrPort(s); err == nil {
-		return addr.Addr(), addr.Port(), true
-	}
-	ip, ok = parseIP(s)
-	return ip, 0, ok
-}
-
-// splitHostPort splits the host:port of a name.
-func splitHostPort(s string) (host string, port uint16, ok bool) {
-	host, text, err := net.SplitHostPort(s)
-	n, errPort := strconv.ParseUint(text, 10, 16)
-	return host, uint16(n), err == nil && errPort == nil && host != ""
-}
-
-// asIP reads an address from text, from a [net.IP], or from the number that package ext makes of an
-// IPv4 address.
-func asIP(value any) (netip.Addr, bool) {
-	switch v := indirect(value).(type) {
-	case uint32:
-		return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), true
-	case net.IP:
-		return netip.AddrFromSlice(v)
-	}
-	return parseIP(text(value))
-}
-
-// parseIP reads an IP address, which may be in brackets.
-func parseIP(s string) (netip.Addr, bool) {
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		s = strings.TrimSuffix(inner, "]")
-	}
-	ip, err := netip.ParseAddr(s)
-	return ip, err == nil
-}
-
 // asInt reads any integer type, and text that is a decimal integer.
 func asInt(value any) (int64, bool) {
 	switch v := reflect.ValueOf(indirect(value)); v.Kind() {
@@ -117,6 +65,7 @@ func asInt(value any) (int64, bool) {
 // format renders a value and returns the type that it had. It may call methods of the value, so no
 // lock may be held. It avoids fmt for common types.
 func format(value any) (string, finished.Type) {
+	value = indirect(value)
 	switch v := value.(type) {
 	case string:
 		return v, finished.String
@@ -139,9 +88,6 @@ func format(value any) (string, finished.Type) {
 	case nil:
 		return "", finished.String
 	}
-	if v, ok := pointed(value); ok {
-		return format(v)
-	}
 	return sprint(value), typeOf(value)
 }
 
@@ -154,45 +100,36 @@ func text(value any) string {
 func addrText(addr net.Addr) (s string) {
 	defer func() {
 		if recover() != nil {
-			s = fmt.Sprint(addr)
+			s = sprint(addr)
 		}
 	}()
 	return addr.String()
 }
 
+// isNil reports whether the value is nil or a nil pointer.
+func isNil(value any) bool {
+	v := reflect.ValueOf(value)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
 // maxIndirections is the largest number of pointers that are followed to a value.
 const maxIndirections = 8
 
-// indirect returns the value that a pointer points to, or any other value as it is.
+// indirect follows pointers, up to a value that fmt renders: one that is no pointer, a nil pointer,
+// a pointer that has a method for it, or a pointer to a struct, map, slice or array.
 func indirect(value any) any {
-	if v, ok := pointed(value); ok {
-		return v
+	for range maxIndirections {
+		v := reflect.ValueOf(value)
+		if v.Kind() != reflect.Pointer || v.IsNil() || renders(value) {
+			return value
+		}
+		switch v.Elem().Kind() {
+		case reflect.Struct, reflect.Map, reflect.Slice, reflect.Array:
+			return value
+		}
+		value = v.Elem().Interface()
 	}
 	return value
-}
-
-// pointed follows pointers to a boolean, a number or a string. It returns false for any other value,
-// and for pointers that render themselves.
-func pointed(value any) (any, bool) {
-	v := reflect.ValueOf(value)
-	if v.Kind() != reflect.Pointer {
-		return nil, false
-	}
-	for range maxIndirections {
-		if v.IsNil() || renders(v.Interface()) {
-			return nil, false
-		}
-		switch v = v.Elem(); v.Kind() {
-		case reflect.Pointer:
-		case reflect.Bool, reflect.String, reflect.Float32, reflect.Float64,
-			reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-			reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-			return v.Interface(), true
-		default:
-			return nil, false
-		}
-	}
-	return nil, false
 }
 
 // renders reports whether fmt renders the value by one of its methods.
@@ -204,61 +141,66 @@ func renders(value any) bool {
 	return false
 }
 
-// sprint renders a value by fmt, which recovers from panics in its methods. A value that contains
-// itself, for which fmt would not end, is rendered as its type.
+// sprint renders a value as fmt does, which recovers from panics in its methods. A value that is
+// too large, or that contains itself, is rendered as its type.
 func sprint(value any) (s string) {
 	defer func() {
-		if cause := recover(); cause != nil {
-			s = fmt.Sprintf("%T (panic: %v)", value, cause)
+		if recover() != nil { // rendering what a method panicked with has panicked too
+			s = fmt.Sprintf("%T (panics)", value)
 		}
 	}()
-	visits := maxVisits
-	if !renders(value) && !finite(reflect.ValueOf(value), maxDepth, &visits) {
-		return fmt.Sprintf("%T (too deep to render)", value)
+	budget := maxRendered
+	if !renders(value) && !renderable(reflect.ValueOf(value), 0, &budget) {
+		return fmt.Sprintf("%T (too large)", value)
 	}
 	return fmt.Sprint(value)
 }
 
 const (
-	maxDepth  = 64      // of the values within a value
-	maxVisits = 100_000 // of values within a value
+	maxDepth    = 64      // of values within a value
+	maxRendered = 1 << 18 // bytes, about
 )
 
-// finite reports whether the value has at most maxVisits values within it, at most maxDepth deep.
-func finite(v reflect.Value, depth int, visits *int) bool {
-	if *visits--; depth == 0 || *visits < 0 {
+// renderable reports whether the text of a value is within the limits. It visits what fmt would. In
+// particular, fmt follows only the outermost pointer.
+func renderable(v reflect.Value, depth int, budget *int) bool {
+	const perValue = 8 // bytes of the text of a number, about
+	*budget -= perValue
+	if depth > maxDepth || *budget < 0 {
 		return false
 	}
+	if depth > 0 && v.IsValid() && v.CanInterface() && renders(v.Interface()) {
+		return true
+	}
+	each := func(v reflect.Value) bool { return renderable(v, depth+1, budget) }
 	switch v.Kind() {
-	case reflect.Interface, reflect.Pointer:
-		return v.IsNil() || finite(v.Elem(), depth-1, visits)
+	case reflect.String:
+		*budget -= v.Len()
+	case reflect.Pointer:
+		return depth > 0 || v.IsNil() || each(v.Elem())
+	case reflect.Interface:
+		return v.IsNil() || each(v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if !finite(v.Field(i), depth-1, visits) {
+			if !each(v.Field(i)) {
 				return false
 			}
 		}
 	case reflect.Slice, reflect.Array:
-		if scalar(v.Type().Elem().Kind()) {
-			return true
-		}
 		for i := range v.Len() {
-			if !finite(v.Index(i), depth-1, visits) {
+			if !each(v.Index(i)) {
 				return false
 			}
 		}
 	case reflect.Map:
-		for each := v.MapRange(); each.Next(); {
-			if !finite(each.Key(), depth-1, visits) || !finite(each.Value(), depth-1, visits) {
+		for entry := v.MapRange(); entry.Next(); {
+			if !each(entry.Key()) || !each(entry.Value()) {
 				return false
 			}
 		}
 	}
-	return true
+	return *budget >= 0
 }
-
-// scalar reports whether values of this kind have no values within them.
-func scalar(k reflect.Kind) bool { return k <= reflect.Complex128 || k == reflect.String }
 
 func typeOf(value any) finished.Type {
 	switch v := reflect.ValueOf(value); v.Kind() {
