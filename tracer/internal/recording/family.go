@@ -23,7 +23,9 @@ import (
 //   - It is completed by the Recorder. A SERVER span is completed overdueTimeout after the end of
 //     its request. Any span that another one names is completed at Close, or when there are too many
 //     unfinished ones.
-//   - It is dropped: sampling.priority is 0, or Close comes first. No span may name it.
+//   - It is dropped, if sampling.priority is 0.
+//
+// If no span names it at Close, it stays unfinished, and no span may name it from then on.
 //
 // The request of a SERVER span ends when the context that holds the span is done. If the context
 // can never be done, the request counts as ended idleTimeout after the last child.
@@ -147,7 +149,7 @@ func (s *span) denied() bool { return s.priority == spancontext.Deny && !s.famil
 // close gives the span its fate and ends writing to it. The caller holds the lock. It releases the
 // lock before it settles the ending.
 func (s *span) close(f fate) ending {
-	e := ending{s, s.family.parent, s.family.deferred}
+	e := ending{span: s, parent: s.family.parent, deferred: s.family.deferred}
 	s.fate = f
 	s.family.deferred, s.family.request = nil, nil
 	if f != dropped {
@@ -159,7 +161,10 @@ func (s *span) close(f fate) ending {
 
 // An ending is a span that has been closed, with the relatives that it had. The zero ending is
 // that of no span.
-type ending struct{ span, parent, deferred *span }
+type ending struct {
+	span, parent, deferred *span
+	isUnfinished           bool // the span has the tag unfinished
+}
 
 func (e ending) settle() {
 	switch {
@@ -190,6 +195,9 @@ func (s *span) complete(now time.Time) ending {
 		f.deferred.replace(s)
 		return s.close(replaced)
 	}
+	if f.serverChild && abandoned {
+		s.kind = kindNone // one call has one SERVER span
+	}
 	if !over {
 		s.duration = max(s.duration, s.age(now))
 		s.tags = setTag(s.tags, finished.Tag{
@@ -197,10 +205,9 @@ func (s *span) complete(now time.Time) ending {
 		})
 		s.tracer.unfinished.Add(1)
 	}
-	if f.serverChild && abandoned {
-		s.kind = kindNone // one call has one SERVER span
-	}
-	return s.close(reported)
+	e := s.close(reported)
+	e.isUnfinished = !over
+	return e
 }
 
 // replace gives the span, which has finished, the place of outer and what was set on it.
@@ -304,21 +311,21 @@ func (s *span) review(now time.Time) (e ending, freed *span) {
 	return e, freed
 }
 
-// closeAtLast closes the span when its recorder is closed, if it must be reported or if all is
-// true. It reports whether it did, and whether the span was unfinished.
-func (s *span) closeAtLast(now time.Time, all bool) (closed, isUnfinished bool) {
+// closeAtLast completes an unfinished span when its recorder is closed, if it must be reported. It
+// does not expect others to be named if last is true. It reports whether the span was completed,
+// and whether it counts as unfinished.
+func (s *span) closeAtLast(now time.Time, last bool) (completed, isUnfinished bool) {
 	s.mu.Lock()
 	var e ending
-	f := &s.family
-	switch {
+	switch f := &s.family; {
 	case s.fate != unfinished:
 	case f.named || f.deferred != nil || f.ended() || s.denied():
-		isUnfinished = !f.ended() && f.deferred == nil && !s.denied()
 		e = s.complete(now)
-	case all:
-		isUnfinished = true
+		isUnfinished = e.isUnfinished
+	case last:
 		s.tracer.unfinished.Add(1)
-		e = s.close(dropped)
+		s.tracer.open.remove(s)
+		isUnfinished = true
 	}
 	s.mu.Unlock()
 	e.settle()

@@ -4,11 +4,7 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/opentracing/opentracing-go"
-	"github.com/openzipkin/zipkin-go/model"
-
 	"bookservice/tracer/finished"
-	"bookservice/tracer/internal/spancontext"
 )
 
 // links are the references of a span beside its parent: the first maxLinks of them.
@@ -26,33 +22,6 @@ func (l *links) and(further *links) *links {
 	l.list = append(l.list, further.list[:fit]...)
 	l.dropped += further.dropped + len(further.list) - fit
 	return l
-}
-
-// newLink returns a link to the span of a reference. It reports false if that has no ids.
-func newLink(ref opentracing.SpanReference) (l finished.Link, ok bool) {
-	c := contextOf(ref.ReferencedContext)
-	if c == nil || !c.HasIDs() {
-		return l, false
-	}
-	return finished.Link{
-		TraceID:     model.TraceID{High: c.TraceHi, Low: c.TraceLo},
-		ID:          model.ID(c.ID),
-		Tracestate:  c.Tracestate(),
-		FollowsFrom: ref.Type == opentracing.FollowsFromRef,
-	}, true
-}
-
-// newLinks returns the links of the references beside the parent, or nil.
-func newLinks(refs []opentracing.SpanReference, parent *spancontext.Context) (all *links) {
-	for _, ref := range refs {
-		if contextOf(ref.ReferencedContext) == parent {
-			continue
-		}
-		if l, ok := newLink(ref); ok {
-			all = all.and(&links{list: []finished.Link{l}})
-		}
-	}
-	return all
 }
 
 // references renders links as the tag opentracing.references.

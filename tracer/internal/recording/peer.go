@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"github.com/opentracing/opentracing-go/ext"
 )
 
 // A peer is what is known of the other side of a call.
@@ -52,18 +50,6 @@ func asPeer(value any) (p peer, whole bool) {
 	address := authority(s)
 	p, _ = parsePeer(address)
 	return p, p.ip.IsValid() && s == address
-}
-
-// peerHost returns the name of the peer's host from the tag that has it, or "".
-func (s *span) peerHost() (host string) {
-	for _, t := range s.tags {
-		if t.Key == string(ext.PeerHostname) || t.Key == string(ext.PeerAddress) {
-			if _, name := parsePeer(authority(t.Value)); name != "" && name != "<nil>" {
-				host = name
-			}
-		}
-	}
-	return host
 }
 
 func addrPortPeer(addr netip.AddrPort) peer { return peer{ip: addr.Addr().Unmap(), port: addr.Port()} }

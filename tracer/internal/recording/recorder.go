@@ -87,23 +87,25 @@ func (r *Recorder) Close() Unfinished {
 	spans, others := r.open.close()
 	r.unfinished.Add(uint64(others))
 	left, now := Unfinished{Spans: others}, time.Now()
-	closeAll := func(all bool) (progress bool) {
+	closeAll := func(last bool) (progress bool) {
 		for _, s := range spans {
-			closed, isUnfinished := s.closeAtLast(now, all)
-			progress = progress || closed
+			completed, isUnfinished := s.closeAtLast(now, last)
+			progress = progress || completed
 			if isUnfinished {
 				left.add(s, now)
 			}
 		}
 		return progress
 	}
-	for closeAll(false) { // closing a span may make it necessary to report its parent
+	for closeAll(false) { // a span that is completed names its parent, which must be reported
 	}
 	closeAll(true)
 	return left
 }
 
 func (u *Unfinished) add(s *span, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	u.Spans++
 	if age := s.age(now); u.Oldest == "" || age > u.Age {
 		u.Oldest, u.Age = s.name, age

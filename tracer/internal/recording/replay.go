@@ -140,6 +140,18 @@ func (s *span) exportedTags() []finished.Tag {
 	return tags
 }
 
+// peerHost returns the name of the peer's host from the tag that has it, or "".
+func (s *span) peerHost() (host string) {
+	for _, t := range s.tags {
+		if t.Key == string(ext.PeerHostname) || t.Key == string(ext.PeerAddress) {
+			if _, name := parsePeer(authority(t.Value)); name != "" && name != "<nil>" {
+				host = name
+			}
+		}
+	}
+	return host
+}
+
 func (p *replayer) remoteEndpoint(from peer) *model.Endpoint {
 	p.remote = model.Endpoint{ServiceName: from.service, Port: from.port}
 	switch ip := from.ip; {

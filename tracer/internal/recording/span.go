@@ -13,17 +13,6 @@ import (
 	"bookservice/tracer/internal/truncate"
 )
 
-// Limits on what one span exports. What exceeds them is truncated or left out without an error: a
-// span must never make the traced code fail.
-const (
-	maxName  = 1 << 10 // bytes of a span's name
-	maxKey   = 1 << 8  // bytes of a tag's key
-	maxValue = 1 << 12 // bytes of a tag's value, and of a log record
-	maxTags  = 128
-	maxLogs  = 128 // the oldest and the newest half
-	maxLinks = 128
-)
-
 // A span is recorded. It collects its data until it is closed. After that only its context changes,
 // because baggage may still be set, and whoever sends the span reads it without the lock.
 type span struct {

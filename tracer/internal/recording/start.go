@@ -7,6 +7,7 @@ import (
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
+	"github.com/openzipkin/zipkin-go/model"
 
 	"bookservice/tracer/finished"
 	"bookservice/tracer/internal/spancontext"
@@ -68,21 +69,37 @@ func (s *start) links() []opentracing.SpanReference {
 	return s.more
 }
 
+// newLink returns a link to the span of a reference. It reports false if that has no ids.
+func newLink(ref opentracing.SpanReference) (l finished.Link, ok bool) {
+	c := contextOf(ref.ReferencedContext)
+	if c == nil || !c.HasIDs() {
+		return l, false
+	}
+	return finished.Link{
+		TraceID:     model.TraceID{High: c.TraceHi, Low: c.TraceLo},
+		ID:          model.ID(c.ID),
+		Tracestate:  c.Tracestate(),
+		FollowsFrom: ref.Type == opentracing.FollowsFromRef,
+	}, true
+}
+
+// newLinks returns the links of the references beside the parent, or nil.
+func newLinks(refs []opentracing.SpanReference, parent *spancontext.Context) (all *links) {
+	for _, ref := range refs {
+		if contextOf(ref.ReferencedContext) == parent {
+			continue
+		}
+		if l, ok := newLink(ref); ok {
+			all = all.and(&links{list: []finished.Link{l}})
+		}
+	}
+	return all
+}
+
 func (s *start) prioritise(key string, value any) {
 	if key == string(ext.SamplingPriority) {
 		s.priority = priority(value)
 	}
-}
-
-// priority reads the tag sampling.priority: 0 is off, a positive number is on and debug.
-func priority(value any) spancontext.Decision {
-	switch n, ok := asInt(value); {
-	case !ok || n < 0:
-		return spancontext.Undecided
-	case n == 0:
-		return spancontext.Deny
-	}
-	return spancontext.Debug
 }
 
 func (s *start) readForeign() {
