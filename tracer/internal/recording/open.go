@@ -11,7 +11,7 @@ const (
 	// maxYoung and maxKept are the numbers of unfinished spans of a shard that are listed. Spans
 	// that are never finished would otherwise use memory without bound.
 	maxYoung = 256
-	maxKept  = 1024
+	maxKept  = 768
 )
 
 // openSpans lists the unfinished spans of a Recorder, sharded by span id. A new span is listed
