@@ -39,6 +39,7 @@ const (
 	spanEvents        = 11
 	spanDroppedEvents = 12
 	spanLinks         = 13
+	spanDroppedLinks  = 14
 	spanStatus        = 15
 	spanFlags         = 16
 
@@ -87,12 +88,17 @@ const (
 // compatibility). Attribute names are unique: of two fields that map to one name, the second keeps
 // its own name; of two fields with one name, the first is used.
 var exceptionAttributes = map[string]string{
-	"error.object": attrMessage,
-	"error":        attrMessage,
-	"error.kind":   attrType,
-	"message":      attrMessage,
-	"stack":        "exception.stacktrace",
+	"error.object":  attrMessage,
+	"error":         attrMessage, // OpenTracing before version 1.2
+	"error.message": attrMessage,
+	"err":           attrMessage,
+	"message":       attrMessage,
+	"payload":       attrMessage, // of OpenTracing's deprecated log methods
+	fieldErrorKind:  attrType,
+	"stack":         "exception.stacktrace",
 }
+
+const fieldErrorKind = "error.kind"
 
 // appendSpan appends the span to b as a ScopeSpans message with one span. Concatenated messages are
 // one message with all spans.
@@ -120,7 +126,9 @@ func appendSpanFields(b []byte, s *finished.Span) []byte {
 	b = appendNanos(b, spanStart, m.Timestamp)
 	b = appendNanos(b, spanEnd, m.Timestamp.Add(m.Duration))
 	for _, t := range s.Tags {
-		if t.Key != finished.TagDroppedLogs && t.Key != finished.TagReferences {
+		switch t.Key {
+		case finished.TagDroppedLogs, finished.TagDroppedLinks, finished.TagReferences:
+		default:
 			b = appendAttribute(b, spanAttributes, t)
 		}
 	}
@@ -132,6 +140,7 @@ func appendSpanFields(b []byte, s *finished.Span) []byte {
 	for _, l := range s.Links {
 		b = wire.AppendMessage(b, spanLinks, func(b []byte) []byte { return appendLink(b, l) })
 	}
+	b = wire.AppendVarint(b, spanDroppedLinks, uint64(s.DroppedLinks))
 	b = appendStatus(b, s.Error)
 	return wire.AppendFixed32(b, spanFlags, flags(s))
 }
@@ -162,24 +171,19 @@ func appendStatus(b []byte, message string) []byte {
 
 // appendPeer appends the attributes of the peer that no tag has: attribute names are unique.
 func appendPeer(b []byte, s *finished.Span) []byte {
+	var e model.Endpoint
+	if s.Model.RemoteEndpoint != nil {
+		e = *s.Model.RemoteEndpoint
+	}
 	add := func(t finished.Tag) {
 		if t.Value != "" && !s.HasTag(t.Key) {
 			b = appendAttribute(b, spanAttributes, t)
 		}
 	}
-	e := s.Model.RemoteEndpoint
-	if s.PeerHost != "" {
-		name, port := attrServerName, attrServerPort
-		if s.Model.Kind == model.Server || s.Model.Kind == model.Consumer {
-			name, port = attrClientName, attrClientPort
+	addPort := func(key string) {
+		if e.Port != 0 {
+			add(finished.Tag{Key: key, Value: strconv.Itoa(int(e.Port)), Type: finished.Int})
 		}
-		add(finished.Tag{Key: name, Value: s.PeerHost})
-		if e != nil && e.Port != 0 {
-			add(finished.Tag{Key: port, Value: strconv.Itoa(int(e.Port)), Type: finished.Int})
-		}
-	}
-	if e == nil {
-		return b
 	}
 	add(finished.Tag{Key: attrPeerService, Value: e.ServiceName})
 	for _, ip := range []net.IP{e.IPv4, e.IPv6} { // at most one is set
@@ -187,8 +191,16 @@ func appendPeer(b []byte, s *finished.Span) []byte {
 			add(finished.Tag{Key: attrPeerAddress, Value: ip.String()})
 		}
 	}
-	if e.Port != 0 && len(e.IPv4)+len(e.IPv6) > 0 || e.Port != 0 && s.PeerHost == "" {
-		add(finished.Tag{Key: attrPeerPort, Value: strconv.Itoa(int(e.Port)), Type: finished.Int})
+	if len(e.IPv4)+len(e.IPv6) > 0 || s.PeerHost == "" {
+		addPort(attrPeerPort)
+	}
+	if s.PeerHost != "" {
+		name, port := attrServerName, attrServerPort
+		if s.Model.Kind == model.Server || s.Model.Kind == model.Consumer {
+			name, port = attrClientName, attrClientPort
+		}
+		add(finished.Tag{Key: name, Value: s.PeerHost})
+		addPort(port)
 	}
 	return b
 }
@@ -214,7 +226,7 @@ func appendLink(b []byte, l finished.Link) []byte {
 const unknownType = "error"
 
 // appendEvent names the event after the record's event. An error gets OpenTelemetry's names for
-// exceptions, and their type.
+// exceptions, and their type and message.
 func appendEvent(b []byte, r finished.LogRecord) []byte {
 	name := r.Get(finished.FieldEvent)
 	exception := name == "error" || name == "" && r.ErrorType != ""
@@ -226,22 +238,30 @@ func appendEvent(b []byte, r finished.LogRecord) []byte {
 	}
 	b = wire.AppendString(appendNanos(b, eventTime, r.Time), eventName, name)
 	used := append(make([]string, 0, 8), finished.FieldEvent)
+	add := func(t finished.Tag) {
+		if !slices.Contains(used, t.Key) {
+			used = append(used, t.Key)
+			b = appendAttribute(b, eventAttributes, t)
+		}
+	}
+	typ := cmp.Or(r.Get(fieldErrorKind), r.ErrorType, unknownType)
 	for _, f := range r.Fields {
 		renamed := exceptionAttributes[f.Key]
-		if exception && renamed != "" && !slices.Contains(used, renamed) {
+		if exception && renamed != "" && !slices.Contains(used, renamed) && saysMore(f.Value) {
 			f.Key = renamed
 		}
-		if !slices.Contains(used, f.Key) {
-			used = append(used, f.Key)
-			b = appendAttribute(b, eventAttributes, f)
-		}
+		add(f)
 	}
-	if exception && !slices.Contains(used, attrType) {
-		b = appendAttribute(b, eventAttributes, finished.Tag{
-			Key: attrType, Value: cmp.Or(r.ErrorType, unknownType),
-		})
+	if exception {
+		add(finished.Tag{Key: attrType, Value: typ})
+		add(finished.Tag{Key: attrMessage, Value: typ})
 	}
 	return b
+}
+
+// saysMore reports whether the value of a field says more about an error than that there is one.
+func saysMore(value string) bool {
+	return value != "" && value != "true" && value != "false" && value != "<nil>"
 }
 
 func appendAttribute(b []byte, num protowire.Number, t finished.Tag) []byte {

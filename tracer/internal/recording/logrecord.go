@@ -20,6 +20,23 @@ const (
 	fieldPayload      = "payload" // of the deprecated log methods, with event=error
 )
 
+// interleaved returns the fields of LogKV. It reports false if a key is no string, or a value is
+// missing. Package log has a function for that, but it renders most values itself.
+func interleaved(keyValues []any) (fields []log.Field, ok bool) {
+	if len(keyValues)%2 != 0 {
+		return nil, false
+	}
+	fields = make([]log.Field, 0, len(keyValues)/2)
+	for i := 0; i < len(keyValues); i += 2 {
+		key, ok := keyValues[i].(string)
+		if !ok {
+			return nil, false
+		}
+		fields = append(fields, log.Object(key, keyValues[i+1]))
+	}
+	return fields, true
+}
+
 // newLogRecord renders the fields, which may call the user's code. Their text has at most maxValue
 // bytes; fields beyond that are left out.
 func newLogRecord(at time.Time, fields []log.Field) finished.LogRecord {
@@ -79,7 +96,7 @@ func (e *fieldEncoder) add(key string, value any) {
 	if e.left <= 0 {
 		return
 	}
-	if err, ok := value.(error); ok && e.record.ErrorType == "" {
+	if err, ok := value.(error); ok && e.record.ErrorType == "" && !isNil(value) {
 		e.record.ErrorType = fmt.Sprintf("%T", err)
 	}
 	key = truncate.UTF8(key, min(maxKey, e.left-1))

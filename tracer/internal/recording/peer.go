@@ -71,7 +71,7 @@ func parsePeer(s string) (p peer, host string) {
 	if ip, ok := parseIP(s); ok {
 		return peer{ip: ip}, ""
 	}
-	if host, port, err := net.SplitHostPort(s); err == nil {
+	if host, port, err := net.SplitHostPort(s); err == nil && !strings.Contains(s, "/") {
 		n, _ := strconv.ParseUint(port, 10, 16) // zero if it is the name of a port
 		return peer{port: uint16(n)}, host
 	}

@@ -125,7 +125,7 @@ func (s *span) LogFields(fields ...log.Field) {
 }
 
 func (s *span) LogKV(keyValues ...any) {
-	if fields, err := log.InterleavedKVToFields(keyValues...); err == nil {
+	if fields, ok := interleaved(keyValues); ok {
 		s.log(time.Now(), fields)
 	}
 }
