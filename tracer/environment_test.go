@@ -14,6 +14,7 @@ func lookupIn(variables map[string]string) func(string) (string, bool) {
 // TestReadEnvironment reads OpenTelemetry's and Jaeger's variables.
 func TestReadEnvironment(t *testing.T) {
 	const sampler, arg = "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"
+	const before = 0.5 // the share that is set already
 	type result struct {
 		name, kind string
 		share      float64
@@ -23,40 +24,41 @@ func TestReadEnvironment(t *testing.T) {
 		variables map[string]string
 		want      result
 	}{
-		"nothing": {nil, result{"bookserver", "probability", 1, false}},
+		"nothing": {nil, result{"bookserver", "probability", before, false}},
 		"empty": {map[string]string{"OTEL_SERVICE_NAME": "", sampler: ""},
-			result{"bookserver", "probability", 1, false}},
+			result{"bookserver", "probability", before, false}},
 		"name": {map[string]string{"OTEL_SERVICE_NAME": "a", "JAEGER_SERVICE_NAME": "b"},
-			result{"a", "probability", 1, false}},
+			result{"a", "probability", before, false}},
 		"name with white space": {map[string]string{"OTEL_SERVICE_NAME": " a "},
-			result{"a", "probability", 1, false}},
+			result{"a", "probability", before, false}},
 		"Jaeger's name": {map[string]string{"JAEGER_SERVICE_NAME": "b"},
-			result{"b", "probability", 1, false}},
+			result{"b", "probability", before, false}},
 		"name in the resource": {map[string]string{
 			"OTEL_RESOURCE_ATTRIBUTES": "x=y, service.name=my%20shop", "JAEGER_SERVICE_NAME": "b"},
-			result{"my shop", "probability", 1, false}},
+			result{"my shop", "probability", before, false}},
 		"name before the resource": {map[string]string{
 			"OTEL_RESOURCE_ATTRIBUTES": "service.name=b", "OTEL_SERVICE_NAME": "a"},
-			result{"a", "probability", 1, false}},
+			result{"a", "probability", before, false}},
 		"always_on": {map[string]string{sampler: "always_on"},
-			result{"bookserver", "always", 1, true}},
+			result{"bookserver", "always", before, true}},
 		"always_off": {map[string]string{sampler: "always_off"},
-			result{"bookserver", "never", 1, true}},
+			result{"bookserver", "never", before, true}},
 		"traceidratio": {map[string]string{sampler: "traceidratio", arg: "0.25"},
 			result{"bookserver", "probability", 0.25, true}},
 		"traceidratio 0": {map[string]string{sampler: "traceidratio", arg: "0"},
 			result{"bookserver", "probability", 0, true}},
 		"parentbased always": {map[string]string{sampler: "parentbased_always_on"},
-			result{"bookserver", "always", 1, false}},
+			result{"bookserver", "always", before, false}},
 		"parentbased never": {map[string]string{sampler: "parentbased_always_off"},
-			result{"bookserver", "never", 1, false}},
+			result{"bookserver", "never", before, false}},
 		"parentbased ratio": {map[string]string{sampler: "parentbased_traceidratio"},
 			result{"bookserver", "probability", 1, false}},
 		"argument of another sampler": {map[string]string{sampler: "always_on", arg: "x"},
-			result{"bookserver", "always", 1, true}},
+			result{"bookserver", "always", before, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := config("zipkin")
+			c.Sample = before
 			if err := c.ReadEnvironment(lookupIn(test.variables)); err != nil {
 				t.Fatal(err)
 			}
@@ -99,9 +101,9 @@ func TestReadPropagators(t *testing.T) {
 func TestReadResourceAttributes(t *testing.T) {
 	c := config("zipkin")
 	err := c.ReadEnvironment(lookupIn(map[string]string{
-		"OTEL_RESOURCE_ATTRIBUTES": "a=1, b = k%C3%B6ln,malformed,c=5%,d=x=y,e=",
+		"OTEL_RESOURCE_ATTRIBUTES": "a=1, b = k%C3%B6ln,malformed,c=5%,d=x=y,e=,f=1+1",
 	}))
-	want := map[string]string{"a": "1", "b": "köln", "d": "x=y", "e": ""}
+	want := map[string]string{"a": "1", "b": "köln", "d": "x=y", "e": "", "f": "1+1"}
 	if diff := cmp.Diff(want, c.Resource); err != nil || diff != "" {
 		t.Errorf("have %v; -want +have\n%s", err, diff)
 	}

@@ -35,6 +35,7 @@ func TestLogIsOneLineForEachSpan(t *testing.T) {
 		c.Address = "[::1]:80"
 		tr, closer := open(t, c, tracer.WithLogger(slog.New(h)))
 		root := tr.StartSpan("root", opentracing.Tag{Key: "sampling.priority", Value: 1})
+		root.SetTag("peer.service", "c")
 		s := tr.StartSpan("call", opentracing.ChildOf(root.Context()), opentracing.Tags{
 			"span.kind": "client", "peer.service": "b", "peer.address": "10.0.0.1:90",
 			"b": 1, "a": "x y",
@@ -57,7 +58,8 @@ func TestLogIsOneLineForEachSpan(t *testing.T) {
 	want := "level=INFO msg=span " + trace + "parent_id=1111111111111111 debug=true name=call " +
 		"kind=CLIENT " + local + " remote.service=b remote.ip=10.0.0.1 remote.port=90 " +
 		`tags.a="x y" tags.b=1 tags.error="no paper" logs="retry; error.object=no paper"` + "\n" +
-		"level=INFO msg=span " + trace + `debug=true name=root kind="" ` + local + "\n"
+		"level=INFO msg=span " + trace + `debug=true name=root kind="" ` + local +
+		" remote.service=c\n"
 	if have := text.String(); have != want {
 		t.Errorf("text: have\n%swant\n%s", have, want)
 	}

@@ -133,4 +133,15 @@ func TestMetricsReadTheTracerThatWasOpenedLast(t *testing.T) {
 	if have := m.Stats().Finished; have != 2 {
 		t.Errorf("have %d spans, want the 2 of the second tracer", have)
 	}
+	keep := reporterFunc{func(model.SpanModel) {}, func() error { return nil }}
+	for _, backend := range []string{"log", "mine"} {
+		_, closer := open(t, config(backend), tracer.WithMetrics(m), withReporter(keep, nil))
+		sinks := m.Stats().Sinks
+		if _, ok := sinks[backend]; !ok || len(sinks) != 1 {
+			t.Errorf("%s: have counters of %v", backend, sinks)
+		}
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

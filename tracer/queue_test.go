@@ -84,9 +84,7 @@ func TestQueueIsBoundedByQueueBytes(t *testing.T) {
 		m := &tracer.Metrics{}
 		c := config("queue")
 		c.Delivery.QueueBytes, c.FlushTimeout = limit, time.Millisecond
-		tr, closer := open(t, c, tracer.WithMetrics(m), withQueue(tracer.Destination{
-			Send: func(context.Context, delivery.Batch) error { return errors.New("not now") },
-		}))
+		tr, closer := open(t, c, tracer.WithMetrics(m), withQueue(refusing))
 		name := strings.Repeat("x", 1000)
 		for range 10000 {
 			tr.StartSpan(name).Finish()
@@ -194,6 +192,62 @@ func TestEachDestinationHasItsSpoolFolder(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// refusing is a destination that refuses all batches.
+var refusing = tracer.Destination{
+	Spool: "x",
+	Send:  func(context.Context, delivery.Batch) error { return errors.New("not now") },
+}
+
+// TestSpoolSyncIsTheAgeOfASpooledSpan checks when a span is on disk that has not been sent.
+func TestSpoolSyncIsTheAgeOfASpooledSpan(t *testing.T) {
+	for _, age := range []time.Duration{100 * time.Millisecond, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			c := config("queue")
+			c.Delivery.Spool, c.Delivery.SpoolSync = t.TempDir(), age
+			m := &tracer.Metrics{}
+			tr, closer := open(t, c, tracer.WithMetrics(m), withQueue(refusing))
+			tr.StartSpan("call").Finish()
+			spooled := func() uint64 {
+				synctest.Wait()
+				return m.Stats().Sinks["queue"].Spooled
+			}
+			<-time.After(age / 4)
+			if n := spooled(); n != 0 {
+				t.Errorf("%v: have the span on disk after %v", age, age/4)
+			}
+			<-time.After(age)
+			if n := spooled(); n != 1 {
+				t.Errorf("%v: have %d spans on disk after %v, want 1", age, n, age*5/4)
+			}
+			if err := closer.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestSpoolIsBoundedBySpoolBytes finishes more spans than queue and spool hold.
+func TestSpoolIsBoundedBySpoolBytes(t *testing.T) {
+	c := config("queue")
+	c.Delivery.Spool, c.Delivery.QueueBytes, c.Delivery.SpoolBytes = t.TempDir(), 1<<20, 1<<20
+	c.FlushTimeout = time.Millisecond
+	m := &tracer.Metrics{}
+	tr, closer := open(t, c, tracer.WithMetrics(m), withQueue(refusing))
+	name := strings.Repeat("x", 1000)
+	for range 5000 {
+		tr.StartSpan(name).Finish()
+	}
+	var s delivery.Stats
+	testkit.Eventually(t, "spans are spooled and dropped", func() bool {
+		s = m.Stats().Sinks["queue"]
+		return s.SpoolBytes > 1<<19 && s.Dropped > 0
+	})
+	if s.SpoolBytes > 1<<20 || s.Dropped != s.DroppedBy[delivery.QueueFull] {
+		t.Errorf("have %+v, want at most 1 MiB on disk", s)
+	}
+	_ = closer.Close() // loses the spans in memory, if there are any
 }
 
 // TestSpoolThatIsInUse opens two tracers with one spool. The second one releases its destination.

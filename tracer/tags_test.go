@@ -24,6 +24,12 @@ type (
 
 func (s shelf) String() string { return fmt.Sprintf("shelf %d", int(s)) }
 
+// badAddr is an address whose method String panics.
+type badAddr struct{}
+
+func (badAddr) Network() string { return "bad" }
+func (badAddr) String() string  { panic("bad") }
+
 // TestTagsOfEveryType checks the text of tags.
 func TestTagsOfEveryType(t *testing.T) {
 	var nilAddr *net.TCPAddr
@@ -42,7 +48,8 @@ func TestTagsOfEveryType(t *testing.T) {
 		{myInt(5), "5"}, {myUint(6), "6"}, {myString("mine"), "mine"}, {shelf(7), "shelf 7"},
 		{time.Second, "1s"}, {errors.New("no paper"), "no paper"}, {[]int{1, 2}, "[1 2]"},
 		{&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 80}, "10.0.0.1:80"}, {nilAddr, "<nil>"},
-		{net.Addr(nil), ""}, {struct{ A int }{1}, "{1}"},
+		{badAddr{}, "%!v(PANIC=String method: bad)"}, {net.Addr(nil), ""},
+		{struct{ A int }{1}, "{1}"},
 	} {
 		key := fmt.Sprint("k", i)
 		want[key] = test.want
@@ -90,6 +97,8 @@ func TestPeersOfEveryType(t *testing.T) {
 			model.Endpoint{IPv6: ip6, Port: 80}, nil},
 		"another net.Addr": {opentracing.Tags{"peer.address": &net.UDPAddr{IP: ip4, Port: 80}},
 			model.Endpoint{IPv4: ip4, Port: 80}, nil},
+		"port 0": {opentracing.Tags{"peer.port": 0, "peer.service": "b"},
+			model.Endpoint{ServiceName: "b"}, nil},
 		"largest port": {opentracing.Tags{"peer.port": 65535}, model.Endpoint{Port: 65535}, nil},
 		"service that is no text": {opentracing.Tags{"peer.service": 7},
 			model.Endpoint{ServiceName: "7"}, nil},

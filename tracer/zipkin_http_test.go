@@ -173,3 +173,76 @@ func TestZipkinReusesItsConnection(t *testing.T) {
 			connections.Load(), posts.Load())
 	}
 }
+
+// TestZipkinKeepsAConnectionForEachSender has a collector that answers when all senders have
+// posted. A second round uses the same connections.
+func TestZipkinKeepsAConnectionForEachSender(t *testing.T) {
+	t.Parallel()
+	const senders = 4
+	var connections atomic.Int32
+	posts, release := make(chan bool), make(chan bool)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(
+		func(http.ResponseWriter, *http.Request) { posts <- true; <-release }))
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	srv.Start()
+	defer srv.Close()
+	c := config("zipkin")
+	c.Zipkin.URL, c.Delivery.Senders = srv.URL+"/api/v2/spans", senders
+	m := &tracer.Metrics{}
+	tr, closer := open(t, c, tracer.WithMetrics(m))
+	name := strings.Repeat("x", 1000)
+	for round := range 2 {
+		for range senders { // a batch has at most 256 KiB
+			for range 240 {
+				tr.StartSpan(name).Finish()
+			}
+			<-posts
+		}
+		for range senders {
+			release <- true
+		}
+		testkit.Eventually(t, "the spans are sent", func() bool {
+			return m.Stats().Sinks["zipkin"].Sent == uint64(round+1)*senders*240
+		})
+	}
+	if n := connections.Load(); n != senders {
+		t.Errorf("have %d connections, want %d", n, senders)
+	}
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPostsToZipkinAreLimited has a collector that does not answer the first post. The post ends
+// after 10 s, and the spans are sent again.
+func TestPostsToZipkinAreLimited(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	to := &receiver.Zipkin{}
+	var posts atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if posts.Add(1) == 1 {
+			<-release
+			return
+		}
+		to.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	defer close(release)
+	c := config("zipkin")
+	c.Zipkin.URL = srv.URL + "/api/v2/spans"
+	tr, closer := open(t, c)
+	start := time.Now()
+	tr.StartSpan("call").Finish()
+	testkit.Eventually(t, "the span arrives", func() bool { return len(to.Spans(t)) == 1 })
+	if took := time.Since(start); took < 10*time.Second {
+		t.Errorf("have the span sent again after %v, want 10 s", took)
+	}
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -14,17 +14,17 @@
 //     dropped only if the spool is full too, or if they are added faster than the disk writes them.
 //   - Retried: A failed batch is sent again, with exponential backoff and jitter, or when the
 //     destination requests it. A batch that is too large is split. A batch with a malformed span is
-//     halved until only that span is dropped. An error of the configuration is logged once, and
-//     retried every Config.MaxBackoff; its spans are kept.
-//   - Durable (with a spool): A span that was added Config.SpoolSync ago has been sent or is on
-//     disk, apart from the duration of a write. Spans on disk survive a killed process and a power
-//     failure. The next process sends them first, unchanged. Damage in a file loses only the
-//     damaged spans. If the disk is full, spans stay in memory. Both are logged. Two processes
-//     never use the same spool.
+//     halved until only that span is dropped. After an error of the configuration, the spans
+//     are kept and sent again every Config.MaxBackoff. The error is logged once.
+//   - Durable (with a spool): Config.SpoolSync after it was added, a span has been sent or is on
+//     disk. Only the duration of a disk write can add to that time. Spans on disk survive a killed
+//     process and a power failure. The next process sends them first, unchanged. Damage in a file
+//     loses only the damaged spans. If the disk is full, spans stay in memory. Both are logged. Two
+//     processes never use the same spool.
 //   - Flushed: Close sends the queued spans until its context ends and spools the rest. It does not
 //     wait for a backoff that began before it. Its error has the number of lost spans.
 //   - Counted: [Queue.Stats] counts spans by state. Added = Sent + Queued + Spooled + Dropped holds
-//     at every moment.
+//     at every moment. [SpoolDamaged] describes how damage is counted.
 //   - Isolated: Queues share no state. A slow destination does not affect another queue.
 //
 // Spans arrive approximately in the order of Add, because several batches are sent at the same

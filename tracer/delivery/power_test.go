@@ -22,8 +22,8 @@ import (
 	"bookservice/tracer/tracertest/testkit"
 )
 
-// A powerFS keeps track of what a power failure would leave on disk: of each file the content at
-// its latest Sync, if the folder was synced after the file was created. A removed file is lost at
+// A powerFS tracks what a power failure would leave on disk: the content of each file at its latest
+// Sync, provided that the folder was synced after the file was created. A removed file is lost at
 // once. Operations can be made to fail.
 type powerFS struct {
 	delivery.Disk

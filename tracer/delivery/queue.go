@@ -35,7 +35,7 @@ type Queue struct {
 	reportC       chan struct{} // notifies the reporter of pendingReport
 	stats         Stats
 	pendingReport pendingReport
-	lastErr       error  // of the latest failed attempt
+	lastErr       error  // the latest error of an attempt, or of reading the spool
 	configErr     string // the latest RetryAfterFix error; empty after a success
 	closeCalled   bool
 	stopped       bool // no further attempts

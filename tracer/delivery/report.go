@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// warningInterval is the minimum time between two series of log records.
+// warningInterval is the minimum time between two series of log lines.
 const warningInterval = 10 * time.Second
 
 // A pendingReport is what the reporter has to log. The queue's lock guards it.
 type pendingReport struct {
-	warnings  []logRecord
+	warnings  []logLine
 	dropped   uint64 // Stats.Dropped when it was last logged
 	retried   bool   // an attempt has failed and will be repeated
 	spoolErr  error  // the latest error of the spooler
 	configErr error  // a new RetryAfterFix error
 }
 
-// A logRecord is one log record.
-type logRecord struct {
+// A logLine is one line of the log.
+type logLine struct {
 	level slog.Level
 	msg   string
 	args  []any
@@ -57,15 +57,15 @@ func (q *Queue) logPending() {
 	}
 }
 
-// takeReport returns the log records of q.pendingReport and resets it.
-func (q *Queue) takeReport() (records []logRecord) {
+// takeReport returns the log lines of q.pendingReport and resets it.
+func (q *Queue) takeReport() (lines []logLine) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	add := func(level slog.Level, msg string, args ...any) {
-		records = append(records, logRecord{level, msg, args})
+		lines = append(lines, logLine{level, msg, args})
 	}
 	p := q.pendingReport
-	records = p.warnings
+	lines = p.warnings
 	if p.configErr != nil {
 		add(slog.LevelError, "spans rejected, check the configuration; retrying",
 			"every", q.cfg.MaxBackoff, "err", p.configErr)
@@ -85,7 +85,7 @@ func (q *Queue) takeReport() (records []logRecord) {
 		add(slog.LevelWarn, "spans dropped", args...)
 	}
 	q.pendingReport = pendingReport{dropped: q.stats.Dropped}
-	return records
+	return lines
 }
 
 // warn has the reporter log a warning.
@@ -93,7 +93,7 @@ func (q *Queue) warn(msg string, args ...any) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.pendingReport.warnings = append(q.pendingReport.warnings,
-		logRecord{slog.LevelWarn, msg, args})
+		logLine{slog.LevelWarn, msg, args})
 	notify(q.reportC)
 }
 

@@ -18,7 +18,7 @@ var errSpoolFull = errors.New("spool full")
 
 const spoolSuffix = ".spans"
 
-// A spool is a folder of files, each of which holds one batch. Its methods may be called
+// A spool is a folder of files, each of which holds one or more batches. Its methods may be called
 // concurrently.
 type spool struct {
 	dir       string

@@ -852,14 +852,14 @@ func TestFlushedToFullSpool(t *testing.T) {
 	dir := t.TempDir()
 	cfg := delivery.Config{Spool: dir, SpoolBytes: 1660, BatchBytes: 1000, SpoolSync: time.Hour}
 	q := newQueue(t, cfg, hang)
-	addAll(q, spans(200)) // batches of 83, 83 and 34 spans, 20 bytes each
+	addAll(q, spans(3*83)) // three batches of 83 spans, 20 bytes each
 	err := closeWithin(q, time.Millisecond)
-	if want := "117 spans lost: spool full"; err == nil || err.Error() != want {
+	if want := "166 spans lost: spool full"; err == nil || err.Error() != want {
 		t.Errorf("have %v, want %s", err, want)
 	}
 	s := stats(t, q)
-	if s.Spooled != 83 || s.DroppedBy[delivery.NotFlushed] != 117 || s.QueueBytes != 0 {
-		t.Errorf("have %+v, want 83 spooled and 117 not flushed", s)
+	if s.Spooled != 83 || s.DroppedBy[delivery.NotFlushed] != 166 || s.QueueBytes != 0 {
+		t.Errorf("have %+v, want 83 spooled and 166 not flushed", s)
 	}
 	if have, _ := sendSpool(t, dir, nil); len(have) != 83 {
 		t.Errorf("have %d spans in the spool, want 83", len(have))

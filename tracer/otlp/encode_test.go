@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,7 +138,7 @@ func TestAttributesKeepTheirTypes(t *testing.T) {
 			{uint(1), 1}, {uint8(2), 2}, {uint16(3), 3}, {uint32(4), 4},
 			{uint64(math.MaxInt64), int64(math.MaxInt64)},
 			{uint64(math.MaxInt64 + 1), "9223372036854775808"},
-			{uint(math.MaxUint64), "18446744073709551615"}, {float32(0.5), 0.5}, {0.25, 0.25},
+			{^uint(0), "18446744073709551615"}, {float32(0.5), 0.5}, {0.25, 0.25},
 			{count(5), 5}, {time.Second, "1s"}, {time.March, "March"}, {[]int{1}, "[1]"}, {nil, ""},
 		} {
 			key := fmt.Sprint("k", i)
@@ -147,6 +148,19 @@ func TestAttributesKeepTheirTypes(t *testing.T) {
 		s.Finish()
 	})
 	if diff := cmp.Diff(want, spans[0].GetAttributes(), protocmp.Transform()); diff != "" {
+		t.Errorf("-want +have\n%s", diff)
+	}
+}
+
+// TestTruncatedNumberIsText logs a number of which only the beginning fits in the log record.
+func TestTruncatedNumberIsText(t *testing.T) {
+	spans := exported(t, func(tr opentracing.Tracer) {
+		s := tr.StartSpan("call")
+		s.LogFields(log.String("a", strings.Repeat("v", 1<<12-8)), log.Int("n", 12345))
+		s.Finish()
+	})
+	n := spans[0].GetEvents()[0].GetAttributes()[1]
+	if diff := cmp.Diff(kv("n", "123"), n, protocmp.Transform()); diff != "" {
 		t.Errorf("-want +have\n%s", diff)
 	}
 }

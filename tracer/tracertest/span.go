@@ -212,7 +212,7 @@ func checkReferences(t *testing.T, open Open) {
 		opentracing.ChildOf(nil), opentracing.SpanReference{}, opentracing.ChildOf(a.Context()),
 		opentracing.ChildOf(b.Context())).Finish()
 	tr.StartSpan("follower", opentracing.FollowsFrom(foreign),
-		opentracing.FollowsFrom(b.Context())).Finish()
+		opentracing.FollowsFrom(b.Context()), opentracing.FollowsFrom(a.Context())).Finish()
 	tr.StartSpan("foreign", opentracing.ChildOf(foreign)).Finish()
 	a.Finish()
 	b.Finish()

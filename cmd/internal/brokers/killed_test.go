@@ -193,7 +193,7 @@ func TestRabbitMQWrongPassword(t *testing.T) {
 		t.Errorf("have %v, want one span lost", err)
 	}
 	lines := log.String()
-	if strings.Count(lines, "the configuration") != 1 || !strings.Contains(lines, b.addr) {
+	if strings.Count(lines, "check the configuration") != 1 || !strings.Contains(lines, b.addr) {
 		t.Errorf("have log %q, want one line that names the configuration and the broker", lines)
 	}
 	if strings.Contains(fmt.Sprint(lines, err), "wr0ng") {

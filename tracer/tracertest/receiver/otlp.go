@@ -46,8 +46,8 @@ type OTLP struct {
 	spans    []*tracepb.ResourceSpans
 }
 
-// A Request is what is known of one request.
-type Request struct{ Header metadata.MD }
+// A Request is one request that a collector has received.
+type Request struct{ Header metadata.MD } // keys are in lower case
 
 // NewOTLP starts a collector, and stops it at the end of the test. answer may be nil.
 func NewOTLP(t testing.TB, answer Answer) *OTLP {

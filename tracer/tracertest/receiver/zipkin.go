@@ -21,8 +21,8 @@ type Zipkin struct {
 	problem error
 }
 
-// NewZipkin starts a collector, and stops it at the end of the test. It answers 500 to the first
-// posts, as many as refuse says.
+// NewZipkin starts a collector, and stops it at the end of the test. The collector answers 500 to
+// the first posts; refuse is their number.
 func NewZipkin(t testing.TB, refuse int) *Zipkin {
 	t.Helper()
 	z := &Zipkin{refuse: refuse}
