@@ -377,7 +377,7 @@ func TestATruncatedTextDoesNotKeepTheWhole(t *testing.T) {
 			s := tr.StartSpan("call")
 			s.LogKV("event", "error", "message", long)
 			for range 500 {
-				s.LogKV("event", long[:1])
+				s.LogKV("event", "sent")
 			}
 			return s
 		},

@@ -52,6 +52,7 @@ const (
 	reported        // handed to the sinks, or deferred
 	replaced        // by its child
 	dropped
+	late // handed to the sinks too late, because they may be closed
 )
 
 // A family is what a span knows of its relatives in this process. The span's lock guards it.
@@ -91,9 +92,9 @@ func (s *span) adopt(child *span) (next *span, isDeferred bool, freed *span) {
 	case s.fate == reported:
 		return nil, false, nil
 	case s.fate == replaced:
-		child.reportedParent, child.remoteParent = f.successor, false
+		child.setParent(f.successor, false)
 		return nil, false, nil
-	case s.fate == dropped || s.denied() || !s.tracer.open.keep(s):
+	case s.fate == dropped || s.fate == late || s.denied() || !s.tracer.open.keep(s):
 		child.takeParentOf(s)
 		return f.parent, false, nil
 	}
@@ -137,9 +138,16 @@ func (s *span) nameOf() (id uint64, ok bool) {
 	return id, ok
 }
 
-// takeParentOf makes the parent of outer the parent of the span.
-func (s *span) takeParentOf(outer *span) {
-	s.reportedParent, s.remoteParent = outer.reportedParent, outer.remoteParent
+// takeParentOf makes the parent of outer the parent of the span. The caller holds the lock of outer,
+// or outer is dropped.
+func (s *span) takeParentOf(outer *span) { s.setParent(outer.reportedParent, outer.remoteParent) }
+
+// setParent changes the parent of a finished span. The caller may hold the lock of the former
+// parent: locks are taken from a parent to its child.
+func (s *span) setParent(id uint64, remote bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reportedParent, s.remoteParent = id, remote
 }
 
 // denied reports whether sampling.priority is 0, and no other span names this one yet. The caller
@@ -150,12 +158,14 @@ func (s *span) denied() bool { return s.priority == spancontext.Deny && !s.famil
 // lock before it settles the ending.
 func (s *span) close(f fate) ending {
 	e := ending{span: s, parent: s.family.parent, deferred: s.family.deferred}
+	if !s.tracer.open.remove(s) && f == reported {
+		f = late
+	}
 	s.fate = f
 	s.family.deferred, s.family.request = nil, nil
-	if f != dropped {
+	if f == reported || f == replaced {
 		s.family.parent = nil // otherwise a chain of spans would keep all of its members in memory
 	}
-	s.tracer.open.remove(s)
 	return e
 }
 
@@ -169,15 +179,24 @@ type ending struct {
 func (e ending) settle() {
 	switch {
 	case e.span == nil:
+		return
+	case e.span.fate == late:
+		e.span.settle(e.parent)
+		e.span.mu.Lock()
+		e.span.family.parent = nil // its parent is settled; compare close
+		e.span.mu.Unlock()
+		return
 	case e.span.fate == reported:
 		e.span.settle(e.parent)
 		e.deferred.send()
+		return
 	case e.span.fate == replaced:
 		e.deferred.settle(e.parent)
 	case e.deferred != nil: // dropped
 		e.deferred.takeParentOf(e.span)
 		e.deferred.settle(e.parent)
 	}
+	e.span.tracer.open.done(e.span)
 }
 
 // complete closes a span that its owner is not expected to finish. If the request has ended, the
@@ -324,7 +343,7 @@ func (s *span) closeAtLast(now time.Time, last bool) (completed, isUnfinished bo
 		isUnfinished = e.isUnfinished
 	case last:
 		s.tracer.unfinished.Add(1)
-		s.tracer.open.remove(s)
+		s.tracer.open.abandon(s)
 		isUnfinished = true
 	}
 	s.mu.Unlock()

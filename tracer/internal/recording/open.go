@@ -25,6 +25,7 @@ type openShard struct {
 	young, kept spanList
 	forgotten   int // the number of spans that are unfinished and not listed
 	closed      bool
+	pending     atomic.Int32 // the number of listings that are pending
 }
 
 // A spanList is a doubly linked list of spans, oldest first.
@@ -38,6 +39,7 @@ type listing struct {
 	older, newer *span
 	at           listedAt
 	keep         bool        // the span must not be forgotten; guarded by the span's lock too
+	pending      bool        // the span was evicted or closed before the recorder was, and not sent
 	watched      atomic.Bool // by the sweeper
 }
 
@@ -48,12 +50,13 @@ const (
 	amongYoung
 	amongKept
 	forgotten
+	evicted
 )
 
 func (o *openSpans) shard(s *span) *openShard { return &o.shards[s.own.ID%openShards] }
 
 // add lists a span that starts. It may evict another one.
-func (o *openSpans) add(s *span) (evicted *span) {
+func (o *openSpans) add(s *span) (old *span) {
 	sh := o.shard(s)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -62,7 +65,7 @@ func (o *openSpans) add(s *span) (evicted *span) {
 	}
 	sh.young.push(s, amongYoung)
 	if sh.young.n > maxYoung {
-		switch old := sh.young.pop(); {
+		switch old = sh.young.pop(); {
 		case old.listing.keep:
 			sh.kept.push(old, amongKept)
 		default:
@@ -70,10 +73,39 @@ func (o *openSpans) add(s *span) (evicted *span) {
 			sh.forgotten++
 		}
 	}
-	if sh.kept.n > maxKept {
-		return sh.kept.pop()
+	if sh.kept.n <= maxKept {
+		return nil
 	}
-	return nil
+	old = sh.kept.pop()
+	old.listing.at = evicted
+	sh.add(old)
+	return old
+}
+
+// add makes the listing of a span pending. The caller holds the lock.
+func (sh *openShard) add(s *span) {
+	s.listing.pending = true
+	sh.pending.Add(1)
+}
+
+// done records that a span that was pending has been sent, or never will be.
+func (o *openSpans) done(s *span) {
+	if s.listing.pending {
+		o.shard(s).pending.Add(-1)
+	}
+}
+
+// wait waits until no span is pending, or until the time is over.
+func (o *openSpans) wait(limit time.Duration) {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		n := int32(0)
+		for i := range o.shards {
+			n += o.shards[i].pending.Load()
+		}
+		if n == 0 {
+			return
+		}
+	}
 }
 
 // keep ensures that the span is not forgotten until it is closed. It reports false if that is too
@@ -99,11 +131,32 @@ func (o *openSpans) keep(s *span) bool {
 	return true
 }
 
-// remove forgets a span that has been closed.
-func (o *openSpans) remove(s *span) {
+// remove removes a span that is closed, and makes it pending. It reports false if the recorder no
+// longer waits for the span.
+func (o *openSpans) remove(s *span) bool {
 	sh := o.shard(s)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	at := s.listing.at
+	sh.leave(s)
+	switch {
+	case at == nowhere, at == forgotten && sh.closed:
+		return false
+	case at != evicted:
+		sh.add(s)
+	}
+	return true
+}
+
+// abandon removes a span that stays unfinished.
+func (o *openSpans) abandon(s *span) {
+	sh := o.shard(s)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.leave(s)
+}
+
+func (sh *openShard) leave(s *span) {
 	switch s.listing.at {
 	case amongYoung:
 		sh.young.remove(s)

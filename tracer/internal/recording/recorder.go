@@ -100,8 +100,13 @@ func (r *Recorder) Close() Unfinished {
 	for closeAll(false) { // a span that is completed names its parent, which must be reported
 	}
 	closeAll(true)
+	r.open.wait(maxWait) // other goroutines may be finishing spans that are named already
 	return left
 }
+
+// maxWait is how long Close waits for concurrent calls of Finish. They take some microseconds unless
+// a sink blocks.
+const maxWait = 500 * time.Millisecond
 
 func (u *Unfinished) add(s *span, now time.Time) {
 	s.mu.Lock()

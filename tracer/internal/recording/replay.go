@@ -57,6 +57,7 @@ func newReplayer(r *Recorder) *replayer {
 func (s *span) send() {
 	if s != nil {
 		s.tracer.replay(s)
+		s.tracer.open.done(s)
 	}
 }
 

@@ -179,7 +179,7 @@ func renderable(v reflect.Value, depth int, budget *int) bool {
 	case reflect.Pointer:
 		return depth > 0 || v.IsNil() || each(v.Elem())
 	case reflect.Interface:
-		return v.IsNil() || each(v.Elem())
+		return v.IsNil() || renderable(v.Elem(), depth, budget)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if !each(v.Field(i)) {
