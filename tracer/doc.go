@@ -59,9 +59,9 @@
 //     are logged.
 //   - Every parent of this process that a span names is reported before Close returns. A span whose
 //     owner never finishes it is replaced by its only child if both are SERVER spans, such as
-//     go-kit's TraceServer below GRPCToContext. The child gets the tags and log records of both, and
-//     its report is delayed by up to 1 s. Other unfinished spans with reported children are reported
-//     after the end of their request, or at Close, then with the tag unfinished.
+//     go-kit's TraceServer below GRPCToContext. The child gets the tags and log records of both,
+//     and its report is delayed by up to 1 s. Other unfinished spans with reported children are
+//     reported after the end of their request, or at Close, then with the tag unfinished.
 //   - Close logs the number of unfinished spans, and the name and age of the oldest one. At most
 //     16,384 unfinished spans are listed. The oldest of those with children are reported early.
 //   - A name has at most 1 KiB, a tag's key 256 bytes, and a tag's value or a log record 4 KiB. A

@@ -99,8 +99,8 @@ func TestInvalidUTF8IsReplaced(t *testing.T) {
 }
 
 // TestNumberOfTagsAndLogRecords sets more than the limits. The first tags stay, and a tag that is
-// set can still be changed. Of the log records, the oldest and the newest 64 stay, and a tag has the
-// number of those that are missing.
+// set can still be changed. Of the log records, the oldest and the newest 64 stay, and a tag has
+// the number of those that are missing.
 func TestNumberOfTagsAndLogRecords(t *testing.T) {
 	tr, spans := memory(t, nil)
 	s := tr.StartSpan("many")

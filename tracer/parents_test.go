@@ -93,8 +93,8 @@ func (r *served) finish(name string, kind ext.SpanKindEnum, parent opentracing.S
 	startKind(r.tr, name, kind, parent).Finish()
 }
 
-// TestEveryNamedParentIsReported leaves a span unfinished that has finished children, in the ways of
-// servers. It reads what was reported before Close and after it.
+// TestEveryNamedParentIsReported leaves a span unfinished that has finished children, in the ways
+// of servers. It reads what was reported before Close and after it.
 func TestEveryNamedParentIsReported(t *testing.T) {
 	type spans = map[string]string // parents by name
 	for name, test := range map[string]struct {
@@ -492,8 +492,8 @@ func TestACompletedSpan(t *testing.T) {
 	}
 }
 
-// TestAHandlerMayOutliveItsContext finishes a SERVER span some seconds after its client has hung up.
-// The span is reported as its owner finished it.
+// TestAHandlerMayOutliveItsContext finishes a SERVER span some seconds after its client has hung
+// up. The span is reported as its owner finished it.
 func TestAHandlerMayOutliveItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, spans := memory(t, nil)
@@ -511,8 +511,8 @@ func TestAHandlerMayOutliveItsContext(t *testing.T) {
 	})
 }
 
-// TestAStreamsSpanIsTheParentOfItsMessages has a SERVER span that ends long after the SERVER spans in
-// it, with and without a context.
+// TestAStreamsSpanIsTheParentOfItsMessages has a SERVER span that ends long after the SERVER spans
+// in it, with and without a context.
 func TestAStreamsSpanIsTheParentOfItsMessages(t *testing.T) {
 	for name, place := range map[string]func(context.Context, opentracing.Span){
 		"no context": func(context.Context, opentracing.Span) {},
@@ -541,7 +541,8 @@ func TestAStreamsSpanIsTheParentOfItsMessages(t *testing.T) {
 				s := spanNamed(t, have, "stream")
 				if s.Kind != model.Server || s.Duration != 100*time.Minute ||
 					s.Tags["messages"] != "10" || len(have) != 11 {
-					t.Errorf("have %v in %d spans, want the stream as it was finished", s, len(have))
+					t.Errorf("have %v in %d spans, want the stream as it was finished",
+						s, len(have))
 				}
 			})
 		})
@@ -575,8 +576,8 @@ func TestAnInjectedSpanIsReported(t *testing.T) {
 	})
 }
 
-// TestTheContextOfAReplacedSpanNamesItsSuccessor injects the context of a span after another one has
-// taken its place, and starts spans from it.
+// TestTheContextOfAReplacedSpanNamesItsSuccessor injects the context of a span after another one
+// has taken its place, and starts spans from it.
 func TestTheContextOfAReplacedSpanNamesItsSuccessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, spans := memory(t, nil)

@@ -194,8 +194,8 @@ func (w *tree) run(ctx context.Context, depth int) {
 }
 
 // TestNoOrphansInRandomTrees runs random trees of operations concurrently, and closes the tracer at
-// a random time. Whatever was finished, no span names a parent that was not reported, and no span is
-// reported twice.
+// a random time. Whatever was finished, no span names a parent that was not reported, and no span
+// is reported twice.
 func TestNoOrphansInRandomTrees(t *testing.T) {
 	for seed := range uint64(150) {
 		synctest.Test(t, func(t *testing.T) {

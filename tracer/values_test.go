@@ -59,9 +59,9 @@ type caller struct{ use func() }
 
 func (c caller) String() string { c.use(); return "called" }
 
-type errorCaller struct{ caller }
+type callerError struct{ caller }
 
-func (c errorCaller) Error() string { return c.String() }
+func (c callerError) Error() string { return c.String() }
 
 type formatCaller struct{ caller }
 
@@ -83,7 +83,8 @@ func TestAValueMayUseItsSpan(t *testing.T) {
 				s.Tracer().StartSpan("within", opentracing.ChildOf(s.Context())).Finish()
 			},
 			"Inject": func(s opentracing.Span) {
-				_ = s.Tracer().Inject(s.Context(), opentracing.TextMap, opentracing.TextMapCarrier{})
+				carrier := opentracing.TextMapCarrier{}
+				_ = s.Tracer().Inject(s.Context(), opentracing.TextMap, carrier)
 			},
 		} {
 			t.Run(name+" "+method, func(t *testing.T) {
@@ -94,7 +95,7 @@ func TestAValueMayUseItsSpan(t *testing.T) {
 				go func() {
 					defer close(done)
 					c := caller{func() { use(s) }}
-					for _, v := range []any{c, &c, errorCaller{c}, formatCaller{c}, []any{c}} {
+					for _, v := range []any{c, &c, callerError{c}, formatCaller{c}, []any{c}} {
 						set(tr, s, v)
 					}
 					s.Finish()
@@ -271,7 +272,7 @@ func TestValuesWithinTheLimitsAreRenderedAsFmtDoes(t *testing.T) {
 		pair{1, "x", &n, errors.New("e"), time.Second, []int{1}},
 		&pair{1, "x", nil, nil, 0, nil}, []pair{{}, {}}, map[string]pair{"k": {}},
 		&[]string{"a"}, &map[string]int{"k": 1}, &[2]int{1, 2}, [][]byte{[]byte("ab")}, deep,
-		map[any]any{1: "a", "b": 2.5, true: nil}, []any{nil, n, &n == nil}, complex(1, 2),
+		map[any]any{1: "a", "b": 2.5, true: nil}, []any{nil, n, false}, complex(1, 2),
 		struct{ time.Time }{time.Unix(1, 0).UTC()}, make([]int, 1000), []error{io.EOF, nil},
 		[]time.Duration{1, 2}, struct{}{}, [0]int{}, []int(nil), map[string]int(nil),
 	} {
@@ -291,7 +292,7 @@ func TestPointersAreFollowedToTheirValue(t *testing.T) {
 	pp, d, k := &number, time.Second, shelf(7)
 	ppp := &pp
 	var iface any = "inside"
-	var err error = errors.New("e")
+	err := errors.New("e")
 	var none *string
 	noneP := &none
 	for name, test := range map[string]struct {
@@ -299,8 +300,9 @@ func TestPointersAreFollowedToTheirValue(t *testing.T) {
 		want  string
 	}{
 		"string": {&text, "zh"}, "int64": {&number, "42"}, "bool": {&yes, "true"},
-		"float64": {&long, "1.5"}, "pointers to a pointer": {ppp, "42"}, "interface": {&iface, "inside"},
-		"error": {&err, "e"}, "a type with a method": {&k, "shelf 7"}, "Duration": {&d, "1s"},
+		"float64": {&long, "1.5"}, "pointers to a pointer": {ppp, "42"},
+		"interface": {&iface, "inside"},
+		"error":     {&err, "e"}, "a type with a method": {&k, "shelf 7"}, "Duration": {&d, "1s"},
 		"nil": {none, "<nil>"}, "pointer to nil": {noneP, "<nil>"},
 		"nil of a type with a method": {(*time.Duration)(nil), "<nil>"},
 		"nil error":                   {(*os.PathError)(nil), "<nil>"}, "untyped nil": {nil, ""},

@@ -31,8 +31,8 @@ type Span struct {
 	Model model.SpanModel
 	// Tags are the tags with unique keys, without the error tag.
 	Tags []Tag
-	// Logs are the log records, in the order in which they were logged. If there were more than 128,
-	// those are the oldest and the newest 64.
+	// Logs are the log records, in the order in which they were logged. If there were more than
+	// 128, those are the oldest and the newest 64.
 	Logs []LogRecord
 	// DroppedLogs is the number of log records that are missing between them. It is also the tag
 	// [TagDroppedLogs].

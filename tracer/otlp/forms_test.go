@@ -98,8 +98,8 @@ func TestLogsBeyondTheLimitAreCounted(t *testing.T) {
 	}
 }
 
-// TestEveryExceptionHasATypeAndAMessage logs errors as instrumentation does. Each event has the name
-// and the attributes of OpenTelemetry's exceptions.
+// TestEveryExceptionHasATypeAndAMessage logs errors as instrumentation does. Each event has the
+// name and the attributes of OpenTelemetry's exceptions.
 func TestEveryExceptionHasATypeAndAMessage(t *testing.T) {
 	failure := &fs.PathError{Op: "open", Path: "books", Err: fs.ErrNotExist}
 	var none *fs.PathError
@@ -223,7 +223,9 @@ func TestPeersInEveryForm(t *testing.T) {
 		"nil": {tags{"peer.service": (*string)(nil), "peer.address": (*net.TCPAddr)(nil)},
 			client("peer.address", "<nil>")},
 	} {
-		spans := exported(t, func(tr opentracing.Tracer) { tr.StartSpan("call", test.tags).Finish() })
+		spans := exported(t, func(tr opentracing.Tracer) {
+			tr.StartSpan("call", test.tags).Finish()
+		})
 		have := spans[0].GetAttributes()
 		for _, all := range []kvs{have, test.want} {
 			slices.SortFunc(all, func(a, b *commonpb.KeyValue) int {

@@ -22,11 +22,12 @@
 //   - Links: the other references are the tag opentracing.references, in order.
 //   - Values: a value is rendered before its span is locked. Its methods may use the span, and may
 //     panic. Pointers are followed, and a value that contains itself is rendered.
-//   - ErrorMessages: the error tag has the message of the last logged error, whichever field has it.
+//   - ErrorMessages: the error tag has the message of the last logged error, whichever field
+//     has it.
 //   - ManyLogs: of more than 128 log records, the oldest and the newest 64 are sent, and a tag has
 //     the number of the others.
-//   - AnyTimes: a span that starts and ends at any time has a start and a duration that every format
-//     can express.
+//   - AnyTimes: a span that starts and ends at any time has a start and a duration that every
+//     format can express.
 //   - PeerForms: addresses in peer.hostname, without a port, and of IPv6 are the peer's address.
 //   - AbsurdInput: values that are too long, too many, not UTF-8 or nil are truncated, replaced or
 //     omitted. Other spans are not affected.

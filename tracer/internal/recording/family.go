@@ -17,12 +17,12 @@ import (
 // another SERVER span below it. An unfinished span therefore ends in one of these ways:
 //
 //   - Its owner finishes it, at any time. This is the usual way.
-//   - It is replaced. If its request ends within deferTimeout of the end of its only finished child,
-//     and both are SERVER spans, the child takes its place: the child gets its parent, start, tags
-//     and log records. The child is deferred until then.
+//   - It is replaced. If its request ends within deferTimeout of the end of its only finished
+//     child, and both are SERVER spans, the child takes its place: the child gets its parent,
+//     start, tags and log records. The child is deferred until then.
 //   - It is completed by the Recorder. A SERVER span is completed overdueTimeout after the end of
-//     its request. Any span that another one names is completed at Close, or when there are too many
-//     unfinished ones.
+//     its request. Any span that another one names is completed at Close, or when there are too
+//     many unfinished ones.
 //   - It is dropped, if sampling.priority is 0.
 //
 // If no span names it at Close, it stays unfinished, and no span may name it from then on.
@@ -138,8 +138,8 @@ func (s *span) nameOf() (id uint64, ok bool) {
 	return id, ok
 }
 
-// takeParentOf makes the parent of outer the parent of the span. The caller holds the lock of outer,
-// or outer is dropped.
+// takeParentOf makes the parent of outer the parent of the span. The caller holds the lock of
+// outer, or outer is dropped.
 func (s *span) takeParentOf(outer *span) { s.setParent(outer.reportedParent, outer.remoteParent) }
 
 // setParent changes the parent of a finished span. The caller may hold the lock of the former

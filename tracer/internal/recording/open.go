@@ -97,7 +97,7 @@ func (o *openSpans) done(s *span) {
 
 // wait waits until no span is pending, or until the time is over.
 func (o *openSpans) wait(limit time.Duration) {
-	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(limit); time.Now().Before(end); <-time.After(time.Millisecond) {
 		n := int32(0)
 		for i := range o.shards {
 			n += o.shards[i].pending.Load()

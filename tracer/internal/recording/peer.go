@@ -52,7 +52,9 @@ func asPeer(value any) (p peer, whole bool) {
 	return p, p.ip.IsValid() && s == address
 }
 
-func addrPortPeer(addr netip.AddrPort) peer { return peer{ip: addr.Addr().Unmap(), port: addr.Port()} }
+func addrPortPeer(addr netip.AddrPort) peer {
+	return peer{ip: addr.Addr().Unmap(), port: addr.Port()}
+}
 
 // parsePeer reads an address or the name of a host, with or without a port. It avoids errors of the
 // parsers, which allocate them.

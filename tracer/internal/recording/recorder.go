@@ -104,8 +104,8 @@ func (r *Recorder) Close() Unfinished {
 	return left
 }
 
-// maxWait is how long Close waits for concurrent calls of Finish. They take some microseconds unless
-// a sink blocks.
+// maxWait is how long Close waits for concurrent calls of Finish. They take some microseconds
+// unless a sink blocks.
 const maxWait = 500 * time.Millisecond
 
 func (u *Unfinished) add(s *span, now time.Time) {

@@ -181,8 +181,8 @@ func renderable(v reflect.Value, depth int, budget *int) bool {
 	case reflect.Interface:
 		return v.IsNil() || renderable(v.Elem(), depth, budget)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if !each(v.Field(i)) {
+		for _, field := range v.Fields() {
+			if !each(field) {
 				return false
 			}
 		}

@@ -9,7 +9,7 @@ type Context struct {
 	ID, ParentID     uint64 // of the span and of its parent; zero if unknown
 	Decision         Decision
 	Remote           bool        // extracted from a carrier: another process made it
-	ParentReported   bool        // the span is unsampled, but ParentID names a span that is reported
+	ParentReported   bool        // the span is unsampled, but ParentID names one that is reported
 	Propagated       *Propagated // nil if the trace has neither tracestate nor baggage
 }
 
