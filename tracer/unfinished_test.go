@@ -15,6 +15,7 @@ import (
 	"github.com/opentracing/opentracing-go/ext"
 
 	"bookservice/tracer"
+	"bookservice/tracer/finished"
 	"bookservice/tracer/tracertest/testkit"
 )
 
@@ -262,4 +263,40 @@ func TestNoOrphansUnderLoad(t *testing.T) {
 	}
 	all.check(t)
 	callers.Wait()
+}
+
+// TestCloseWaitsForSpansThatAreBeingFinished closes the tracer while another goroutine finishes a
+// span that its child names. The span is reported.
+func TestCloseWaitsForSpansThatAreBeingFinished(t *testing.T) {
+	all := newIDs(2)
+	begun := make(chan struct{})
+	slow := tracer.WithBackend(tracer.Backend{
+		Name: "ids",
+		Open: func(_ context.Context, s tracer.Settings) (tracer.Sink, error) {
+			return s.Queue(tracer.Destination{
+				Encode: func(b []byte, s *finished.Span) []byte {
+					if s.Model.Name == "outer" {
+						close(begun)
+						<-time.After(100 * time.Millisecond)
+					}
+					return encodeIDs(b, s)
+				},
+				Send: all.send,
+			})
+		},
+	})
+	tr, closer := open(t, config("ids"), slow)
+	outer := tr.StartSpan("outer")
+	startKind(tr, "inner", "", outer).Finish()
+	var finish sync.WaitGroup
+	finish.Go(outer.Finish)
+	<-begun
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+	finish.Wait()
+	all.check(t)
+	if n := len(all.spans); n != 2 {
+		t.Errorf("have %d spans, want 2", n)
+	}
 }
