@@ -47,20 +47,29 @@
 //     0 disables a span at any time; a positive priority records the span and asks the collector to
 //     keep it, unless the span started unsampled.
 //   - Tags may be set until Finish, including span.kind, error and peer.*, with any integer type or
-//     text. error=false is never sent. error=true is sent as the message of the logged error.
+//     text. error=false is never sent. error=true is sent as the message of the last logged error,
+//     which is error.object, error, error.message, or the message of a record with event=error.
+//   - A value is rendered when it is set, and pointers are followed to their value. Methods of a
+//     value may use its span, and may panic. A value that contains itself is rendered as its type.
 //   - A span is sent once. Calls after the first Finish do not change it. Its parent is the first
 //     ChildOf reference to a context of this package, else the first FollowsFrom; the latter adds
-//     the tag opentracing.ref_type=follows_from.
+//     the tag opentracing.ref_type=follows_from. The other references are links in OTLP, and the
+//     tag opentracing.references elsewhere.
 //   - A log record is one annotation with its fields in order. Lazy fields are evaluated when they
 //     are logged.
-//   - A SERVER span directly below an unfinished SERVER span of this process, such as go-kit's
-//     TraceServer below GRPCToContext, is re-parented to the outer span's parent if the outer span
-//     does not finish. Reporting is delayed by up to 1 s for the outer Finish, at most until Close,
-//     and for at most 10,000 outer spans at a time.
+//   - Every parent of this process that a span names is reported before Close returns. A span whose
+//     owner never finishes it is replaced by its only child if both are SERVER spans, such as
+//     go-kit's TraceServer below GRPCToContext. The child gets the tags and log records of both,
+//     and its report is delayed by up to 1 s. Other unfinished spans with reported children are
+//     reported after the end of their request, or at Close, then with the tag unfinished.
+//   - Close logs the number of unfinished spans, and the name and age of the oldest one. At most
+//     16,384 unfinished spans are listed. The oldest of those with children are reported early.
 //   - A name has at most 1 KiB, a tag's key 256 bytes, and a tag's value or a log record 4 KiB. A
-//     span has at most 128 tags and 128 log records. The excess is truncated or omitted. Invalid
-//     UTF-8 is replaced. A time before 1970 or after April 11, 2262 is replaced by the current
-//     time. A span lasts at least 1 µs. One that ends before it starts is counted.
+//     span has at most 128 tags, 128 links and 128 log records. The excess is truncated or omitted.
+//     Of the log records, the oldest and the newest 64 are kept, and the tag
+//     otel.dropped_events_count has the number of the others. Invalid UTF-8 is replaced.
+//   - A time before 1970 or after April 11, 2262 is replaced by the current time. A span lasts at
+//     least 1 µs. A span whose time was replaced, or that ends before it starts, is counted.
 //   - Backends never fail or block the traced code. A span that finishes after Close is dropped.
 //
 // # Delivery

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -22,7 +23,8 @@ import (
 // Otherwise an error of [Config.Validate] is returned.
 //
 // Close sends queued spans for at most [Config.FlushTimeout]. Its error says how many spans were
-// lost. Close may be called more than once. A span that finishes after Close is dropped.
+// lost. Close may be called more than once. Close logs how many spans are unfinished, and the name
+// and age of the oldest one. A span that finishes after Close is dropped.
 func Open(ctx context.Context, c Config, opts ...Option) (opentracing.Tracer, io.Closer, error) {
 	o := newOptions(opts)
 	selected, err := c.selected(o)
@@ -42,7 +44,7 @@ func Open(ctx context.Context, c Config, opts ...Option) (opentracing.Tracer, io
 	if o.metrics != nil {
 		o.metrics.watch(r, selected, sinks)
 	}
-	return r, recorderCloser{r, sinks}, nil
+	return r, &recorderCloser{recorder: r, sinks: sinks, log: o.log}, nil
 }
 
 // open opens the selected backends and the recorder before them. On an error it returns the sinks
@@ -158,14 +160,21 @@ func (t *tracerCloser) Close() error {
 	return t.err
 }
 
-// A recorderCloser hands deferred spans to the sinks before it closes them.
+// A recorderCloser closes the recorder, which may hand more spans to the sinks, before the sinks.
 type recorderCloser struct {
 	recorder *recording.Recorder
 	sinks    sinksCloser
+	log      *slog.Logger
+	once     sync.Once
 }
 
-func (c recorderCloser) Close() error {
-	c.recorder.Close()
+func (c *recorderCloser) Close() error {
+	c.once.Do(func() {
+		if left := c.recorder.Close(); left.Spans > 0 {
+			c.log.Warn("spans unfinished at Close", "spans", left.Spans,
+				"oldest", left.Oldest, "age", left.Age)
+		}
+	})
 	return c.sinks.Close()
 }
 

@@ -7,10 +7,12 @@
 //	tr, closer, err := tracer.Open(ctx, c, otlp.Backend(&oc))
 //
 // A span with an error tag has the status ERROR with the error's message. Log records are events;
-// logged errors are events with the name exception. Numbers and booleans keep their types. Peers
-// are the attributes network.peer.address, network.peer.port and peer.service, unless a tag with
-// such a name is set. The resource has service.name, service.version and service.instance.id (the
-// address, or a random UUID), and the attributes of [tracer.Config].
+// logged errors are events with the name exception, a type and a message. Numbers and booleans keep
+// their types. References beside the parent are links. Peers are the attributes
+// network.peer.address, network.peer.port and peer.service. A peer with a name is server.address
+// and server.port, or client.address and client.port on SERVER and CONSUMER spans. A tag with such
+// a name takes precedence. The resource has service.name, service.version and service.instance.id
+// (the address, or a random UUID), and the attributes of [tracer.Config].
 //
 // Over gRPC a status that the collector itself has sent decides what becomes of the spans, as the
 // protocol specifies. What a proxy or a broken connection has made of the request does not: the

@@ -74,6 +74,7 @@ func TestCollectorBeforeOpen(t *testing.T) {
 		"bookservice_tracer_spans_clamped_total 0",
 		"bookservice_tracer_spans_finished_total 0",
 		"bookservice_tracer_spans_sampled_out_total 0",
+		"bookservice_tracer_spans_unfinished_total 0",
 	}
 	if have := values(t, registry); !slices.Equal(have, want) {
 		t.Errorf("have %q, want %q", have, want)

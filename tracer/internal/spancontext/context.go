@@ -11,6 +11,7 @@ type Context struct {
 	Random           bool        // W3C's random flag: the last 56 bits of the trace id are random
 	Remote           bool        // extracted from a carrier: another process made it
 	StatedRoot       bool        // the carrier's header states that the span has no parent
+	ParentReported   bool        // the span is unsampled, but ParentID names one that is reported
 	Propagated       *Propagated // nil if all of its fields are empty
 }
 
