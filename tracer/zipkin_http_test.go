@@ -248,6 +248,7 @@ func TestZipkinKeepsAConnectionForEachSender(t *testing.T) {
 // TestPostsToZipkinAreLimited has a collector that does not answer the first post. The post ends
 // after 10 s, and the spans are sent again.
 func TestPostsToZipkinAreLimited(t *testing.T) {
+	testkit.Slow(t)
 	t.Parallel()
 	release := make(chan struct{})
 	to := &receiver.Zipkin{}

@@ -193,9 +193,7 @@ func TestZipkinRedirectIsAnError(t *testing.T) {
 // TestSlowZipkinIsWaitedFor has a collector that stores spans and answers after 12 s. The attempts
 // after two time-outs of 10 s have more time, so the third one succeeds.
 func TestSlowZipkinIsWaitedFor(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes 32 s")
-	}
+	testkit.Slow(t)
 	t.Parallel()
 	to := &receiver.Zipkin{}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

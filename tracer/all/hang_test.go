@@ -83,6 +83,7 @@ func newSilentPeer(t *testing.T) *silentPeer {
 // TestAttemptsReleaseWhatTheyHold has peers that answer nothing. Attempts end with their time, and
 // Close with the flush timeout. They leave neither a connection nor a goroutine.
 func TestAttemptsReleaseWhatTheyHold(t *testing.T) {
+	testkit.Slow(t)
 	for name, change := range senders {
 		t.Run(name, func(t *testing.T) {
 			peer := newSilentPeer(t)

@@ -158,9 +158,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 // TestSlowBrokerIsWaitedFor has a broker that stores a message and answers after 12 s. The attempts
 // that follow two time-outs of 10 s have more time, until one is long enough.
 func TestSlowBrokerIsWaitedFor(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes about 50 s")
-	}
+	testkit.Slow(t)
 	t.Parallel()
 	cluster := startKafka(t)
 	var mu sync.Mutex

@@ -81,9 +81,7 @@ func TestCloseDoesNotWaitForADeadConnection(t *testing.T) {
 // TestIdleConnectionIsNotPinged has a collector with gRPC's defaults, which closes a connection on
 // which more than two pings arrive within 5 minutes of each other without requests.
 func TestIdleConnectionIsNotPinged(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes 45 s")
-	}
+	testkit.Slow(t)
 	t.Parallel()
 	r := receiver.NewOTLP(t, nil)
 	proxy := testkit.NewProxy(t, strings.TrimPrefix(r.GRPCURL, "http://"))

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opentracing/opentracing-go"
 
@@ -226,6 +227,7 @@ func TestEndpointPath(t *testing.T) {
 			}
 			s := config("otlp")
 			s.OTLP.Protocol, s.OTLP.Endpoint = otlp.HTTP, url(test.flag)
+			s.FlushTimeout = time.Second
 			s.variables(t, map[string]string{
 				"OTEL_EXPORTER_OTLP_ENDPOINT":        url(test.base),
 				"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url(test.signal),

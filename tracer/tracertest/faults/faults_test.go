@@ -14,6 +14,7 @@ import (
 	"bookservice/tracer"
 	"bookservice/tracer/delivery"
 	"bookservice/tracer/tracertest/faults"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -65,7 +66,7 @@ func TestNoFaultLosesASpan(t *testing.T) {
 			if f.Restart { // the first tracer cannot flush
 				flush = 10 * time.Second
 			}
-			if !raceDetector { // .ci/run uses the race detector, and the full durations
+			if !testkit.RaceDetector { // .ci/run uses the race detector, and the full durations
 				f.Load, f.Lasts, flush = f.Load/5, f.Lasts/2, flush/5
 			}
 			m := &tracer.Metrics{}
