@@ -47,6 +47,7 @@ type Queue struct {
 	failing      bool          // an attempt has failed since the latest success
 	recovered    chan struct{} // closed and replaced at the first success after a failure
 	notBefore    time.Time     // no attempt before this time, as the destination requested
+	nextProbe    time.Time     // when a batch may be halved again without evidence
 	prober       *job          // the job that looks for evidence, see judge
 	refusals     int           // jobs set aside since the latest success
 	refusedInRow int           // refused attempts since the latest success
