@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"bookservice/tracer/internal/safelog"
 	"context"
 	"log/slog"
 	"sync"
@@ -79,7 +80,6 @@ type Queue struct {
 	closing      chan struct{} // closed when Close is called
 	sendLate     chan struct{} // closed when Close waits for Sends no longer
 	diskLate     chan struct{} // the same for the disk
-	logLate      chan struct{} // the same for the log handler
 	senders      sync.WaitGroup
 	sendersDone  chan struct{} // closed when the senders have ended
 	readerDone   chan struct{} // closed when the reader has ended
@@ -102,6 +102,7 @@ func newQueue(cfg Config, send SendFunc, log *slog.Logger, files fileSystem) (*Q
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	log = safelog.New(log)
 	q := &Queue{
 		cfg:          cfg.withDefaults(),
 		send:         send,
@@ -115,7 +116,6 @@ func newQueue(cfg Config, send SendFunc, log *slog.Logger, files fileSystem) (*Q
 		closing:      make(chan struct{}),
 		sendLate:     make(chan struct{}),
 		diskLate:     make(chan struct{}),
-		logLate:      make(chan struct{}),
 		sendersDone:  make(chan struct{}),
 		readerDone:   make(chan struct{}),
 		diskDone:     make(chan struct{}),
