@@ -1,7 +1,6 @@
 package tracer
 
 import (
-	"bookservice/tracer/internal/safelog"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/opentracing/opentracing-go"
+
+	"bookservice/tracer/internal/safelog"
 )
 
 // An Option adds to a [Config] what it cannot express. The same options belong to

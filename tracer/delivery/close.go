@@ -1,13 +1,14 @@
 package delivery
 
 import (
-	"bookservice/tracer/internal/safelog"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"time"
+
+	"bookservice/tracer/internal/safelog"
 )
 
 // After its context has ended, Close waits for other code no longer than this. The times count from

@@ -1,11 +1,12 @@
 package delivery
 
 import (
-	"bookservice/tracer/internal/safelog"
 	"context"
 	"log/slog"
 	"sync"
 	"time"
+
+	"bookservice/tracer/internal/safelog"
 )
 
 // A SendFunc sends one batch to the destination. The queue calls it from up to Config.Senders

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"bookservice/tracer/internal/ownfile"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"github.com/gofrs/flock"
+
+	"bookservice/tracer/internal/ownfile"
 )
 
 // errSpoolFull is returned when a batch would exceed Config.SpoolBytes.

@@ -125,8 +125,8 @@ func refusesEverything(t *testing.T, kind delivery.Kind, cfg delivery.Config) {
 	if s := stats(t, q); s.Dropped != 0 || s.Queued+s.Spooled != 10000 {
 		t.Errorf("have %+v, want all spans kept", s)
 	}
-	// 10 minutes have 20 delays of 30 s. Each sender needs 10 shorter ones before. A batch is halved
-	// three times in each delay, by one sender.
+	// 10 minutes have 20 delays of 30 s. Each sender needs 10 shorter ones before. A batch is
+	// halved three times in each delay, by one sender.
 	if have, most := to.attemptCount(), 80+20*6+cfg.Senders*50; have > most {
 		t.Errorf("have %d requests in 10 minutes, want %d at most", have, most)
 	}

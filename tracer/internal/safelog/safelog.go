@@ -5,6 +5,7 @@ package safelog
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -66,7 +67,7 @@ func (h *handler) WithGroup(name string) slog.Handler {
 }
 
 func (h *handler) with(o op) slog.Handler {
-	return &handler{h.to, append(h.ops[:len(h.ops):len(h.ops)], o)}
+	return &handler{h.to, append(slices.Clip(h.ops), o)}
 }
 
 // A queue holds the records that wait for a handler.

@@ -62,10 +62,10 @@ func NewQueue(
 
 // Consume encodes the span and queues it. A span for which Encode panics is dropped.
 func (q *Queue) Consume(s *finished.Span, buf []byte) (next []byte) {
-	next = buf
 	defer func() {
 		if cause := recover(); cause != nil {
 			q.dropped(cause)
+			next = buf
 		}
 	}()
 	next = q.to.Encode(buf[:0], s)
