@@ -97,6 +97,8 @@
 //     proxy that the environment names, and to the other brokers of a Kafka cluster.
 //   - Files of certificates and keys are read again when they change. If the new ones are not
 //     usable, the previous ones stay in force, and the log says so once.
+//   - An answer that reports success is not the collector's if it is a web page, such as the login
+//     page of a proxy. The spans are kept and sent again, and the log says so.
 //   - An error has the first 200 bytes of what the destination answered, without secrets.
 //
 // # Settings
