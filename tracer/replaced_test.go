@@ -40,7 +40,8 @@ func TestAFinishedSpanIsReportedHoweverLateItIs(t *testing.T) {
 				var m tracer.Metrics
 				tr, spans := memory(t, nil, tracer.WithMetrics(&m))
 				outer := replace(t, tr)
-				if have := parents(spans.Spans()); !cmp.Equal(have, map[string]string{"message": "-"}) {
+				alone := map[string]string{"message": "-"}
+				if have := parents(spans.Spans()); !cmp.Equal(alone, have) {
 					t.Errorf("before Finish: have %v, want the message alone", have)
 				}
 				after(late)
@@ -53,8 +54,10 @@ func TestAFinishedSpanIsReportedHoweverLateItIs(t *testing.T) {
 				if diff := cmp.Diff(want, have.Tags); diff != "" {
 					t.Errorf("tags: -want +have\n%s", diff)
 				}
-				if d := 1600*time.Millisecond + late; have.Duration != d || have.Kind != model.Server {
-					t.Errorf("have %v, kind %q; want %v as SERVER", have.Duration, have.Kind, d)
+				lasted := 1600*time.Millisecond + late
+				if have.Duration != lasted || have.Kind != model.Server {
+					t.Errorf("have %v, kind %q; want %v as SERVER",
+						have.Duration, have.Kind, lasted)
 				}
 				if texts := texts(have); len(texts) != 2 || texts[0] != "opened" ||
 					!strings.Contains(texts[1], "client gone") {

@@ -53,7 +53,7 @@ func TestASpanAsAValueIsItsIDs(t *testing.T) {
 		"context":            {on.Context(), ids(on.Context())},
 		"unsampled context":  {off.Context(), ids(off.Context())},
 		"extracted context":  {extracted, ids(extracted)},
-		"in a slice":         {[]any{on, off}, "[" + ids(on.Context()) + " " + ids(off.Context()) + "]"},
+		"in a slice":         {[]any{on, off}, fmt.Sprintf("[%v %v]", on, off)},
 		"in a map":           {map[string]any{"s": on}, "map[s:" + ids(on.Context()) + "]"},
 		"a pointer to it":    {&on, ids(on.Context())},
 		"an exported field":  {struct{ S opentracing.Span }{on}, "{" + ids(on.Context()) + "}"},

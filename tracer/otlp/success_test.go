@@ -43,7 +43,8 @@ func (a httpAnswer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestSuccessWithoutAMessage(t *testing.T) {
 	const proto = "application/x-protobuf"
 	for _, answer := range []httpAnswer{
-		{200, proto, ""}, {200, proto, "\xff"}, {200, "", ""}, {200, "", "ok"}, {200, "text/html", ""},
+		{200, proto, ""}, {200, proto, "\xff"}, {200, "", ""}, {200, "", "ok"},
+		{200, "text/html", ""},
 		{200, "application/json", "{}"}, {200, "Application/JSON; charset=UTF-8", "{}"},
 		{200, "application/octet-stream", "\x00"}, {200, ";", "ok"},
 		{202, "", ""}, {202, proto, ""}, {204, "", ""}, {204, proto, ""},
@@ -72,7 +73,8 @@ func TestALoginPageIsNotSuccess(t *testing.T) {
 	t.Parallel()
 	const page = "<html>please log in</html>"
 	for _, answer := range []httpAnswer{
-		{200, "text/html", page}, {200, "Text/HTML; charset=utf-8", page}, {200, "text/html;", page},
+		{200, "text/html", page}, {200, "Text/HTML; charset=utf-8", page},
+		{200, "text/html;", page},
 		{200, "text/html; charset", page}, {200, "application/xhtml+xml", page},
 		{200, "text/plain", page}, {201, "text/html", page}, {202, "text/html", page},
 		{203, "text/html", page}, {204, "text/html", ""}, {206, "text/html", page},
@@ -108,7 +110,7 @@ func TestALoginPageIsNotSuccess(t *testing.T) {
 			var lines testkit.Buffer
 			err = s.run(t, func(tr opentracing.Tracer) {
 				tr.StartSpan("call").Finish()
-				testkit.Eventually(t, "the log says so", func() bool { return lines.String() != "" })
+				testkit.Eventually(t, "a line", func() bool { return lines.String() != "" })
 			}, tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))))
 			if err != nil || requests.Load() != 2 || len(r.Spans()) != 1 {
 				t.Errorf("have %v and %d spans after %d requests, want the span sent again",

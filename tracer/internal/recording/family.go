@@ -275,6 +275,7 @@ func (s *span) replace(outer *span) {
 		}
 	}
 	for _, t := range outer.peer.without(s.peer) {
+		t.Key = outerPrefix + t.Key
 		s.putBesides(t)
 	}
 	message := outer.errorTag()

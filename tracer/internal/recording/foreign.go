@@ -8,17 +8,18 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// foreignOptions are what options of unknown types have set, such as ext.RPCServerOption's. They
-// are pooled, so map and slice are always those of this type: an option may put a map or slice of
-// its own into the target, which it may use for other spans at the same time.
-type foreignOptions struct {
+// An optionTarget is what options of unknown types are applied to, such as ext.RPCServerOption's.
+// An option may put a map or a slice of its own into the target, which it may use for other spans
+// at the same time. These are only read.
+type optionTarget struct {
 	target opentracing.StartSpanOptions // of Apply; it has tags and refs before each call
 	tags   map[string]any
 	refs   []opentracing.SpanReference // with a capacity of 1 or more
 }
 
-var foreignPool = sync.Pool{New: func() any {
-	o := &foreignOptions{
+// foreignOptions pools option targets. Map and slice are always their own.
+var foreignOptions = sync.Pool{New: func() any {
+	o := &optionTarget{
 		tags: map[string]any{}, refs: make([]opentracing.SpanReference, 0, 2),
 	}
 	o.target.Tags, o.target.References = o.tags, o.refs
@@ -26,7 +27,7 @@ var foreignPool = sync.Pool{New: func() any {
 }}
 
 // apply applies an option, and copies what the option has put in place of the map or the slice.
-func (o *foreignOptions) apply(opt opentracing.StartSpanOption) {
+func (o *optionTarget) apply(opt opentracing.StartSpanOption) {
 	opt.Apply(&o.target)
 	if tags := o.target.Tags; !sameMap(tags, o.tags) {
 		clear(o.tags)
@@ -47,10 +48,10 @@ func sameMap(a, b map[string]any) bool {
 }
 
 // release returns o to the pool.
-func (o *foreignOptions) release() {
+func (o *optionTarget) release() {
 	clear(o.tags)
 	clear(o.refs[:cap(o.refs)]) // an option may have removed some
 	o.refs = o.refs[:0]
 	o.target = opentracing.StartSpanOptions{Tags: o.tags, References: o.refs}
-	foreignPool.Put(o)
+	foreignOptions.Put(o)
 }

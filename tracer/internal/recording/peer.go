@@ -28,10 +28,10 @@ func (p peer) or(other peer) peer {
 	return p
 }
 
-// without returns the tags of a replaced span's peer for what its successor knows otherwise.
+// without returns tags for what the peer states and own states otherwise.
 func (p peer) without(own peer) (tags []finished.Tag) {
 	if p.service != "" && own.service != "" && p.service != own.service {
-		tags = append(tags, finished.Tag{Key: outerPrefix + string(ext.PeerService), Value: p.service})
+		tags = append(tags, finished.Tag{Key: string(ext.PeerService), Value: p.service})
 	}
 	otherIP := p.ip.IsValid() && own.ip.IsValid() && p.ip != own.ip
 	otherPort := p.port != 0 && own.port != 0 && p.port != own.port
@@ -45,9 +45,7 @@ func (p peer) without(own peer) (tags []finished.Tag) {
 	if p.port != 0 {
 		address = net.JoinHostPort(address, strconv.Itoa(int(p.port)))
 	}
-	return append(tags, finished.Tag{
-		Key: outerPrefix + string(ext.PeerAddress), Value: address,
-	})
+	return append(tags, finished.Tag{Key: string(ext.PeerAddress), Value: address})
 }
 
 // asPeer reads an address: an IP address or the name of a host, with or without a port. It may be a

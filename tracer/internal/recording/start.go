@@ -19,7 +19,7 @@ type start struct {
 	more                 []opentracing.SpanReference // beside the first of each type
 	at                   time.Time
 	priority             spancontext.Decision
-	foreign              *foreignOptions // what options of unknown types have set
+	foreign              *optionTarget // what options of unknown types have set
 }
 
 func (s *start) read(opt opentracing.StartSpanOption) {
@@ -37,7 +37,7 @@ func (s *start) read(opt opentracing.StartSpanOption) {
 		s.at = time.Time(o)
 	default:
 		if s.foreign == nil {
-			s.foreign = foreignPool.Get().(*foreignOptions)
+			s.foreign = foreignOptions.Get().(*optionTarget)
 		}
 		s.foreign.apply(opt)
 	}
