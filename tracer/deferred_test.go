@@ -296,6 +296,22 @@ func (i *ids) check(t *testing.T) {
 	}
 }
 
+// has checks that the spans with these ids were received.
+func (i *ids) has(t *testing.T, spans []string) {
+	t.Helper()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	known := map[string]bool{}
+	for _, s := range i.spans {
+		known[model.ID(s[0]).String()] = true
+	}
+	for _, id := range spans {
+		if !known[id] {
+			t.Errorf("have no span %s, which was finished", id)
+		}
+	}
+}
+
 func heapInUse() int64 {
 	runtime.GC()
 	runtime.GC()
