@@ -44,24 +44,32 @@
 //
 //   - Sampling is decided first: an unsampled span costs one small allocation. A share is decided
 //     by trace id, as in OpenTelemetry's SDK, so that all services agree. The tag sampling.priority
-//     0 disables a span at any time; a positive priority records the span and asks the collector to
-//     keep it, unless the span started unsampled.
+//     0 disables a span until the span has been injected or a reported span names it, because a
+//     parent must be reported; later it disables only the spans that start below it. A positive
+//     priority records the span and asks the collector to keep it, unless the span started
+//     unsampled.
 //   - Tags may be set until Finish, including span.kind, error and peer.*, with any integer type or
 //     text. error=false is never sent. error=true is sent as the message of the last logged error,
 //     which is error.object, error, error.message, or the message of a record with event=error.
 //   - A value is rendered when it is set, and pointers are followed to their value. Methods of a
-//     value may use its span, and may panic. A value that contains itself is rendered as its type.
+//     value may use its span, and may panic. A value that contains itself is rendered as its type,
+//     and a span or its context as its ids, "trace:span".
 //   - A span is sent once. Calls after the first Finish do not change it. Its parent is the first
 //     ChildOf reference to a context of this package, else the first FollowsFrom; the latter adds
 //     the tag opentracing.ref_type=follows_from. The other references are links in OTLP, and the
-//     tag opentracing.references elsewhere.
+//     tag opentracing.references elsewhere. The map and the slice of a start option of another
+//     package are only read.
 //   - A log record is one annotation with its fields in order. Lazy fields are evaluated when they
 //     are logged.
 //   - Every parent of this process that a span names is reported before Close returns. A span whose
 //     owner never finishes it is replaced by its only child if both are SERVER spans, such as
 //     go-kit's TraceServer below GRPCToContext. The child gets the tags and log records of both,
-//     and its report is delayed by up to 1 s. Other unfinished spans with reported children are
-//     reported after the end of their request, or at Close, then with the tag unfinished.
+//     and its report is delayed by up to 1 s. Where both have a tag with one key and different
+//     values, the child's keeps the key, and the other one gets the prefix outer_, such as
+//     outer_component; so do the error, peer.service, peer.address and the name. If the owner
+//     finishes the replaced span after all, it is reported too, below that child. Other unfinished
+//     spans with reported children are reported 10 s after the end of their request, or at Close,
+//     then with the tag unfinished; what is set on them later is lost.
 //   - Close logs the number of unfinished spans, and the name and age of the oldest one. At most
 //     16,384 unfinished spans are listed. The oldest of those with children are reported early.
 //   - A name has at most 1 KiB, a tag's key 256 bytes, and a tag's value or a log record 4 KiB. A
@@ -89,6 +97,8 @@
 //     proxy that the environment names, and to the other brokers of a Kafka cluster.
 //   - Files of certificates and keys are read again when they change. If the new ones are not
 //     usable, the previous ones stay in force, and the log says so once.
+//   - An answer that reports success is not the collector's if it is a web page, such as the login
+//     page of a proxy. The spans are kept and sent again, and the log says so.
 //   - An error has the first 200 bytes of what the destination answered, without secrets.
 //
 // # Settings

@@ -322,7 +322,8 @@ func TestEveryNamedParentIsReported(t *testing.T) {
 }
 
 // TestAReplacedSpanIsNotLost sets everything that a span has on go-kit's abandoned SERVER span. The
-// SERVER span that takes its place has all of it, and what was set on itself takes precedence.
+// SERVER span that takes its place has all of it. Of what both have, its own keeps the key. If the
+// other span is finished after all, it is reported too.
 func TestAReplacedSpanIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, spans := memory(t, func(c *tracer.Config) { c.Propagation.BaggageTags = "user" })
@@ -347,10 +348,13 @@ func TestAReplacedSpanIsNotLost(t *testing.T) {
 		outer.SetTag("late", "ServerAfter")
 		end()
 		after(time.Minute)
-		outer.SetTag("too", "late").Finish()
 		have := spanNamed(t, spans.Spans(), "list")
 		if len(spans.Spans()) != 3 || have.Kind != model.Server {
 			t.Errorf("have %v, want one SERVER span beside the other two", spans.Spans())
+		}
+		outer.SetTag("too", "late").Finish()
+		if n := len(spans.Spans()); n != 4 || have.Tags["too"] != "" {
+			t.Errorf("have %d spans and tags %v, want the outer one beside it", n, have.Tags)
 		}
 		isBelow(t, have, spanNamed(t, spans.Spans(), "first"))
 		if !have.Timestamp.Equal(start) || have.Duration != 2*time.Millisecond {
@@ -359,7 +363,8 @@ func TestAReplacedSpanIsNotLost(t *testing.T) {
 		l := spanNamed(t, spans.Spans(), "linked")
 		want := map[string]string{
 			"http.method": "GET", "both": "inner", "user": "ann", "late": "ServerAfter",
-			"outer_name": "GET /books", "error": "no paper",
+			"outer_name": "GET /books", "outer_both": "outer", "outer_peer.service": "shop",
+			"error":                  "no paper",
 			"opentracing.ref_type":   "follows_from",
 			"opentracing.references": fmt.Sprintf("follows_from:%v:%v", l.TraceID, l.ID),
 		}

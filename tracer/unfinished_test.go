@@ -134,6 +134,8 @@ type tree struct {
 	*rand.Rand
 	tr    opentracing.Tracer
 	depth int
+
+	finished []string // the ids of the spans that must be reported
 }
 
 // run runs an operation and those below it. It finishes its span at a random moment, or never.
@@ -166,6 +168,9 @@ func (w *tree) run(ctx context.Context, depth int) {
 			if w.IntN(20) == 0 {
 				s.SetTag("sampling.priority", 0)
 			}
+			if contextOf(s).Sampled() {
+				w.finished = append(w.finished, spanIDOf(s))
+			}
 			s.Finish()
 		}
 	}
@@ -196,7 +201,7 @@ func (w *tree) run(ctx context.Context, depth int) {
 
 // TestNoOrphansInRandomTrees runs random trees of operations concurrently, and closes the tracer at
 // a random time. Whatever was finished, no span names a parent that was not reported, and no span
-// is reported twice.
+// is reported twice. Each sampled span that its owner has finished before Close is reported.
 func TestNoOrphansInRandomTrees(t *testing.T) {
 	for seed := range uint64(150) {
 		synctest.Test(t, func(t *testing.T) {
@@ -204,8 +209,10 @@ func TestNoOrphansInRandomTrees(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 10))
 			tr, closer := open(t, config("ids"), all.backend())
 			var trees sync.WaitGroup
+			var finished []*tree
 			for i := range uint64(8) {
-				w := &tree{rand.New(rand.NewPCG(seed, i)), tr, 5}
+				w := &tree{Rand: rand.New(rand.NewPCG(seed, i)), tr: tr, depth: 5}
+				finished = append(finished, w)
 				trees.Go(func() { w.run(t.Context(), 0) })
 			}
 			closes := time.Duration(random.IntN(100)) * time.Second
@@ -217,6 +224,11 @@ func TestNoOrphansInRandomTrees(t *testing.T) {
 				t.Error(err)
 			}
 			all.check(t)
+			if seed%2 == 0 {
+				for _, w := range finished {
+					all.has(t, w.finished)
+				}
+			}
 			trees.Wait()
 			if t.Failed() {
 				t.Logf("seed %d", seed)

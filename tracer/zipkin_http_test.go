@@ -2,6 +2,7 @@ package tracer_test
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -273,5 +274,74 @@ func TestPostsToZipkinAreLimited(t *testing.T) {
 	}
 	if err := closer.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOnlyZipkinsAnswerCountsAsSuccess has collectors and proxies that report success in different
+// ways. Only a proxy's page is not the collector's: Close sends the span again.
+func TestOnlyZipkinsAnswerCountsAsSuccess(t *testing.T) {
+	t.Parallel()
+	const page = "<html>please log in</html>"
+	for _, test := range []struct {
+		status            int
+		contentType, body string
+		success           bool
+	}{
+		{202, "", "", true}, // Zipkin's
+		{200, "", "", true},
+		{204, "", "", true},
+		{202, "text/plain; charset=utf-8", "ok", true},
+		{200, "application/json", "{}", true},
+		{202, "", "accepted", true},
+		{202, "text/html; charset=utf-8", "", true},
+		{204, "text/html", "", true},
+		{200, "text/html", page, false},
+		{202, "Text/HTML; charset=utf-8", page, false},
+		{202, "text/html; charset", page, false},
+		{206, "application/xhtml+xml", page, false},
+	} {
+		t.Run(fmt.Sprint(test), func(t *testing.T) {
+			t.Parallel()
+			to := &receiver.Zipkin{}
+			var posts atomic.Int32
+			srv := httptest.NewServer(http.HandlerFunc(
+				func(w http.ResponseWriter, r *http.Request) {
+					if posts.Add(1) > 1 {
+						to.ServeHTTP(w, r)
+						return
+					}
+					_, _ = io.Copy(io.Discard, r.Body)
+					w.Header()["Content-Type"] = nil // otherwise net/http guesses it
+					if test.contentType != "" {
+						w.Header().Set("Content-Type", test.contentType)
+					}
+					w.WriteHeader(test.status)
+					if test.body != "" {
+						_, _ = io.WriteString(w, test.body+r.Header.Get("Authorization"))
+					}
+				}))
+			t.Cleanup(srv.Close)
+			c := config("zipkin")
+			c.Zipkin.URL, c.Zipkin.Token = srv.URL+"/api/v2/spans", "s3cret-token"
+			var m tracer.Metrics
+			var lines testkit.Buffer
+			log := slog.New(slog.NewTextHandler(&lines, nil))
+			tr, closer := open(t, c, tracer.WithMetrics(&m), tracer.WithLogger(log))
+			tr.StartSpan("call").Finish()
+			testkit.Eventually(t, "the collector's answer is judged", func() bool {
+				return m.Stats().Sinks["zipkin"].Sent == 1 || lines.String() != ""
+			})
+			if err := closer.Close(); err != nil {
+				t.Error(err)
+			}
+			if again := len(to.Spans(t)) == 1; again == test.success {
+				t.Errorf("have the span sent again: %v", again)
+			}
+			have := lines.String()
+			if strings.Contains(have, "s3cret") || (have == "") != test.success ||
+				!test.success && !strings.Contains(have, "please log in") {
+				t.Errorf("have log %q, want the page, without secrets", have)
+			}
+		})
 	}
 }

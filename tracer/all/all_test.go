@@ -259,7 +259,9 @@ func TestSecretsAreNeverShown(t *testing.T) {
 			c.Zipkin.URL, c.Zipkin.Headers = refuse.URL, "a="+secret
 		},
 		"malformed headers": func(c *all.Config) { c.Zipkin.Headers = "a=b," + secret },
-		"header's name":     func(c *all.Config) { c.Zipkin.Headers = secret + "\n=b" },
+		"header's name": func(c *all.Config) {
+			c.Zipkin.URL, c.Zipkin.Headers = refuse.URL, secret+"\n=b"
+		},
 		"OTLP headers": func(c *all.Config) {
 			c.Backend, c.OTLP.Headers, c.OTLP.Endpoint = "otlp", "a="+secret, "http://"+closed
 		},

@@ -1,12 +1,9 @@
 package otlp_test
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,31 +148,6 @@ func TestRetryInfoIsObeyed(t *testing.T) {
 	})
 	if have := times[1].Sub(times[0]); err != nil || have < pause {
 		t.Errorf("have %v and a pause of %v, want at least %v", err, have, pause)
-	}
-}
-
-// TestSuccessWithoutAMessage has HTTP collectors that answer 200 without a message of the protocol.
-func TestSuccessWithoutAMessage(t *testing.T) {
-	for contentType, body := range map[string]string{
-		"text/html": "<html>", "application/x-protobuf": "\xff", "": "",
-	} {
-		var requests atomic.Int32
-		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			requests.Add(1)
-			if r.Header.Get("Content-Type") != "application/x-protobuf" ||
-				r.Header.Get("User-Agent") != "bookservice-tracer-OTLP" {
-				t.Errorf("have header %v", r.Header)
-			}
-			w.Header().Set("Content-Type", contentType)
-			_, _ = io.WriteString(w, body)
-		}))
-		s := config("otlp")
-		s.OTLP.Protocol, s.OTLP.Endpoint = otlp.HTTP, srv.URL
-		if err := s.sendOne(t); err != nil || requests.Load() != 1 {
-			t.Errorf("%s: have %v after %d requests, want success",
-				contentType, err, requests.Load())
-		}
-		srv.Close()
 	}
 }
 

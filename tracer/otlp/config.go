@@ -15,8 +15,26 @@
 // (the address, or a random UUID), and the attributes of [tracer.Config].
 //
 // Over gRPC a status that the collector itself has sent decides what becomes of the spans, as the
-// protocol specifies. What a proxy or a broken connection has made of the request does not: the
-// spans are sent again. A proxy that the environment names is used (HTTP_PROXY for plain text,
+// protocol specifies:
+//
+//   - CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE and DATA_LOSS: the spans are
+//     sent again, and so they are after RESOURCE_EXHAUSTED with RetryInfo.
+//   - A message that is too large for the collector (RESOURCE_EXHAUSTED, OUT_OF_RANGE) is sent in
+//     two halves.
+//   - INVALID_ARGUMENT: only the spans that the collector refuses one by one are dropped.
+//   - UNAUTHENTICATED, PERMISSION_DENIED and UNIMPLEMENTED are mistakes in the configuration: the
+//     spans are kept and sent again slowly.
+//   - All other codes: the spans are dropped, counted and logged. INTERNAL, UNKNOWN, NOT_FOUND,
+//     ALREADY_EXISTS, FAILED_PRECONDITION and RESOURCE_EXHAUSTED without RetryInfo are among them:
+//     the protocol forbids to send such a request again.
+//
+// What a proxy or a broken connection has made of the request does not decide: the spans are sent
+// again. Over HTTP, success is a status 2xx with the media type of the protocol or JSON, with none,
+// or 200 without a body. An answer of another type, such as a login page, is a proxy's: the spans
+// are kept and sent again slowly. [bookservice/tracer/delivery.HTTPError] documents the other
+// statuses.
+//
+// A proxy that the environment names is used (HTTP_PROXY for plain text,
 // HTTPS_PROXY for TLS, NO_PROXY); with plain text it can read the headers. No redirect is followed.
 package otlp
 

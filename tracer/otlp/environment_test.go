@@ -41,6 +41,31 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// TestATrailingCommaOfHeadersIsIgnored sets headers as scripts write them, by variable and by flag.
+func TestATrailingCommaOfHeadersIsIgnored(t *testing.T) {
+	for _, protocol := range protocols {
+		for _, headers := range []string{"x-key=abc,", " ,x-key=abc, ,", "x-other=1,,x-key=abc"} {
+			r := receiver.NewOTLP(t, nil)
+			byVariable, byFlag := to(r, protocol), to(r, protocol)
+			byVariable.variables(t, map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": headers})
+			byFlag.OTLP.Headers = headers
+			for _, s := range []*settings{byVariable, byFlag} {
+				if err := s.sendOne(t); err != nil {
+					t.Errorf("%s %q: %v", protocol, headers, err)
+				}
+			}
+			if len(r.Spans()) != 2 {
+				t.Fatalf("%s %q: have %d spans, want 2", protocol, headers, len(r.Spans()))
+			}
+			for _, request := range r.Requests() {
+				if key := request.Header.Get("x-key"); len(key) != 1 || key[0] != "abc" {
+					t.Errorf("%s %q: have header %q, want abc", protocol, headers, key)
+				}
+			}
+		}
+	}
+}
+
 // TestNoVariableIsReadWithoutReadEnvironment sets variables of the process.
 func TestNoVariableIsReadWithoutReadEnvironment(t *testing.T) {
 	for _, protocol := range protocols {

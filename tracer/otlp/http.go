@@ -13,6 +13,9 @@ import (
 // contentType is the media type of requests and responses.
 const contentType = "application/x-protobuf"
 
+// otherContentType is a newer name of the same type.
+const otherContentType = "application/protobuf"
+
 // An httpClient exports over HTTP.
 type httpClient struct{ client *httppost.Client }
 
@@ -29,8 +32,8 @@ func dialHTTP(url string, to connection) client {
 	})}
 }
 
-// export posts the request. A successful answer that is no protobuf message counts as success: the
-// collector has accepted the spans.
+// export posts the request. A collector's answer that reports success counts as success, even if
+// its message cannot be decoded: the collector has accepted the spans.
 func (c *httpClient) export(
 	ctx context.Context, request []byte,
 ) (*coltracepb.ExportTraceServiceResponse, error) {
@@ -41,13 +44,31 @@ func (c *httpClient) export(
 	if err := c.client.Error(answer); err != nil {
 		return nil, err
 	}
+	if !isCollectors(answer) {
+		return nil, c.client.Foreign(answer)
+	}
 	response := &coltracepb.ExportTraceServiceResponse{}
-	if answer.Header.Get("Content-Type") == contentType {
+	switch answer.MediaType() {
+	case contentType, otherContentType:
 		if proto.Unmarshal(answer.Body, response) != nil {
 			response.Reset()
 		}
 	}
 	return response, nil
+}
+
+// isCollectors reports whether the collector has sent an answer that reports success. The protocol
+// demands 200 with the media type of the request (OTLP specification: OTLP/HTTP response). Another
+// media type, such as that of a login page, is a proxy's. Some collectors answer in JSON, without a
+// media type or without a body, and some with another status.
+func isCollectors(answer httppost.Answer) bool {
+	switch answer.MediaType() {
+	case contentType, otherContentType, "application/json":
+		return true
+	case "", "application/octet-stream": // the same as none (RFC 9110, section 8.3)
+		return true
+	}
+	return answer.Status == http.StatusOK && len(answer.Body) == 0
 }
 
 func (c *httpClient) close() { c.client.Close() }

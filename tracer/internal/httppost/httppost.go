@@ -6,7 +6,10 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"sync"
 	"time"
@@ -108,6 +111,30 @@ type Answer struct {
 // answer echoes.
 func (c *Client) Error(a Answer) error {
 	return delivery.HTTPError(a.Status, a.Header, c.secrets.Redact(a.Body))
+}
+
+// MediaType returns the media type of the answer in lower case, without parameters. It is empty if
+// the answer states none, or none that can be read.
+func (a Answer) MediaType() string {
+	mediaType, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		return ""
+	}
+	return mediaType
+}
+
+// Foreign returns the error of an answer that reports success and is not the collector's, such as
+// the login page of a proxy.
+func (c *Client) Foreign(a Answer) error {
+	text := c.secrets.Quote(string(a.Body))
+	if text != "" {
+		text = ": " + text
+	}
+	return &delivery.SendError{
+		Kind: delivery.RetryAfterFix,
+		Err: fmt.Errorf("%d %s with the type %s is not a collector's answer%s", a.Status,
+			http.StatusText(a.Status), c.secrets.Quote(a.MediaType()), text),
+	}
 }
 
 // Post posts the body, which it does not use after it has returned. It returns when ctx ends. The

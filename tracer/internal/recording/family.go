@@ -3,7 +3,6 @@ package recording
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/opentracing/opentracing-go"
@@ -19,7 +18,9 @@ import (
 //   - Its owner finishes it, at any time. This is the usual way.
 //   - It is replaced. If its request ends within deferTimeout of the end of its only finished
 //     child, and both are SERVER spans, the child takes its place: the child gets its parent,
-//     start, tags and log records. The child is deferred until then.
+//     start, tags and log records. The child is deferred until then. If the owner finishes the
+//     replaced span after all, such as a handler that outlives its client, the span is reported
+//     too, below that child.
 //   - It is completed by the Recorder. A SERVER span is completed overdueTimeout after the end of
 //     its request. Any span that another one names is completed at Close, or when there are too
 //     many unfinished ones.
@@ -38,8 +39,13 @@ const (
 )
 
 const (
+	// outerPrefix precedes the keys of the tags of a span that was replaced, if its successor has
+	// another value under the same key.
+	outerPrefix = "outer_"
 	// tagOuterName has the name of a span that was replaced, if it differs.
-	tagOuterName = "outer_name"
+	tagOuterName = outerPrefix + "name"
+	// tagOuterError has the error of a span that was replaced, if the successor has another one.
+	tagOuterError = outerPrefix + finished.TagError
 	// tagUnfinished marks a span that was completed before its request had ended.
 	tagUnfinished = "unfinished"
 )
@@ -50,10 +56,17 @@ type fate uint8
 const (
 	unfinished fate = iota
 	reported        // handed to the sinks, or deferred
-	replaced        // by its child
+	replaced        // by its child; the owner may still finish it
+	remaining       // replaced, and then finished by its owner
 	dropped
 	late // handed to the sinks too late, because they may be closed
 )
+
+// isReplaced reports whether a child of the span has taken its place.
+func (f fate) isReplaced() bool { return f == replaced || f == remaining }
+
+// takesChanges reports whether the span may still be changed. The caller holds the lock.
+func (s *span) takesChanges() bool { return s.fate == unfinished || s.fate == replaced }
 
 // A family is what a span knows of its relatives in this process. The span's lock guards it.
 type family struct {
@@ -91,7 +104,7 @@ func (s *span) adopt(child *span) (next *span, isDeferred bool, freed *span) {
 	switch {
 	case s.fate == reported:
 		return nil, false, nil
-	case s.fate == replaced:
+	case s.fate.isReplaced():
 		child.setParent(f.successor, false)
 		return nil, false, nil
 	case s.fate == dropped || s.fate == late || s.denied() || !s.tracer.open.keep(s):
@@ -128,7 +141,7 @@ func (s *span) nameOf() (id uint64, ok bool) {
 	switch {
 	case s.fate == reported:
 		id, ok = s.own.ID, true
-	case s.fate == replaced:
+	case s.fate.isReplaced():
 		id, ok = s.family.successor, true
 	case s.fate == unfinished && !s.denied() && s.tracer.open.keep(s):
 		id, ok, freed = s.own.ID, true, s.family.setNamed()
@@ -161,7 +174,7 @@ func (s *span) close(f fate) ending {
 	if !s.tracer.open.remove(s) && f == reported {
 		f = late
 	}
-	s.fate = f
+	s.fate, e.fate = f, f
 	s.family.deferred, s.family.request = nil, nil
 	if f == reported || f == replaced {
 		s.family.parent = nil // otherwise a chain of spans would keep all of its members in memory
@@ -169,10 +182,28 @@ func (s *span) close(f fate) ending {
 	return e
 }
 
+// finishReplaced ends a span that was replaced, when its owner finishes it. The span names its
+// successor, which is reported, and no span names this one. The caller holds the lock, and calls
+// the returned function without it.
+func (s *span) finishReplaced() (send func()) {
+	s.fate = remaining
+	if s.denied() {
+		s.tracer.unsampled.Add(1)
+		return func() {}
+	}
+	s.reportedParent, s.remoteParent = s.family.successor, false
+	sent := s.tracer.open.begin(s)
+	return func() {
+		s.tracer.replay(s)
+		sent()
+	}
+}
+
 // An ending is a span that has been closed, with the relatives that it had. The zero ending is
 // that of no span.
 type ending struct {
 	span, parent, deferred *span
+	fate                   fate // that the span was given; a replaced one may get another
 	isUnfinished           bool // the span has the tag unfinished
 }
 
@@ -180,17 +211,17 @@ func (e ending) settle() {
 	switch {
 	case e.span == nil:
 		return
-	case e.span.fate == late:
+	case e.fate == late:
 		e.span.settle(e.parent)
 		e.span.mu.Lock()
 		e.span.family.parent = nil // its parent is settled; compare close
 		e.span.mu.Unlock()
 		return
-	case e.span.fate == reported:
+	case e.fate == reported:
 		e.span.settle(e.parent)
 		e.deferred.send()
 		return
-	case e.span.fate == replaced:
+	case e.fate == replaced:
 		e.deferred.settle(e.parent)
 	case e.deferred != nil: // dropped
 		e.deferred.takeParentOf(e.span)
@@ -236,17 +267,25 @@ func (s *span) replace(outer *span) {
 		s.start, s.duration = outer.start, end.Sub(outer.start)
 	}
 	for _, t := range outer.tags {
-		if !slices.ContainsFunc(s.tags, func(own finished.Tag) bool { return own.Key == t.Key }) {
-			s.putTag(t)
-		}
+		s.putBesides(t)
 	}
 	if outer.name != s.name {
-		s.tags = setTag(s.tags, finished.Tag{Key: tagOuterName, Value: outer.name})
+		if t, isNew := s.besides(finished.Tag{Key: tagOuterName, Value: outer.name}); isNew {
+			s.tags = append(s.tags, t)
+		}
 	}
-	s.logs, s.links = outer.logs.with(s.logs), s.links.and(outer.links)
+	for _, t := range outer.peer.without(s.peer) {
+		t.Key = outerPrefix + t.Key
+		s.putBesides(t)
+	}
+	message := outer.errorTag()
+	s.logs, s.links = outer.logs.clone().with(s.logs), s.links.clone().and(outer.links)
 	s.peer = s.peer.or(outer.peer)
 	s.failed = s.failed || outer.failed
 	s.errorText = cmp.Or(s.errorText, outer.errorText)
+	if isMessage(message) && message != s.errorTag() {
+		s.putBesides(finished.Tag{Key: tagOuterError, Value: message})
+	}
 	s.priority = max(s.priority, outer.priority)
 	s.clamped = s.clamped || outer.clamped
 }

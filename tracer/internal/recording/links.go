@@ -2,6 +2,7 @@ package recording
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"bookservice/tracer/finished"
@@ -22,6 +23,14 @@ func (l *links) and(further *links) *links {
 	l.list = append(l.list, further.list[:fit]...)
 	l.dropped += further.dropped + len(further.list) - fit
 	return l
+}
+
+// clone returns a copy, which has its own memory.
+func (l *links) clone() *links {
+	if l == nil {
+		return nil
+	}
+	return &links{slices.Clone(l.list), l.dropped}
 }
 
 // references renders links as the tag opentracing.references.

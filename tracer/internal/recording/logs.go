@@ -2,6 +2,7 @@ package recording
 
 import (
 	"cmp"
+	"slices"
 
 	"bookservice/tracer/finished"
 )
@@ -45,6 +46,14 @@ func (l *logs) with(later *logs) *logs {
 	l.dropped += later.dropped
 	l.failure = cmp.Or(later.failure, l.failure)
 	return l
+}
+
+// clone returns a copy, which has its own memory.
+func (l *logs) clone() *logs {
+	if l == nil {
+		return nil
+	}
+	return &logs{records: slices.Clone(l.records), dropped: l.dropped, failure: l.failure}
 }
 
 // sorted returns the records in order.

@@ -95,6 +95,13 @@ func (o *openSpans) done(s *span) {
 	}
 }
 
+// begin makes Close wait for a replaced span that its owner finishes, until done is called.
+func (o *openSpans) begin(s *span) (done func()) {
+	sh := o.shard(s)
+	sh.pending.Add(1)
+	return func() { sh.pending.Add(-1) }
+}
+
 // wait waits until no span is pending, or until the time is over.
 func (o *openSpans) wait(limit time.Duration) {
 	for end := time.Now().Add(limit); time.Now().Before(end); <-time.After(time.Millisecond) {

@@ -6,6 +6,10 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/opentracing/opentracing-go/ext"
+
+	"bookservice/tracer/finished"
 )
 
 // A peer is what is known of the other side of a call.
@@ -22,6 +26,26 @@ func (p peer) or(other peer) peer {
 	}
 	p.service, p.port = cmp.Or(p.service, other.service), cmp.Or(p.port, other.port)
 	return p
+}
+
+// without returns tags for what the peer states and own states otherwise.
+func (p peer) without(own peer) (tags []finished.Tag) {
+	if p.service != "" && own.service != "" && p.service != own.service {
+		tags = append(tags, finished.Tag{Key: string(ext.PeerService), Value: p.service})
+	}
+	otherIP := p.ip.IsValid() && own.ip.IsValid() && p.ip != own.ip
+	otherPort := p.port != 0 && own.port != 0 && p.port != own.port
+	if !otherIP && !otherPort {
+		return tags
+	}
+	address := ""
+	if p.ip.IsValid() {
+		address = p.ip.String()
+	}
+	if p.port != 0 {
+		address = net.JoinHostPort(address, strconv.Itoa(int(p.port)))
+	}
+	return append(tags, finished.Tag{Key: string(ext.PeerAddress), Value: address})
 }
 
 // asPeer reads an address: an IP address or the name of a host, with or without a port. It may be a

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -49,6 +50,13 @@ func (s *span) age(now time.Time) time.Duration { return now.Sub(s.start) }
 
 func (s *span) Tracer() opentracing.Tracer { return s.tracer }
 
+// String returns the ids of the span. Package fmt would otherwise read all fields, without the
+// lock.
+func (s *span) String() string { return s.own.String() }
+
+// Format implements [fmt.Formatter]: every verb formats the string.
+func (s *span) Format(f fmt.State, verb rune) { s.own.Format(f, verb) }
+
 func (s *span) Context() opentracing.SpanContext {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,7 +66,7 @@ func (s *span) Context() opentracing.SpanContext {
 func (s *span) SetOperationName(name string) opentracing.Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fate == unfinished {
+	if s.takesChanges() {
 		s.name = truncate.UTF8(name, maxName)
 	}
 	return s
@@ -68,7 +76,7 @@ func (s *span) SetTag(key string, value any) opentracing.Span {
 	c := newChange(key, value)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fate == unfinished {
+	if s.takesChanges() {
 		s.apply(c)
 	}
 	return s
@@ -82,7 +90,7 @@ func (s *span) SetBaggageItem(key, value string) opentracing.Span {
 		next.Propagated = with
 		s.ctx = &next
 	}
-	if s.fate == unfinished && slices.Contains(s.tracer.cfg.BaggageTags, key) {
+	if s.takesChanges() && slices.Contains(s.tracer.cfg.BaggageTags, key) {
 		s.tagBaggageItem(key)
 	}
 	return s
@@ -149,7 +157,7 @@ func (s *span) log(at time.Time, fields []log.Field) {
 	r := newLogRecord(at, fields)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fate == unfinished {
+	if s.takesChanges() {
 		s.logs = s.logs.and(r)
 	}
 }
@@ -166,13 +174,19 @@ func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
 	}
 	given := logsOf(opts)
 	s.mu.Lock()
-	if s.fate != unfinished {
+	if !s.takesChanges() {
 		s.mu.Unlock()
 		return
 	}
 	s.logs = s.logs.with(given)
 	s.duration = end.Sub(s.start)
 	s.clamped = s.clamped || !ok || s.duration < 0
+	if s.fate == replaced {
+		send := s.finishReplaced()
+		s.mu.Unlock()
+		send()
+		return
+	}
 	fate := reported
 	if s.denied() {
 		fate = dropped

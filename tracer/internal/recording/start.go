@@ -2,7 +2,6 @@ package recording
 
 import (
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/opentracing/opentracing-go"
@@ -20,13 +19,8 @@ type start struct {
 	more                 []opentracing.SpanReference // beside the first of each type
 	at                   time.Time
 	priority             spancontext.Decision
-	foreign              *opentracing.StartSpanOptions // set by options of unknown types
+	foreign              *optionTarget // what options of unknown types have set
 }
-
-// foreignOptions pools what options of unknown types are applied to, such as ext.RPCServerOption's.
-var foreignOptions = sync.Pool{New: func() any {
-	return &opentracing.StartSpanOptions{Tags: map[string]any{}}
-}}
 
 func (s *start) read(opt opentracing.StartSpanOption) {
 	switch o := opt.(type) {
@@ -43,9 +37,9 @@ func (s *start) read(opt opentracing.StartSpanOption) {
 		s.at = time.Time(o)
 	default:
 		if s.foreign == nil {
-			s.foreign = foreignOptions.Get().(*opentracing.StartSpanOptions)
+			s.foreign = foreignOptions.Get().(*optionTarget)
 		}
-		opt.Apply(s.foreign)
+		s.foreign.apply(opt)
 	}
 }
 
@@ -103,14 +97,14 @@ func (s *start) prioritise(key string, value any) {
 }
 
 func (s *start) readForeign() {
-	for _, ref := range s.foreign.References {
+	for _, ref := range s.foreign.refs {
 		s.refer(ref)
 	}
-	for k, v := range s.foreign.Tags {
+	for k, v := range s.foreign.tags {
 		s.prioritise(k, v)
 	}
-	if !s.foreign.StartTime.IsZero() {
-		s.at = s.foreign.StartTime
+	if !s.foreign.target.StartTime.IsZero() {
+		s.at = s.foreign.target.StartTime
 	}
 }
 
@@ -159,7 +153,7 @@ func (s *start) tag(to *span, opts []opentracing.StartSpanOption) {
 		}
 	}
 	if s.foreign != nil {
-		for k, v := range s.foreign.Tags {
+		for k, v := range s.foreign.tags {
 			to.apply(newChange(k, v))
 		}
 	}
@@ -170,9 +164,6 @@ func (s *start) tag(to *span, opts []opentracing.StartSpanOption) {
 
 func (s *start) release() {
 	if s.foreign != nil {
-		clear(s.foreign.Tags)
-		clear(s.foreign.References)
-		s.foreign.References, s.foreign.StartTime = s.foreign.References[:0], time.Time{}
-		foreignOptions.Put(s.foreign)
+		s.foreign.release()
 	}
 }

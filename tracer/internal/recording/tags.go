@@ -1,8 +1,11 @@
 package recording
 
 import (
+	"slices"
+
 	"bookservice/tracer/finished"
 	"bookservice/tracer/internal/spancontext"
+	"bookservice/tracer/internal/truncate"
 )
 
 // tagJaegerDebug has the text of the header of the same name, as Jaeger's clients set it.
@@ -64,6 +67,30 @@ func (s *span) errorTag() string {
 		}
 	}
 	return "true"
+}
+
+// besides returns the tag with outerPrefix before its key, as often as it takes to find a key that
+// the span does not have. It reports false if the span has the tag already.
+func (s *span) besides(t finished.Tag) (renamed finished.Tag, isNew bool) {
+	key := t.Key
+	for prefix := ""; len(prefix) < maxKey/2; prefix += outerPrefix {
+		t.Key = prefix + truncate.UTF8(key, maxKey-len(prefix))
+		own := slices.IndexFunc(s.tags, func(own finished.Tag) bool { return own.Key == t.Key })
+		switch {
+		case own < 0:
+			return t, true
+		case s.tags[own].Value == t.Value:
+			return t, false
+		}
+	}
+	return t, false
+}
+
+// putBesides sets a tag without replacing another one, unless there are too many.
+func (s *span) putBesides(t finished.Tag) {
+	if t, isNew := s.besides(t); isNew {
+		s.putTag(t)
+	}
 }
 
 // putTag sets a tag, unless there are too many.

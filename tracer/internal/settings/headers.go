@@ -10,11 +10,15 @@ import (
 )
 
 // ParseHeaders reads a comma-separated list of name=value pairs with percent-encoded values. Names
-// and values must be valid in HTTP. If a pair is invalid, must states what the list must be. It
-// does not show the pair, which is often secret.
+// and values must be valid in HTTP. Empty entries are skipped, such as that after a trailing comma.
+// If a pair is invalid, must states what the list must be. It does not show the pair, which is
+// often secret.
 func ParseHeaders(list string) (headers map[string]string, must string) {
 	headers = map[string]string{}
 	for i, pair := range SplitList(list) {
+		if pair == "" {
+			continue
+		}
 		name, value, found := strings.Cut(pair, "=")
 		name = strings.TrimSpace(name)
 		decoded, err := url.PathUnescape(strings.TrimSpace(value))

@@ -147,6 +147,9 @@ func TestParseHeaders(t *testing.T) {
 		"a=":                            {"a": ""},
 		"a=b=c":                         {"a": "b=c"},
 		"a=b,a=c":                       {"a": "c"},
+		"a=b,":                          {"a": "b"},
+		" , a=b,, c=d ,":                {"a": "b", "c": "d"},
+		",":                             {},
 		"a=k%C3%B6ln%09x":               {"a": "köln\tx"},
 		"!#$%&'*+-.^_`|~09azAZ=~ plus+": {"!#$%&'*+-.^_`|~09azAZ": "~ plus+"},
 	} {
@@ -167,7 +170,7 @@ func TestParseMalformedHeaders(t *testing.T) {
 		"s3cret":           fmt.Sprintf(pairs, 1),
 		"a=b,=s3cret":      fmt.Sprintf(pairs, 2),
 		"a=b,c=d,e=s3%zz":  fmt.Sprintf(pairs, 3),
-		"a=b,":             fmt.Sprintf(pairs, 2),
+		"a=b,,s3cret":      fmt.Sprintf(pairs, 3),
 		"a b=s3cret":       fmt.Sprintf(http, 1),
 		"a=b,s3\xffcret=c": fmt.Sprintf(http, 2),
 		"a=s3cret%0A":      fmt.Sprintf(http, 1),

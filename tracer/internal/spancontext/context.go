@@ -2,6 +2,8 @@
 // the ids, the sampling decision, the tracestate and the baggage.
 package spancontext
 
+import "fmt"
+
 // A Context names a span within its trace. A Context is immutable once it is shared: a change makes
 // a copy. It implements opentracing.SpanContext.
 type Context struct {
@@ -57,6 +59,19 @@ func (c *Context) SpanID() string {
 		return ""
 	}
 	return string(AppendHex(make([]byte, 0, 16), c.ID))
+}
+
+// String returns the trace id and the span id with a colon in between, or what is known of them.
+func (c *Context) String() string {
+	if c.ID == 0 {
+		return c.TraceID()
+	}
+	return c.TraceID() + ":" + c.SpanID()
+}
+
+// Format implements [fmt.Formatter]: every verb formats the string.
+func (c *Context) Format(f fmt.State, verb rune) {
+	fmt.Fprintf(f, fmt.FormatString(f, verb), c.String())
 }
 
 // SetTraceID sets the trace id from 1 to 32 hexadecimal digits of either case. It reports whether

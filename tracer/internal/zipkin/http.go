@@ -38,13 +38,23 @@ func NewSender(cfg Config) *Sender {
 	})}
 }
 
-// Send implements [delivery.SendFunc].
+// Send implements [delivery.SendFunc]. Zipkin answers 202 without a body. Other collectors have
+// other answers that report success, with a text or JSON. A web page is a proxy's.
 func (s *Sender) Send(ctx context.Context, batch delivery.Batch) error {
 	answer, err := s.client.Post(ctx, s.format.Message(batch))
 	if err != nil {
 		return err
 	}
-	return s.client.Error(answer)
+	if err := s.client.Error(answer); err != nil {
+		return err
+	}
+	switch answer.MediaType() {
+	case "text/html", "application/xhtml+xml":
+		if len(answer.Body) > 0 {
+			return s.client.Foreign(answer)
+		}
+	}
+	return nil
 }
 
 // Close closes the idle connections.
