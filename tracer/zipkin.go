@@ -192,6 +192,7 @@ func (z zipkinBackend) open(ctx context.Context, s Settings) (Sink, error) {
 	format := zipkin.Format(z.Format)
 	to := Destination{
 		Spool: "zipkin-" + z.Format, Encode: format.Encode, SendTimeout: z.Timeout,
+		Live: true,
 	}
 	for _, t := range z.transports {
 		if t.Name == z.Transport {

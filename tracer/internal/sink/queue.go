@@ -21,6 +21,7 @@ type Destination struct {
 	Encode  func(b []byte, s *finished.Span) []byte
 	Send    delivery.SendFunc
 	Close   func() // releases what Send uses; may be nil
+	Live    bool   // Encode also takes spans that have not ended
 }
 
 const (
@@ -59,6 +60,14 @@ func (q *Queue) Consume(s *finished.Span, buf []byte) []byte {
 	buf = q.to.Encode(buf[:0], s)
 	q.queue.Add(buf)
 	return buf
+}
+
+// ConsumeLive does the same with a span that has not ended, if the destination takes such spans.
+func (q *Queue) ConsumeLive(s *finished.Span, buf []byte) []byte {
+	if !q.to.Live {
+		return buf
+	}
+	return q.Consume(s, buf)
 }
 
 // Close sends what is queued. The error says how many spans were lost. Close takes at most a second
