@@ -40,7 +40,7 @@ const dataStart = `">`
 // template returns the saved page with an empty list of spans.
 func template() []byte {
 	before, after := templateParts()
-	return slices.Concat(before, []byte("0"+dataStart"[]"), after)
+	return slices.Concat(before, []byte("0"+dataStart+"[]"), after)
 }
 
 // templateParts returns what is before the time of saving and what is after the spans.
