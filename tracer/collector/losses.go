@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -23,8 +22,9 @@ const LossesHeader = "X-Span-Losses"
 // maxLosses limits a header's length.
 const maxLosses = 4096
 
-func (c *Collector) reportLosses(h http.Header) {
-	value := h.Get(LossesHeader)
+// ReportLosses stores what a sender has reported by the value of a header, see [LossesHeader]. It
+// ignores a value that is not well-formed.
+func (c *Collector) ReportLosses(value string) {
 	if value == "" || len(value) > maxLosses {
 		return
 	}

@@ -61,7 +61,7 @@ type decode func(s *workspace, body []byte) ([]*zipkinv2.Span, error)
 
 // receive reads, decodes and stores a body. It returns an error if it has stored nothing.
 func (c *Collector) receive(w http.ResponseWriter, r *http.Request, read decode) error {
-	c.reportLosses(r.Header)
+	c.ReportLosses(r.Header.Get(LossesHeader))
 	s, _ := workspaces.Get().(*workspace)
 	defer s.release()
 	err := c.decode(w, r, s, read)
