@@ -1,24 +1,223 @@
 package page_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"bookservice/tracer/collector/page"
 )
 
-func TestListFillsItself(t *testing.T) {
+// firstRow is an expression for the address of the list's first trace.
+const firstRow = "(document.querySelector('[aria-posinset=\"1\"] a')||{getAttribute(){}})" +
+	".getAttribute('href')"
+
+func TestListFillsItselfNewestFirst(t *testing.T) {
 	s := newServer(t)
 	b := newTab(t, s.URL)
 	b.visit("/zipkin/")
 	b.text(".empty", "No traces yet")
+	b.text(".empty", s.URL+"/api/v2/spans")
 	b.text(".pulse", "live")
 	s.post(load(40, time.Second))
-	b.text(".list-row", "bookcaller")
 	b.text("#count", "40 traces")
-	s.post(call("70000000000000000000000000000007", time.Now(), 2, true))
+	b.gone(".empty", "No traces yet")
+	s.post(call(traceID, time.Now(), 2, true))
 	b.text("#count", "41 traces")
-	first := value[string](b, "document.querySelector('[aria-posinset=\"1\"] a').getAttribute('href')")
-	if want := "/zipkin/traces/70000000000000000000000000000007"; first != want {
-		t.Errorf("first row: have %s, want %s", first, want)
-	}
+	b.until(firstRow + "==='/zipkin/traces/" + traceID + "'")
+	b.text("[aria-posinset='1']", "1 error")
+	b.text("[aria-posinset='1']", "18.0 ms")
+	b.text("[aria-posinset='1']", "bookserver 4")
+	// A trace that grows stays one row.
+	m := newMaker(traceID, time.Now())
+	m.next = 100
+	m.add("0000000000000001", "", "bookclient", "afterwards", 0, 500)
+	s.post(m.spans)
+	b.text("[aria-posinset='1']", "8 spans")
+	b.text("#count", "41 traces")
 	b.shot("list")
+}
+
+func TestListPausesAndClears(t *testing.T) {
+	s := newServer(t)
+	b := newTab(t, s.URL)
+	b.visit("/zipkin/")
+	b.text(".pulse", "live")
+	s.post(load(3, time.Second))
+	b.text("#count", "3 traces")
+	b.press("#pause", "Pause")
+	s.post(call(traceID, time.Now(), 2, true))
+	b.text("#pause", "Resume (1 new)")
+	b.text(".pulse", "paused, 1 new")
+	b.text("#count", "3 traces")
+	b.press("#pause", "Resume")
+	b.text("#count", "4 traces")
+	b.press("#clear", "Clear")
+	b.text(".empty", "No traces yet")
+	s.post(call(traceID, time.Now(), 2, true))
+	b.text("#count", "1 trace")
+}
+
+func TestListFilters(t *testing.T) {
+	s := newServer(t)
+	s.post(load(18, time.Second)) // two with errors
+	m := newMaker(traceID, time.Now())
+	m.add("", "SERVER", "shop", "checkout", 0, 2_500_000)
+	m.last().Tags = map[string]string{"customer.tier": "gold", "note": "Find the Needle here"}
+	s.post(m.spans)
+	b := newTab(t, s.URL)
+	b.visit("/zipkin/")
+	b.text("#count", "19 traces")
+
+	b.press(".tools button", "Errors")
+	b.text(".chip", "errors")
+	b.text("#count", "2 traces")
+	b.press(".chip", "errors")
+	b.text("#count", "19 traces")
+
+	for _, test := range []struct{ field, text, chip string }{
+		{"Slower than", "1.5s", "slower than 1.50 s"},
+		{"Tag", "customer.tier=gold", "tag: customer.tier=gold"},
+		{"Text", "needle", "text: needle"},
+	} {
+		b.enter("input[aria-label='"+test.field+"']", test.text+"\r")
+		b.text(".chip", test.chip)
+		b.text("#count", "1 trace")
+		b.until(firstRow + "==='/zipkin/traces/" + traceID + "'")
+		// The address has the filter: it holds in a tab of its own, and back removes it.
+		address := value[string](b, "location.href")
+		b.visit(address)
+		b.text(".chip", test.chip)
+		b.text("#count", "1 trace")
+		value[any](b, "history.back()")
+		b.text("#count", "19 traces")
+	}
+
+	choose := func(label, name string) {
+		b.until(fmt.Sprintf("[...document.querySelector('select[aria-label=%s]').options]"+
+			".some(o => o.value === '%s')", label, name))
+		value[any](b, fmt.Sprintf("(s => { s.value = '%s'; s.dispatchEvent(new Event('change')); "+
+			"return 1 })(document.querySelector('select[aria-label=%s]'))", name, label))
+	}
+	choose("Service", "shop")
+	b.text(".chip", "service: shop")
+	b.text("#count", "1 trace")
+	choose("Operation", "checkout")
+	b.text(".chip", "operation: checkout")
+	b.text("#count", "1 trace")
+	b.shot("filters")
+
+	// What arrives is filtered too, by what a summary says and by what only the collector knows.
+	s.post(call("6bf92f3577b34da6a3ce929d0e0e4736", time.Now(), 2, false))
+	m.trace, m.spans = "7bf92f3577b34da6a3ce929d0e0e4736", nil
+	m.add("", "SERVER", "shop", "checkout", 1000, 2000)
+	s.post(m.spans)
+	b.text("#count", "2 traces")
+	b.enter("input[aria-label='Slower than']", "never\r")
+	b.text("#problem", "must be a duration such as 100ms")
+}
+
+func TestScatterOpensATrace(t *testing.T) {
+	s := newServer(t)
+	s.post(call(traceID, time.Now(), 2, false))
+	b := newTab(t, s.URL)
+	b.visit("/zipkin/")
+	b.text("#count", "1 trace")
+	b.until("document.querySelector('.scatter canvas').ariaLabel.includes('18.0 ms')")
+	point := value[[]float64](b, "(c => { const r = c.getBoundingClientRect(); const d = devicePixelRatio; "+
+		"const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let best = [0, 0, 0]; "+
+		"for (let y = 20 * d; y < c.height - 20 * d; y++) for (let x = 60 * d; x < c.width; x++) { "+
+		"const i = (y * c.width + x) * 4; if (p[i + 3] > 120 && p[i + 2] > p[i]) "+
+		"best = [best[0] + x, best[1] + y, best[2] + 1] } "+
+		"return [r.x + best[0] / best[2] / d, r.y + best[1] / best[2] / d] })"+
+		"(document.querySelector('.scatter canvas'))")
+	b.do(clickAt(point))
+	b.text(".title", "7 spans")
+}
+
+func TestListLoadsOlderTraces(t *testing.T) {
+	s := newServer(t)
+	for range 3 { // of 400, 400 and 400 traces, the list asks for 200 at a time
+		spans := load(400, time.Millisecond)
+		for i := range spans {
+			spans[i].TraceID = fmt.Sprintf("%x", time.Now().UnixNano()%0xfff+0x1000) + spans[i].TraceID[4:]
+		}
+		s.post(spans[:7*400])
+	}
+	b := newTab(t, s.URL)
+	b.visit("/zipkin/")
+	b.text("#count", "200 traces and older")
+	b.until("(e => { e.scrollTop = e.scrollHeight; " +
+		"return document.querySelector('#count').textContent === '1,200 traces' })" +
+		"(document.querySelector('.scroller'))")
+	if n := value[int](b, "document.querySelectorAll('*').length"); n > 1000 {
+		t.Errorf("elements: have %d, want at most 1000", n)
+	}
+}
+
+func TestLossesAreTold(t *testing.T) {
+	s := newServer(t)
+	b := newTab(t, s.URL)
+	b.visit("/zipkin/")
+	b.text(".pulse", "live")
+	since := time.Now().Add(-time.Hour)
+	s.post(call(traceID, time.Now(), 2, false), "X-Span-Losses",
+		fmt.Sprintf("service=bookclient;instance=5f2c;since=%d;queue%%20full=37", since.UnixMicro()))
+	b.text("#losses", "bookclient lost 37 spans since "+since.Format("15:04")+": queue full")
+	b.visit("/zipkin/traces/" + traceID)
+	b.text("#losses", "bookclient lost 37 spans")
+}
+
+// A proxy answers in place of a collector that fails for a while.
+func TestErrorsAreTold(t *testing.T) {
+	s := newServer(t)
+	fails := make(chan bool, 1)
+	fails <- true
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		now := <-fails
+		fails <- now
+		if now && strings.Contains(r.URL.Path, "/api/") {
+			http.Error(w, "the store is on fire", http.StatusServiceUnavailable)
+			return
+		}
+		s.collector.ServeHTTP(w, r)
+	}))
+	t.Cleanup(proxy.Close)
+	t.Cleanup(proxy.CloseClientConnections)
+	b := newTab(t, proxy.URL)
+	b.visit("/zipkin/")
+	b.text("#problem", "The store is on fire")
+	b.text(".empty", "The collector does not answer")
+	b.text(".pulse", "collector lost, retrying")
+	b.shot("error")
+	s.post(call(traceID, time.Now(), 2, false))
+	<-fails
+	fails <- false
+	b.text(".pulse", "live")
+	b.text("#count", "1 trace") // by itself
+	b.visit("/zipkin/traces/" + strings.Repeat("e", 32))
+	b.text(".empty", "No such trace")
+	b.enter(".idbox input", "not an id\r")
+	b.text("#problem", "1 to 32 hexadecimal digits")
+	b.enter(".idbox input", traceID+"\r")
+	b.text(".title", "7 spans")
+}
+
+func TestPolicyIsTheContracts(t *testing.T) {
+	s := newServer(t)
+	response, err := s.Client().Get(s.URL + "/zipkin/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if have := response.Header.Get("Content-Security-Policy"); have != page.Policy {
+		t.Errorf("have %q, want %q", have, page.Policy)
+	}
+	if !slices.Contains(strings.Split(page.Policy, "; "), "script-src 'self'") {
+		t.Error("scripts of other origins are allowed")
+	}
 }

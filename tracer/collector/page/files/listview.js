@@ -162,13 +162,13 @@ export class ListView {
   async load() {
     const turn = ++this.loading;
     if (!this.source) { // the address of a file that is no longer open
-      this.replace([], false);
+      this.replace({ summaries: [], more: false });
       return;
     }
     try {
       const answer = await this.source.summaries(this.filter);
       if (turn !== this.loading) return;
-      this.replace(answer.summaries, answer.more);
+      this.replace(answer);
       this.failed = false;
     } catch (error) {
       if (turn !== this.loading) return;
@@ -202,10 +202,17 @@ export class ListView {
     this.known = new Set(services);
   }
 
-  replace(summaries, more) {
-    this.byId = new Map(summaries.map((s) => [s.traceId, s]));
-    this.list = [...summaries];
-    this.more = more;
+  // turnPage notes where the next page begins: the collector orders by the latest change.
+  turnPage({ summaries, more }) {
+    this.more = Boolean(more) && summaries.length > 0;
+    this.oldest = this.more ? summaries.reduce((n, s) => Math.min(n, s.seq), Infinity) : undefined;
+  }
+
+  replace(answer) {
+    this.turnPage(answer);
+    this.list = [...answer.summaries];
+    this.byId = new Map(this.list.map((s) => [s.traceId, s]));
+    this.dirty = true;
     this.selected = -1;
     this.draw();
   }
@@ -297,13 +304,13 @@ export class ListView {
     this.fetching = true;
     const turn = this.loading;
     try {
-      const before = this.list[this.list.length - 1];
-      const answer = await this.source.summaries(this.filter, { before: before.cursor ?? before.seq });
+      const answer = await this.source.summaries(this.filter, { before: this.oldest });
       if (turn !== this.loading) return;
       const fresh = answer.summaries.filter((s) => !this.byId.has(s.traceId));
       for (const s of fresh) this.byId.set(s.traceId, s);
       this.list.push(...fresh);
-      this.more = answer.more && fresh.length > 0;
+      this.turnPage(answer);
+      this.dirty = true;
       this.draw();
     } catch (error) {
       this.app.fail(error, () => this.rows.refresh());

@@ -78,7 +78,10 @@ export class Waterfall {
     setVar(row.name, '--depth', String(Math.min(depth, 24)));
     setText(p.twist, parent ? (open ? '▼' : '▶') : '');
     setVar(p.dot, '--service', this.color(span.service));
-    setText(p.svc, span.service);
+    // The service is named where it changes; the label of the row always has it.
+    const above = !span.parent || span.parent.service !== span.service || (i > 0 &&
+      this.list[i - 1].span.service !== span.service);
+    setText(p.svc, above ? span.service : '');
     setText(p.op, group ? `${count(group.spans.length)} × ${span.name}` : nameOf(span));
     p.kind.hidden = !span.kind;
     setText(p.kind, kindNames[span.kind] || span.kind.toLowerCase());
