@@ -22,6 +22,9 @@ import (
 	"bookservice/tracer/collector"
 )
 
+// wait limits how long a test waits for the page. Most wait some milliseconds.
+const wait = 6 * time.Second
+
 // browser is one for all tests of the package; each test has a tab of its own.
 var browser struct {
 	once  sync.Once
@@ -150,7 +153,7 @@ func value[T any](b *tab, expression string) T {
 // until waits until a JavaScript expression is true.
 func (b *tab) until(expression string) {
 	b.t.Helper()
-	limit := time.Now().Add(20 * time.Second)
+	limit := time.Now().Add(wait)
 	for {
 		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
 		if err == nil && ok {
@@ -160,7 +163,7 @@ func (b *tab) until(expression string) {
 			b.shot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.t.Fatalf("not true after 20 s: %s (%v); console: %q; page: %.2000s", expression, err,
+			b.t.Fatalf("not true: %s (%v); console: %q; page: %.200q", expression, err,
 				b.faults, value[string](b, "document.body.innerText"))
 		}
 		select {

@@ -131,7 +131,7 @@ func TestStatisticsAndFlameGraph(t *testing.T) {
 	_, b := showCall(t)
 	b.key("3")
 	b.text(".stats .trow", "bookserver select books")
-	b.until("document.querySelectorAll('.stats .trow.link:not([hidden])').length === 6 - 1")
+	b.until("document.querySelectorAll('.stats .trow.link:not([hidden])').length === 6")
 	b.press(".stats [role=columnheader] button", "p99")
 	b.until("document.querySelector('.stats [aria-sort=descending]').textContent === 'p99'")
 	b.shot("stats")
@@ -169,7 +169,7 @@ func TestFoldedSiblings(t *testing.T) {
 	b.until(rows + " === 3")
 	b.key("f") // the next error opens the group
 	b.text(".detail dd.error", "timeout")
-	b.until("document.querySelector('[aria-selected=true]:not([hidden])')")
+	b.until("document.querySelector('.wrow[aria-selected=true]:not([hidden])')")
 	b.press(".tools button", "Fold")
 	b.until(rows + " > 20 && location.search.includes('fold=0')")
 }
@@ -252,7 +252,7 @@ func TestMinimapZooms(t *testing.T) {
 
 func TestCompareByStructure(t *testing.T) {
 	s := newServer(t)
-	a, c := call(traceID, time.Now(), 3, false), call("5"+traceID[1:], time.Now(), 6, false)
+	a, c := call(traceID, time.Now(), 3, false), call(traceID[:31]+"5", time.Now(), 6, false)
 	c = append(c[:6:6], span{TraceID: c[0].TraceID, ID: "00000000000000aa", ParentID: c[0].ID,
 		Name: "retry", Timestamp: c[0].Timestamp + 10, Duration: 5, Local: c[0].Local})
 	s.post(append(a, c...))
@@ -308,14 +308,14 @@ func TestKeys(t *testing.T) {
 	selected := func(part string) {
 		t.Helper()
 		b.until("(e => e && e.ariaLabel.includes('" + part + "'))" +
-			"(document.querySelector('[aria-selected=true]:not([hidden])'))")
+			"(document.querySelector('.wrow[aria-selected=true]:not([hidden])'))")
 	}
 	b.key("jjj")
 	selected("getbookinfo, server")
 	b.key("k")
 	selected("getbookinfo, client")
 	b.until("document.querySelector('[role=tree]').getAttribute('aria-activedescendant') === " +
-		"document.querySelector('[aria-selected=true]:not([hidden])').id")
+		"document.querySelector('.wrow[aria-selected=true]:not([hidden])').id")
 	rows := "document.querySelectorAll('[role=treeitem]:not([hidden])').length"
 	b.key("]")
 	b.until(rows + " === 3")

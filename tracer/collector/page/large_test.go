@@ -1,0 +1,85 @@
+package page_test
+
+import (
+	"testing"
+	"time"
+)
+
+// Bounds that only a mistake can miss, on a machine that is busy and with the race detector:
+// BenchmarkLargeTraces measures.
+func TestLargeTraces(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		spans int
+		shown time.Duration
+	}{{"10,000 spans", 10_000, 3 * time.Second}, {"100,000 spans", 100_000, 10 * time.Second}} {
+		t.Run(test.name, func(t *testing.T) {
+			b, shown := showLarge(t, test.spans)
+			if shown > test.shown {
+				t.Errorf("shown after %v, want %v", shown, test.shown)
+			}
+			click, frame, nodes := b.measureLarge()
+			if click > time.Second || frame > time.Second {
+				t.Errorf("a click took %v, a frame %v, want at most 1 s", click, frame)
+			}
+			if nodes > 1000 {
+				t.Errorf("elements: have %d, want at most 1000", nodes)
+			}
+			t.Logf("shown %v, click %v, frame %v, elements %d", shown, click, frame, nodes)
+			b.enter("#find", "/api/items/77")
+			b.until("document.querySelector('#found').textContent === '" +
+				map[int]string{10_000: "111", 100_000: "1,111"}[test.spans] + "'")
+			b.shot("large")
+			b.key("\x1b2")
+			b.until("document.querySelector('.flame canvas')")
+			b.shot("large-flame")
+		})
+	}
+}
+
+// showLarge posts a trace and returns how long the page took from the start of its navigation until
+// its rows were drawn.
+func showLarge(t *testing.T, n int) (*tab, time.Duration) {
+	t.Helper()
+	s := newServer(t)
+	spans := large(n)
+	for len(spans) > 0 {
+		part := min(len(spans), 20_000)
+		s.post(spans[:part])
+		spans = spans[part:]
+	}
+	b := newTab(t, s.URL)
+	b.visit("/zipkin/traces/1a46?fold=0")
+	b.until("document.querySelector('[data-ready] .wrow')")
+	ms := value[float64](b, `new Promise(done => requestAnimationFrame(() => setTimeout(() =>
+		done(performance.getEntriesByName('shown')[0].startTime))))`)
+	return b, time.Duration(ms * float64(time.Millisecond))
+}
+
+// measureLarge returns the longest of 20 clicks, the longest of 60 frames while the waterfall
+// scrolls, and the number of elements.
+func (b *tab) measureLarge() (click, frame time.Duration, nodes int) {
+	b.t.Helper()
+	times := value[[]float64](b, `(async () => {
+		const frame = () => new Promise(requestAnimationFrame);
+		const scroller = document.querySelector('.trace .scroller');
+		let click = 0;
+		let longest = 0;
+		for (let i = 0; i < 20; i++) {
+			const rows = [...document.querySelectorAll('.wrow:not([hidden])')];
+			const from = performance.now();
+			rows[(i * 7) % rows.length].querySelector('.op').click();
+			await frame();
+			click = Math.max(click, performance.now() - from);
+		}
+		for (let i = 0; i < 60; i++) {
+			scroller.scrollTop += scroller.scrollHeight / 61;
+			const from = performance.now();
+			await frame();
+			longest = Math.max(longest, performance.now() - from);
+		}
+		return [click, longest];
+	})()`)
+	ms := func(v float64) time.Duration { return time.Duration(v * float64(time.Millisecond)) }
+	return ms(times[0]), ms(times[1]), value[int](b, "document.querySelectorAll('*').length")
+}
