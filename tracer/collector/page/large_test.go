@@ -53,6 +53,7 @@ func showLarge(t *testing.T, n int) (*tab, time.Duration) {
 	b.until("document.querySelector('[data-ready] .wrow')")
 	ms := value[float64](b, `new Promise(done => requestAnimationFrame(() => setTimeout(() =>
 		done(performance.getEntriesByName('shown')[0].startTime))))`)
+	t.Log(value[string](b, "performance.getEntriesByType('mark').map(m => m.name + ' ' + m.startTime.toFixed()).join(', ') + ' nav ' + performance.getEntriesByType('navigation')[0].responseEnd + ' fetch ' + performance.getEntriesByType('resource').filter(e => e.name.includes('/trace/')).map(e => [e.startTime, e.responseStart, e.responseEnd, e.encodedBodySize, e.decodedBodySize])"))
 	return b, time.Duration(ms * float64(time.Millisecond))
 }
 

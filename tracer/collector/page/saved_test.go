@@ -54,7 +54,7 @@ func TestSavedFileOpensByItself(t *testing.T) {
 	}
 	b.open("trace.html", out.String())
 	b.text(".title", "7 spans")
-	b.press(".wrow", "getbooklist, server")
+	b.press(".wrow", "getbooklistserver")
 	b.text(".detail dd.error", "Unavailable")
 	b.until("location.hash.includes('span=')")
 	b.key("3")
@@ -80,7 +80,7 @@ func TestSavedFileOpensByItself(t *testing.T) {
 	}
 	b.open("again.html", text)
 	b.text(".title", "7 spans")
-	b.press(".wrow", "getbooklist, server")
+	b.press(".wrow", "getbooklistserver")
 	b.text(".detail dd.error", "Unavailable")
 }
 
@@ -96,7 +96,7 @@ func TestSavedFileOfSeveralTraces(t *testing.T) {
 	b.text("#count", "3 traces")
 	b.press(".list-row a", "bookcaller")
 	b.text(".title", "7 spans")
-	b.press(".wrow", "getbooklist, server")
+	b.press(".wrow", "getbooklistserver")
 	b.text(".detail .place", "Against all 25 of this operation")
 }
 
@@ -120,7 +120,7 @@ func TestPageSavesAndOpensFiles(t *testing.T) {
 	}
 	b.open("saved.html", html)
 	b.text(".title", "7 spans")
-	b.press(".wrow", "getbooklist, server")
+	b.press(".wrow", "getbooklistserver")
 	b.text(".detail dd.error", "Unavailable")
 
 	// Both forms open in a page whose collector has no traces.
@@ -135,7 +135,7 @@ func TestPageSavesAndOpensFiles(t *testing.T) {
 		b.do(chromedp.SetUploadFiles(chromedp.CSS("#upload"), []string{path}))
 		b.text(".title", "7 spans")
 		b.text(".title", "27.0 ms")
-		b.press(".wrow", "getbooklist, server")
+		b.press(".wrow", "getbooklistserver")
 		b.text(".detail dd.error", "Unavailable: the database does not answer")
 		b.text(".detail .events", "cache miss")
 	}

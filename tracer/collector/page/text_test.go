@@ -124,7 +124,7 @@ func TestAxeFindsNothingSerious(t *testing.T) {
 			judge(scheme + " /zipkin/" + view)
 		}
 		b.visit("/zipkin/traces/" + traceID + "?find=books")
-		b.press(".wrow", "getbooklist, server")
+		b.press(".wrow", "getbooklistserver")
 		b.text(".detail .place", "Against all")
 		b.press("#prune summary", "Prune")
 		judge(scheme + " detail and prune")

@@ -31,8 +31,8 @@ export class CompareView {
     this.head = h('div', { class: 'trow head', role: 'row' }, ...['path', 'spans A', 'spans B',
       'time A', 'time B', 'difference'].map((text, i) =>
       h('span', { role: 'columnheader', class: i > 0 ? 'num' : '', text })));
-    this.rowsElement = h('div', { class: 'rows', role: 'rowgroup' });
-    this.scroller = h('div', { class: 'scroller', tabindex: '0', role: 'presentation' },
+    this.rowsElement = h('div', { class: 'rows', role: 'presentation' });
+    this.scroller = h('div', { class: 'scroller', tabindex: '0', role: 'rowgroup' },
       this.rowsElement);
     this.scroller.style.setProperty('--row', '24px');
     this.table = h('div', { class: 'table paths', role: 'table', 'aria-label': 'Paths of both traces',

@@ -22,8 +22,8 @@ export class GraphView {
     this.summary = h('span', { class: 'soft', id: 'graph-summary' });
     this.graph = h('div', { class: 'graph', tabindex: '0', role: 'group',
       'aria-label': 'Graph of services' });
-    this.rowsElement = h('div', { class: 'rows', role: 'rowgroup' });
-    this.scroller = h('div', { class: 'scroller', tabindex: '0', role: 'presentation' },
+    this.rowsElement = h('div', { class: 'rows', role: 'presentation' });
+    this.scroller = h('div', { class: 'scroller', tabindex: '0', role: 'rowgroup' },
       this.rowsElement);
     this.scroller.style.setProperty('--row', '24px');
     this.table = h('div', { class: 'table links', role: 'table', 'aria-label': 'Calls' },

@@ -18,14 +18,11 @@ export class StatsView {
     this.head = h('div', { class: 'trow head', role: 'row' }, ...columns.map(([field, text], i) =>
       h('span', { role: 'columnheader', class: i > 0 ? 'num' : '' },
         h('button', { type: 'button', text, onclick: () => this.sort(field) }))));
-    this.rowsElement = h('div', { class: 'rows', role: 'rowgroup' });
-    this.scroller = h('div', { class: 'scroller', tabindex: '0', role: 'group',
-      'aria-label': 'Operations' }, this.rowsElement);
+    this.rowsElement = h('div', { class: 'rows', role: 'presentation' });
+    this.scroller = h('div', { class: 'scroller', tabindex: '0', role: 'rowgroup' }, this.rowsElement);
     this.scroller.style.setProperty('--row', '26px');
     this.element = h('div', { class: 'panel table stats', role: 'table',
       'aria-label': 'Statistics by operation' }, h('div', { role: 'rowgroup' }, this.head), this.scroller);
-    this.scroller.setAttribute('role', 'presentation');
-    this.scroller.removeAttribute('aria-label');
     this.rows = new VirtualRows({ scroller: this.scroller, rows: this.rowsElement, height: 26,
       create: () => this.createRow(), fill: (row, i) => this.fillRow(row, i) });
   }

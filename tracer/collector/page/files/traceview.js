@@ -172,7 +172,9 @@ export class TraceView {
     const old = this.trace;
     const ids = (spans) => new Set([...spans].map((s) => `${s.id} ${s.service}`));
     const collapsed = ids(this.collapsed);
+    performance.mark('loaded');
     this.trace = buildTrace(pieces);
+    performance.mark('built');
     this.fileNow = this.app.file && this.app.file.has(this.id) && !this.app.savedAt
       ? this.trace.end : 0;
     this.collapsed = new Set(!old || collapsed.size === 0 ? []
@@ -220,7 +222,9 @@ export class TraceView {
       this.skewOn = on;
       this.skews = correctSkew(trace, on);
       growOpen(trace, this.now());
+      performance.mark('skewed');
       this.derive();
+      performance.mark('derived');
     }
     this.options = {
       services: this.route.params.getAll('hide'), kinds: this.route.params.getAll('hidekind'),
@@ -232,6 +236,7 @@ export class TraceView {
     this.pick();
     this.startFind();
     this.arrange();
+    performance.mark('arranged');
     this.showTitle();
     this.showNotices();
     this.tools.show();
@@ -470,7 +475,8 @@ export class TraceView {
   pan(share) {
     const width = this.to - this.from;
     const low = this.trace.start;
-    const from = Math.max(low, Math.min(this.from + width * share, this.trace.end - width));
+    const by = Math.round(width * share);
+    const from = Math.max(low, Math.min(this.from + by, this.trace.end - width));
     this.zoom(from, from + width, { replace: true });
   }
 

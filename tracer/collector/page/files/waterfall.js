@@ -1,7 +1,7 @@
 // The waterfall: a tree of pooled rows, with the bars on one canvas over them.
 
 import { h, setAttr, setText, setVar, sizeCanvas } from './dom.js';
-import { count, duration } from './format.js';
+import { count, duration, plural } from './format.js';
 import { groupStats } from './fold.js';
 import { palette, serviceColor } from './colors.js';
 import { VirtualRows } from './virtual.js';
@@ -62,10 +62,11 @@ export class Waterfall {
       twist: h('span', { class: 'twist', 'aria-hidden': 'true' }), dot: h('i', { class: 'dot' }),
       svc: h('span', { class: 'svc' }), op: h('span', { class: 'op' }),
       kind: h('span', { class: 'badge' }), flags: h('span', { class: 'flags' }),
+      more: h('span', { class: 'visually-hidden' }),
     };
     const row = h('div', { class: 'wrow', role: 'treeitem', id: `row-${this.rows ?
       this.rows.pool.length : 0}` },
-    h('span', { class: 'wname' }, p.twist, p.dot, p.svc, p.op, p.kind, p.flags));
+    h('span', { class: 'wname' }, p.twist, p.dot, p.svc, p.op, p.kind, p.flags, p.more));
     row.parts = p;
     row.name = row.firstChild;
     return row;
@@ -86,12 +87,12 @@ export class Waterfall {
     p.kind.hidden = !span.kind;
     setText(p.kind, kindNames[span.kind] || span.kind.toLowerCase());
     const errors = group ? groupStats(group).errors : span.error ? 1 : 0;
-    setText(p.flags, errors === 0 ? '' : group ? `${count(errors)} errors` : '! error');
+    setText(p.flags, errors === 0 ? '' : group ? plural(errors, 'error') : '! error');
     const selected = state.selected === span && !group;
     setAttr(row, 'aria-selected', selected);
     setAttr(row, 'aria-level', depth + 1);
     setAttr(row, 'aria-expanded', parent ? open : null);
-    setAttr(row, 'aria-label', this.label(this.list[i], errors));
+    setText(p.more, this.more(this.list[i]));
     const set = (name, on) => row.classList.toggle(name, Boolean(on));
     set('error', errors > 0);
     set('missing', span.missing);
@@ -101,23 +102,14 @@ export class Waterfall {
     set('critical', state.path && !group && state.path.has(span));
   }
 
-  label({ span, group }, errors) {
+  // more is what only the canvas shows, for a screen reader.
+  more({ span, group }) {
     if (group) {
       const s = groupStats(group);
-      return `${span.service} ${s.count} spans ${span.name}, median ${duration(s.p50)}, ` +
-        `90% under ${duration(s.p90)}, longest ${duration(s.max)}` +
-        (errors ? `, ${errors} errors` : '');
+      return `, median ${duration(s.p50)}, 90% under ${duration(s.p90)}, longest ${duration(s.max)}`;
     }
-    const parts = [`${span.service} ${nameOf(span)}`.trim()];
-    if (span.kind) parts.push(kindNames[span.kind] || span.kind);
-    if (span.open) parts.push('open');
-    if (!span.missing) parts.push(duration(span.end - span.start));
-    if (span.error) parts.push('error');
-    return parts.join(', ');
-  }
-
-  nameWidth() {
-    return this.rowsElement.clientWidth - this.ticks.clientWidth;
+    if (span.missing) return '';
+    return `${span.open ? ', open' : ''}, ${duration(span.end - span.start)}`;
   }
 
   drawTicks() {
