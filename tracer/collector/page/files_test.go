@@ -45,6 +45,28 @@ func TestModulesHaveTheFormThatTheBundleReads(t *testing.T) {
 	}
 }
 
+// The browser would learn of a module only when it has read those that import it.
+func TestIndexNamesEachModule(t *testing.T) {
+	files := page.Files()
+	names, err := fs.Glob(files, "*.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := fs.ReadFile(files, "index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !bytes.Contains(index, []byte(`="/zipkin/page/`+name+`">`)) &&
+			!bytes.Contains(index, []byte(`="/zipkin/page/`+name+`"></script>`)) {
+			t.Errorf("index.html does not name %s", name)
+		}
+	}
+	if have := bytes.Count(index, []byte(`.js"`)); have != len(names) {
+		t.Errorf("index.html names %d modules, want %d", have, len(names))
+	}
+}
+
 // The page has no address of another host, and no markup made of text.
 func TestFilesAskNoOtherHostAndMakeNoMarkup(t *testing.T) {
 	files := page.Files()

@@ -24,7 +24,7 @@ class Span {
     this.annotations = piece.annotations || none;
     this.shared = piece.shared === true;
     this.debug = piece.debug === true;
-    this.error = this.tags !== null && this.tags.error !== undefined;
+    this.error = this.tags !== null && 'error' in this.tags;
     this.open = false;
     this.missing = false;
     this.parent = null;
@@ -32,11 +32,14 @@ class Span {
     this.depth = 0;
     this.index = 0;
     this.pieces = 1;
-    this.skew = 0;
-    this.start = 0;
-    this.end = 0;
-    this.self = 0;
+    this.piece = null;
+    // Not a number from the start: engines keep such a field as a double.
+    this.start = NaN;
+    this.end = NaN;
+    this.self = NaN;
+    this.skew = NaN;
     this.haystack = null;
+    this.visited = false;
   }
 }
 
@@ -104,20 +107,28 @@ const byStart = (a, b) => a.start - b.start;
 
 // buildTrace returns the tree. Its spans are in the order of the rows: depth first, by start.
 export function buildTrace(pieces) {
-  const byId = new Map();
+  const byId = new Map(); // a span, or an array of the spans that share the id
+  const several = new Map(); // the pieces of an id that has more than one
   for (const piece of pieces) {
-    const other = byId.get(piece.id);
-    if (other === undefined) byId.set(piece.id, piece);
-    else if (Array.isArray(other)) other.push(piece);
-    else byId.set(piece.id, [other, piece]);
+    const first = byId.get(piece.id);
+    if (first === undefined) {
+      const span = new Span(piece);
+      span.piece = piece;
+      byId.set(piece.id, span);
+    } else if (several.has(piece.id)) {
+      several.get(piece.id).push(piece);
+    } else {
+      several.set(piece.id, [first.piece, piece]);
+    }
+  }
+  for (const [id, found] of several) {
+    const merged = mergeAll(found);
+    byId.set(id, merged.length === 1 ? merged[0] : merged);
   }
   const spans = [];
-  for (const [id, found] of byId) {
-    const merged = Array.isArray(found) ? mergeAll(found) : new Span(found);
-    const one = Array.isArray(merged) && merged.length === 1 ? merged[0] : merged;
-    byId.set(id, one);
-    if (Array.isArray(one)) spans.push(...one);
-    else spans.push(one);
+  for (const found of byId.values()) {
+    if (Array.isArray(found)) spans.push(...found);
+    else spans.push(found);
   }
   const trace = { id: '', spans, roots: [], pieces: pieces.length };
   link(trace, byId);
@@ -176,37 +187,42 @@ function time(trace) {
 export function order(trace) {
   const all = trace.spans;
   const rows = [];
-  const seen = new Set();
-  const walk = (roots) => {
-    const stack = [...roots].reverse();
-    while (stack.length > 0) {
-      const span = stack.pop();
-      if (seen.has(span)) continue;
-      seen.add(span);
-      span.depth = span.parent ? span.parent.depth + 1 : 0;
-      if (span.start === 0 && span.parent && span.parent.start) {
-        span.start = span.end = span.parent.start;
-      }
-      rows.push(span);
-      if (span.children.length > 1) span.children.sort(byStart);
-      for (let i = span.children.length - 1; i >= 0; i--) stack.push(span.children[i]);
-    }
-  };
+  for (const span of all) span.visited = false;
   for (const root of trace.roots) if (root.missing) spread(root);
   trace.roots.sort(byStart);
-  walk(trace.roots);
+  walk(trace.roots, rows);
   if (rows.length < all.length) {
     for (const span of all) {
-      if (seen.has(span)) continue;
-      const parent = span.parent;
+      if (span.visited) continue;
+      const { parent } = span;
       parent.children = parent.children.filter((c) => c !== span);
       span.parent = null;
       trace.roots.push(span);
-      walk([span]);
+      walk([span], rows);
     }
   }
   trace.spans = rows;
-  rows.forEach((span, i) => { span.index = i; });
+  for (let i = 0; i < rows.length; i++) rows[i].index = i;
+}
+
+// walk appends the spans below the roots that it has not visited.
+function walk(roots, rows) {
+  const stack = [...roots].reverse();
+  while (stack.length > 0) {
+    const span = stack.pop();
+    if (span.visited) continue;
+    span.visited = true;
+    const { parent, children } = span;
+    span.depth = parent ? parent.depth + 1 : 0;
+    if (span.start === 0 && parent && parent.start) span.start = span.end = parent.start;
+    rows.push(span);
+    for (let i = 1; i < children.length; i++) {
+      if (children[i].start >= children[i - 1].start) continue;
+      children.sort(byStart);
+      break;
+    }
+    for (let i = children.length - 1; i >= 0; i--) stack.push(children[i]);
+  }
 }
 
 // spread gives a missing parent the time of its children.
@@ -232,10 +248,13 @@ function measure(trace) {
     }
     if (span.error) trace.errors++;
     if (span.open) trace.open++;
-    const entry = services.get(span.service) || { name: span.service, spans: 0, errors: 0 };
+    let entry = services.get(span.service);
+    if (entry === undefined) {
+      entry = { name: span.service, spans: 0, errors: 0 };
+      services.set(span.service, entry);
+    }
     entry.spans++;
     if (span.error) entry.errors++;
-    services.set(span.service, entry);
   }
   trace.count = trace.spans.length - trace.missing;
   trace.root = trace.roots.find((r) => !r.missing) || trace.roots[0];

@@ -1,6 +1,7 @@
 // The collector's answers.
 
 import { toQuery } from './filters.js';
+import { early } from './early.js';
 
 // RequestError says what the collector answered; status is 0 if it did not.
 export class RequestError extends Error {
@@ -17,11 +18,11 @@ export class Server {
     this.live = true;
   }
 
-  async get(path, params) {
+  async get(path, params, asked) {
     const query = params ? String(params) : '';
     let response;
     try {
-      response = await fetch(`${this.base}api/v2/${path}${query ? `?${query}` : ''}`);
+      response = await (asked || fetch(`${this.base}api/v2/${path}${query ? `?${query}` : ''}`));
     } catch (error) {
       throw new RequestError('the collector does not answer', 0, { cause: error });
     }
@@ -35,7 +36,7 @@ export class Server {
   // trace returns the pieces of a trace, or null if the collector has none.
   async trace(id) {
     try {
-      return await this.get(`trace/${encodeURIComponent(id)}`);
+      return await this.get(`trace/${encodeURIComponent(id)}`, null, early(id));
     } catch (error) {
       if (error.status === 404) return null;
       throw error;

@@ -7,9 +7,11 @@
 
 import { bound, order } from './model.js';
 
-function host(span) {
-  const e = span.local || {};
-  return `${e.serviceName || ''} ${e.ipv4 || e.ipv6 || ''}`;
+function sameHost(a, b) {
+  if (a.service !== b.service) return false;
+  const x = a.local || {};
+  const y = b.local || {};
+  return x.ipv4 === y.ipv4 && x.ipv6 === y.ipv6;
 }
 
 // offset returns by how much the server's clock is ahead, 0 if that cannot be said.
@@ -27,10 +29,12 @@ export function correctSkew(trace, on) {
   const found = new Map();
   for (const span of trace.spans) { // parents come first
     const parent = span.parent;
-    let by = parent && host(parent) === host(span) ? parent.skew : 0;
-    if (parent && !parent.missing && span.kind === 'SERVER' && parent.kind === 'CLIENT' &&
-        host(parent) !== host(span)) {
-      by = offset(parent, span, parent.timestamp - parent.skew);
+    let by = 0;
+    if (parent) {
+      if (sameHost(parent, span)) by = parent.skew;
+      else if (!parent.missing && span.kind === 'SERVER' && parent.kind === 'CLIENT') {
+        by = offset(parent, span, parent.timestamp - parent.skew);
+      }
     }
     span.skew = by;
     if (span.missing || !span.timestamp) continue;

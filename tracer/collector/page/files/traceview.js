@@ -475,7 +475,7 @@ export class TraceView {
   pan(share) {
     const width = this.to - this.from;
     const low = this.trace.start;
-    const by = Math.round(width * share);
+    const by = Math.trunc(width * share);
     const from = Math.max(low, Math.min(this.from + by, this.trace.end - width));
     this.zoom(from, from + width, { replace: true });
   }
