@@ -57,7 +57,7 @@ export class DetailView {
     const time = span.end - span.start;
     const list = [
       ['started', `${date(span.start)} (+${duration(span.start - trace.start)})`],
-      [span.open ? 'open since' : 'duration', span.open ? duration(time) : duration(span.duration)],
+      [span.open ? 'open for' : 'duration', span.open ? duration(time) : duration(span.duration)],
       ['self time', `${duration(span.self)} (${percent(time ? span.self / time : 0)})`],
       ['of the trace', percent(trace.duration ? time / trace.duration : 0)],
     ];

@@ -1,7 +1,7 @@
 // The flame graph of a trace on a canvas.
 
 import { h, setText, setVar, sizeCanvas } from './dom.js';
-import { count, duration, percent } from './format.js';
+import { count, duration, percent, plural } from './format.js';
 import { isDark, palette, serviceColor } from './colors.js';
 import { flameBoxes } from './flame.js';
 import { pathTree } from './paths.js';
@@ -92,10 +92,10 @@ export class FlameView {
   }
 
   say(node) {
-    setText(this.line, node ? `${text(node)}: ${count(node.count)} spans, total ` +
+    setText(this.line, node ? `${text(node)}: ${plural(node.count, 'span')}, total ` +
       `${duration(node.total)}, self ${duration(node.self)}, ` +
       `${percent(this.tree.value ? node.value / this.tree.value : 0)} of the time` +
-      (node.errors ? `, ${node.errors} errors` : '')
+      (node.errors ? `, ${plural(node.errors, 'error')}` : '')
       : 'Paths of services and operations, as wide as their time. Click zooms, a double click opens the longest span.');
   }
 

@@ -6,7 +6,7 @@ import { isDark, onScheme, serviceColor } from './colors.js';
 import { busiest, layout, neighbours } from './graph.js';
 import { VirtualRows } from './virtual.js';
 
-const box = { width: 150, height: 30, across: 250, down: 52 };
+const box = { width: 150, height: 30, across: 280, down: 58 };
 const most = 60; // services drawn at once
 const spans = [['15', 'last 15 minutes'], ['60', 'last hour'], ['1440', 'last day']];
 
@@ -28,7 +28,7 @@ export class GraphView {
     this.scroller.style.setProperty('--row', '24px');
     this.table = h('div', { class: 'table links', role: 'table', 'aria-label': 'Calls' },
       h('div', { role: 'rowgroup' }, h('div', { class: 'trow head', role: 'row' },
-        ...['caller', 'called', 'calls', 'a minute', 'errors'].map((text, i) =>
+        ...['caller', 'called', 'calls', 'rate', 'errors'].map((text, i) =>
           h('span', { role: 'columnheader', class: i > 1 ? 'num' : '', text })))), this.scroller);
     this.empty = h('div', { class: 'empty', hidden: true });
     this.element = h('div', { class: 'view' }, h('h1', { class: 'visually-hidden',
@@ -140,17 +140,19 @@ export class GraphView {
       label = [(x1 + x2) / 2 + 75, low - 2];
     }
     const errors = link.errorCount || 0;
-    const text = this.rate(link) + (errors > 0 ? `, ${percent(errors / link.callCount)} errors` : '');
     return [
       svg('path', { d, class: errors > 0 ? 'error' : null, 'marker-end': 'url(#arrow)',
         'stroke-width': 1 + 3 * Math.log1p(link.callCount) / Math.log1p(busy) }),
-      svg('text', { x: label[0], y: label[1], 'text-anchor': 'middle',
-        class: errors > 0 ? 'count error' : 'count', text }),
+      svg('text', { x: label[0], y: label[1], 'text-anchor': 'middle', class: 'count',
+        text: this.rate(link) }),
+      errors > 0 ? svg('text', { x: label[0], y: label[1] + 18, 'text-anchor': 'middle',
+        class: 'count error', text: `${percent(errors / link.callCount)} errors` }) : '',
     ];
   }
 
   rate(link) {
     const perMinute = link.callCount / this.minutes;
+    if (perMinute < 1) return `${count(perMinute * 60)}/h`;
     return `${perMinute < 10 ? perMinute.toFixed(1) : count(perMinute)}/min`;
   }
 

@@ -174,7 +174,6 @@ export class TraceView {
     const collapsed = ids(this.collapsed);
     performance.mark('loaded');
     this.trace = buildTrace(pieces);
-    performance.mark('built');
     this.fileNow = this.app.file && this.app.file.has(this.id) && !this.app.savedAt
       ? this.trace.end : 0;
     this.collapsed = new Set(!old || collapsed.size === 0 ? []
@@ -222,10 +221,8 @@ export class TraceView {
       this.skewOn = on;
       this.skews = correctSkew(trace, on);
       growOpen(trace, this.now());
-      performance.mark('skewed');
-      this.derive();
-      performance.mark('derived');
-    }
+        this.derive();
+      }
     this.options = {
       services: this.route.params.getAll('hide'), kinds: this.route.params.getAll('hidekind'),
       share: Number(this.param('share')) / 100 || 0, fold: this.param('fold') !== '0',
@@ -236,7 +233,6 @@ export class TraceView {
     this.pick();
     this.startFind();
     this.arrange();
-    performance.mark('arranged');
     this.showTitle();
     this.showNotices();
     this.tools.show();
@@ -254,10 +250,14 @@ export class TraceView {
 
   // derive computes what depends on the times of the spans.
   derive() {
-    selfTimes(this.trace);
-    this.path = criticalPath(this.trace);
+    this.derivePath();
     this.version++;
     this.rowsKey = null;
+  }
+
+  derivePath() {
+    selfTimes(this.trace);
+    this.path = criticalPath(this.trace);
   }
 
   // window reads the zoom: two offsets from the trace's start, in microseconds.
@@ -266,7 +266,12 @@ export class TraceView {
     const [a, b] = this.param('zoom').split('-').map(Number);
     this.zoomed = b > a;
     this.from = this.zoomed ? trace.start + a : trace.start;
-    this.to = this.zoomed ? trace.start + b : trace.end;
+    this.to = this.zoomed ? trace.start + b : this.wholeEnd();
+  }
+
+  // wholeEnd leaves room for the ragged ends of open spans.
+  wholeEnd() {
+    return this.trace.end + (this.trace.open > 0 ? this.trace.duration * 0.04 : 0);
   }
 
   // pick finds the span that the address names, and opens what hides it.
@@ -360,9 +365,10 @@ export class TraceView {
   grow() {
     if (!this.shown || !this.trace || this.trace.open === 0 || this.fileNow) return;
     if (this.app.savedAt || document.hidden || this.trace.count > 20_000) return;
-    const zoomed = this.zoomed;
+    const { zoomed } = this;
     growOpen(this.trace, this.now());
-    if (!zoomed) [this.from, this.to] = [this.trace.start, this.trace.end];
+    if (this.trace.count <= 5000) this.derivePath();
+    if (!zoomed) [this.from, this.to] = [this.trace.start, this.wholeEnd()];
     setText(this.lasts, duration(this.trace.duration));
     this.version++;
     for (const row of this.rows) if (row.group) row.group.stats = null;

@@ -201,7 +201,7 @@ export class Waterfall {
     }
     this.drawAnnotations(x, at, y, span);
     this.drawLabel(x, width, a, a + w + (span.open ? 10 : 0), y,
-      span.open ? `${duration(span.end - span.start)} …` : duration(span.duration));
+      span.open ? `${duration(span.end - span.start)} …` : duration(span.duration), color);
   }
 
   // drawOpenEnd makes the bar's end ragged: it goes on.
@@ -247,18 +247,16 @@ export class Waterfall {
       `p50 ${duration(s.p50)}  p90 ${duration(s.p90)}  max ${duration(s.max)}`);
   }
 
-  drawLabel(x, width, a, b, y, text) {
+  drawLabel(x, width, a, b, y, text, color) {
     if (b < 0 || a > width) return;
     const w = x.measureText(text).width;
     const p = b + 5 + w < width ? b + 5 : a - 5 - w > 0 ? a - 5 - w : width - w - 4;
     const inside = p < b && p + w > a;
-    if (inside) { // no room beside the bar: a plate on it
-      x.fillStyle = this.palette.ground;
-      x.globalAlpha = 0.85;
-      x.fillRect(p - 3, y + 4, w + 6, 14);
-      x.globalAlpha = 1;
+    if (inside) { // no room beside the bar: a plate of its colour on it
+      x.fillStyle = color || this.palette.ground;
+      x.fillRect(p - 4, y + 5, w + 7, 12);
     }
-    x.fillStyle = this.palette.text;
+    x.fillStyle = inside && color ? this.palette.ground : this.palette.text;
     x.fillText(text, p, y + 11.5);
   }
 
