@@ -22,7 +22,14 @@ func server(args []string, w io.Writer) error { _, err := configs.ParseServer(ar
 func client(args []string, w io.Writer) error { _, err := configs.ParseClient(args, w); return err }
 func demo(args []string, w io.Writer) error   { _, err := configs.ParseDemo(args, w); return err }
 
-var commands = map[string]parser{"bookserver": server, "bookclient": client, "bookdemo": demo}
+func collector(args []string, w io.Writer) error {
+	_, err := configs.ParseCollector(args, w)
+	return err
+}
+
+var commands = map[string]parser{
+	"bookserver": server, "bookclient": client, "bookcollector": collector, "bookdemo": demo,
+}
 
 // printed returns the output of -print-config with these arguments.
 func printed(t *testing.T, parse parser, args ...string) string {
