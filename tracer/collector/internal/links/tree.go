@@ -1,6 +1,10 @@
 package links
 
-import "bookservice/tracer/collector/internal/zipkinv2"
+import (
+	"slices"
+
+	"bookservice/tracer/collector/internal/zipkinv2"
+)
 
 // A node is a span in the tree of its trace. The root has no span if it stands for a missing one.
 type node struct {
@@ -63,9 +67,8 @@ func buildTree(spans []*piece) *node {
 		b.root = &node{}
 	}
 	for _, k := range b.order {
-		parent, linked := b.parents[k]
-		child := b.nodes[k]
-		if !linked || child == nil {
+		child, parent := b.nodes[k], b.parents[k]
+		if child == nil {
 			continue
 		}
 		if p := b.nodes[parent]; p != nil && parent != (key{}) && p != child {
@@ -88,6 +91,7 @@ func (b *builder) place(s *piece) {
 	if s.Parent == 0 && b.root == nil {
 		b.root = n
 		delete(b.parents, plain)
+		b.order = slices.DeleteFunc(b.order, func(k key) bool { return k == plain })
 		return
 	}
 	if s.Parent != 0 {
