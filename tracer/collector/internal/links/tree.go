@@ -1,6 +1,7 @@
 package links
 
 import (
+	"cmp"
 	"slices"
 
 	"bookservice/tracer/collector/internal/zipkinv2"
@@ -104,19 +105,24 @@ func (b *builder) place(s *piece) {
 	b.nodes[plain] = n
 }
 
-// breadthFirst returns all nodes that have a span.
+// breadthFirst returns all nodes that have a span. Children are in the order of their start.
 func (n *node) breadthFirst() []*node {
+	n.visited = true
 	queue := []*node{n}
-	if n.span == nil {
-		queue = append([]*node(nil), n.children...)
-	}
 	for i := 0; i < len(queue); i++ {
-		for _, c := range queue[i].children {
+		children := queue[i].children
+		slices.SortStableFunc(children, func(a, b *node) int {
+			return cmp.Compare(a.span.Timestamp, b.span.Timestamp)
+		})
+		for _, c := range children {
 			if !c.visited { // a node that two keys name is visited once
 				c.visited = true
 				queue = append(queue, c)
 			}
 		}
+	}
+	if n.span == nil {
+		return queue[1:]
 	}
 	return queue
 }
