@@ -124,7 +124,7 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := c.route(r.Method, path)
-	if !h.own {
+	if !h.own && !c.isOwn(path) {
 		c.allowOrigin(w, r)
 	}
 	h.handle(w, r)
