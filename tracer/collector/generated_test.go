@@ -1,11 +1,18 @@
 package collector_test
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"bookservice/tracer/collector/internal/zipkinv2"
 )
 
 // A generator makes lists of spans, most of them valid.
@@ -146,6 +153,18 @@ func TestGeneratedSpansAreAnsweredAsZipkinDoes(t *testing.T) {
 		})
 		p.stored(t, list)
 	}
+	for range 100 { // the same in protobuf
+		list := g.list()
+		spans, err := zipkinv2.NewDecoder().ReadJSON([]byte(list))
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(request{
+			method: "POST", path: "/api/v2/spans", body: string(protoList(spans)),
+			header: []string{"Content-Type", "application/x-protobuf"},
+		})
+		p.stored(t, list)
+	}
 	for _, path := range g.questions() {
 		compare(request{method: "GET", path: "/api/v2" + path})
 	}
@@ -190,4 +209,69 @@ func (g *generator) questions() []string {
 		paths = append(paths, path)
 	}
 	return append(paths, fmt.Sprintf("/dependencies?endTs=%d", end))
+}
+
+// protoList encodes a list of spans in Zipkin's protobuf format.
+func protoList(spans []*zipkinv2.Span) []byte {
+	var list []byte
+	for _, s := range spans {
+		list = protoBytes(list, 1, protoOf(s))
+	}
+	return list
+}
+
+func protoOf(s *zipkinv2.Span) []byte {
+	b := protoBytes(nil, 1, fromHex(s.TraceID.String()))
+	if s.Parent != 0 {
+		b = protoBytes(b, 2, binary.BigEndian.AppendUint64(nil, s.Parent))
+	}
+	b = protoBytes(b, 3, binary.BigEndian.AppendUint64(nil, s.ID))
+	b = protoVarint(b, 4, uint64(s.Kind))
+	b = protoBytes(b, 5, []byte(s.Name))
+	b = protowire.AppendTag(b, 6, protowire.Fixed64Type)
+	b = protowire.AppendFixed64(b, uint64(s.Timestamp))
+	b = protoVarint(b, 7, uint64(s.Duration))
+	for num, e := range map[protowire.Number]*zipkinv2.Endpoint{8: s.Local, 9: s.Remote} {
+		if e == nil {
+			continue
+		}
+		endpoint := protoBytes(nil, 1, []byte(e.Service))
+		if a, err := netip.ParseAddr(e.IPv4); err == nil {
+			endpoint = protoBytes(endpoint, 2, a.AsSlice())
+		}
+		if a, err := netip.ParseAddr(e.IPv6); err == nil {
+			endpoint = protoBytes(endpoint, 3, a.AsSlice())
+		}
+		b = protoBytes(b, num, protoVarint(endpoint, 4, uint64(e.Port)))
+	}
+	for _, a := range s.Annotations {
+		at := protowire.AppendTag(nil, 1, protowire.Fixed64Type)
+		at = protowire.AppendFixed64(at, uint64(a.Timestamp))
+		b = protoBytes(b, 10, protoBytes(at, 2, []byte(a.Value)))
+	}
+	for _, tag := range s.Tags {
+		b = protoBytes(b, 11, protoBytes(protoBytes(nil, 1, []byte(tag.Key)), 2, []byte(tag.Value)))
+	}
+	for num, flag := range map[protowire.Number]bool{12: s.Debug, 13: s.Shared} {
+		if flag {
+			b = protoVarint(b, num, 1)
+		}
+	}
+	return b
+}
+
+func protoBytes(b []byte, num protowire.Number, v []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
+}
+
+func protoVarint(b []byte, num protowire.Number, v uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), v)
+}
+
+func fromHex(text string) []byte {
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
