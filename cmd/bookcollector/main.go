@@ -4,19 +4,16 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
+	"bookservice/cmd/internal/collector"
 	"bookservice/cmd/internal/logging"
-	"bookservice/tracer/collector"
+	"bookservice/configs"
 )
 
 func main() {
@@ -27,41 +24,25 @@ func main() {
 
 // run returns the exit status: 0 after a signal, 1 if serving failed, 2 if it could not start.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	fs := flag.NewFlagSet("bookcollector", flag.ContinueOnError)
-	addr := fs.String("addr", "127.0.0.1:9411", "`host:port` to listen on")
-	cfg := collector.DefaultConfig()
-	if err := cfg.RegisterFlags(fs, ""); err != nil {
-		fmt.Fprintln(stderr, "bookcollector:", err)
-		return 2
-	}
-	fs.SetOutput(stderr)
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+	cfg, err := configs.ParseCollector(args, stdout)
+	if errors.Is(err, configs.ErrDone) {
 		return 0
-	} else if err != nil {
-		return 2
 	}
-	cfg.Logger = logging.New(stderr, slog.LevelInfo)
-	c, err := collector.New(cfg)
+	stdout, stderr = cfg.Secrets.Mask(stdout), cfg.Secrets.Mask(stderr)
+	var s *collector.Server
+	if err == nil {
+		s, err = collector.Start(cfg, logging.New(stderr, slog.LevelInfo))
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bookcollector:", err)
 		return 2
 	}
-	l, err := net.Listen("tcp", *addr)
+	fmt.Fprintln(stdout, s.URL())
+	err = s.Wait(ctx)
+	s.Stop()
 	if err != nil {
-		fmt.Fprintln(stderr, "bookcollector:", err)
-		return 2
-	}
-	fmt.Fprintf(stdout, "traces: http://%s/zipkin/\n", l.Addr())
-	server := &http.Server{Handler: c, ReadHeaderTimeout: 10 * time.Second}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	select {
-	case err := <-failed:
 		fmt.Fprintln(stderr, "bookcollector:", err)
 		return 1
-	case <-ctx.Done():
 	}
-	_ = c.Close()
-	_ = server.Close()
 	return 0
 }

@@ -98,7 +98,7 @@ func answerNames(w http.ResponseWriter, r *http.Request, names []string, cached 
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = zipkinv2.AppendString(body, name)
+		body = zipkinv2.AppendName(body, name)
 	}
 	answerJSON(w, r, append(body, ']'))
 }

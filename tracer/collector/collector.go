@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -115,7 +116,7 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		text(w, http.StatusMethodNotAllowed, plainText, "405 Method Not Allowed")
 		return
 	}
-	path := r.URL.Path
+	path := cleanPath(r.URL.EscapedPath())
 	if rest, ok := strings.CutPrefix(path, "/zipkin"); ok && strings.HasPrefix(rest, "/api/") {
 		path = rest
 	}
@@ -123,13 +124,21 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := c.route(r.Method, path)
-	if !h.own {
+	if !h.own && !c.isOwn(path) {
 		c.allowOrigin(w, r)
 	}
 	h.handle(w, r)
 }
 
-// route returns the handler of a path.
+// cleanPath returns a path with single slashes, as Zipkin's server reads it.
+func cleanPath(path string) string {
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	return path
+}
+
+// route returns the handler of a path, in which escapes are left as they are.
 func (c *Collector) route(method, path string) handler {
 	key := path
 	if method == http.MethodPost {
@@ -140,7 +149,11 @@ func (c *Collector) route(method, path string) handler {
 	}
 	if id, ok := strings.CutPrefix(path, "/api/v2/trace/"); ok && method == http.MethodGet &&
 		id != "" && !strings.Contains(id, "/") {
-		return handler{handle: func(w http.ResponseWriter, r *http.Request) { c.getTrace(w, r, id) }}
+		if id, err := url.PathUnescape(id); err == nil {
+			return handler{handle: func(w http.ResponseWriter, r *http.Request) {
+				c.getTrace(w, r, id)
+			}}
+		}
 	}
 	if method == http.MethodGet || method == http.MethodHead {
 		if h := c.pageRoute(path); h != nil {

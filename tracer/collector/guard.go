@@ -53,7 +53,7 @@ func (c *Collector) preflight(w http.ResponseWriter, r *http.Request, path strin
 		r.Header.Get("Access-Control-Request-Method") == "" || c.config.AllowOrigin == "" {
 		return false
 	}
-	if c.routes[path].own || c.routes["POST "+path].own {
+	if c.isOwn(path) {
 		return false
 	}
 	c.allowOrigin(w, r)
@@ -63,6 +63,11 @@ func (c *Collector) preflight(w http.ResponseWriter, r *http.Request, path strin
 	h.Set("Access-Control-Max-Age", "0")
 	w.WriteHeader(http.StatusOK)
 	return true
+}
+
+// isOwn reports whether a path is no part of Zipkin's API.
+func (c *Collector) isOwn(path string) bool {
+	return c.routes[path].own || c.routes["POST "+path].own
 }
 
 // sameOrigin reports whether a request comes from the collector's own page, or from no page.

@@ -101,6 +101,7 @@ func (c *Collector) getEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	s := &eventStream{w: w, control: http.NewResponseController(w)}
+	_ = s.control.SetReadDeadline(time.Time{}) // the stream outlives a limit for requests
 	s.comment("events")
 	s.event("losses", c.store.Losses())
 	if s.flush() != nil {

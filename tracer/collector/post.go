@@ -28,7 +28,6 @@ type workspace struct {
 // maxKept is the size of a buffer that is kept for the next body.
 const maxKept = 1 << 20
 
-//nolint:gochecknoglobals // a pool
 var workspaces = sync.Pool{New: func() any {
 	return &workspace{decoder: zipkinv2.NewDecoder(), unzip: new(gzip.Reader)}
 }}

@@ -18,7 +18,7 @@ import (
 const (
 	defaultLimit    = 10
 	defaultLookback = 24 * 60 * 60 * 1000 // milliseconds
-	cacheFrom       = 4                   // services, from which lists of names may be cached
+	cacheFrom       = 4                   // names, from which a list may be cached
 )
 
 func (c *Collector) getServices(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +56,8 @@ func (c *Collector) getAutocompleteValues(w http.ResponseWriter, r *http.Request
 		badRequest(w, err.Error())
 		return
 	}
-	answerNames(w, r, c.store.Values(key), len(c.store.Services()) >= cacheFrom)
+	values := c.store.Values(key)
+	answerNames(w, r, values, len(values) >= cacheFrom)
 }
 
 func (c *Collector) getTrace(w http.ResponseWriter, r *http.Request, id string) {
@@ -101,7 +102,7 @@ func parseTraceIDs(list string) ([]zipkinv2.TraceID, error) {
 	}
 	var ids []zipkinv2.TraceID
 	for _, entry := range entries {
-		id, err := zipkinv2.ParseTraceID(trim(entry))
+		id, err := zipkinv2.ParseTraceID(entry)
 		if err != nil {
 			return nil, err
 		}
@@ -171,12 +172,9 @@ func set(to *int64, value *int64) {
 }
 
 func (c *Collector) getDependencies(w http.ResponseWriter, r *http.Request) {
-	_, err := mandatory(r.URL.Query(), "endTs")
-	if err != nil {
-		badRequest(w, err.Error())
-		return
-	}
 	p := parameters{values: r.URL.Query()}
+	_, p.err = mandatory(p.values, "endTs")
+	p.primitive("endTs")
 	end, lookback := int64(0), int64(defaultLookback)
 	set(&end, p.long("endTs"))
 	set(&lookback, p.long("lookback"))
@@ -214,6 +212,12 @@ func (p *parameters) check(ok bool, message string) {
 	}
 }
 
+// primitive checks that a parameter is not empty, if it is there.
+func (p *parameters) primitive(name string) {
+	p.check(!p.values.Has(name) || p.values.Get(name) != "",
+		"Cannot set null to primitive type parameter: "+name)
+}
+
 // long returns the value of a number, or nil if there is none.
 func (p *parameters) long(name string) *int64 {
 	if v, ok := p.number(name, 64); ok {
@@ -224,9 +228,7 @@ func (p *parameters) long(name string) *int64 {
 
 // limit returns the value of limit, or a default.
 func (p *parameters) limit(preset int) int {
-	if p.values.Has("limit") && p.values.Get("limit") == "" {
-		p.check(false, "Cannot set null to primitive type parameter: limit")
-	}
+	p.primitive("limit")
 	if v, ok := p.number("limit", 32); ok {
 		return int(v)
 	}

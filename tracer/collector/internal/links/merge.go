@@ -21,32 +21,35 @@ func merge(spans []*zipkinv2.Span) []*piece {
 	}
 	merged := make([]*piece, 0, len(sorted))
 	for i := 0; i < len(sorted); i++ {
-		p := &piece{Span: *sorted[i]}
+		first := sorted[i]
+		p := &piece{Span: *first}
 		var local endpointTracker
 		local.merge(p.Local)
 		for i+1 < len(sorted) && sorted[i+1].ID == p.ID &&
-			sorted[i+1].Shared == sorted[i].Shared && local.merge(sorted[i+1].Local) {
+			sorted[i+1].Shared == first.Shared && local.merge(sorted[i+1].Local) {
 			i++
 			p.add(sorted[i])
 		}
 		p.Finish()
 		if len(merged) > 0 {
-			p.follow(merged[len(merged)-1])
+			p.follow(merged[len(merged)-1], first)
 		}
 		merged = append(merged, p)
 	}
 	return merged
 }
 
-// follow corrects a server's piece after the piece before it, which may be its client's.
-func (p *piece) follow(last *piece) {
+// follow corrects a server's piece after the piece before it, which may be its client's. Only the
+// first piece that was put into p decides.
+func (p *piece) follow(last *piece, first *zipkinv2.Span) {
 	if last.ID != p.ID {
 		return
 	}
-	if last.Kind == zipkinv2.KindClient && p.Kind == zipkinv2.KindServer {
-		p.Shared = true
+	shared := first.Shared
+	if last.Kind == zipkinv2.KindClient && first.Kind == zipkinv2.KindServer && !shared {
+		p.Shared, shared = true, true
 	}
-	if p.Shared && p.Parent == 0 {
+	if shared && first.Parent == 0 && last.Parent != 0 {
 		p.Parent = last.Parent
 	}
 	p.Finish()

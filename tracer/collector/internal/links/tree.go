@@ -1,6 +1,11 @@
 package links
 
-import "bookservice/tracer/collector/internal/zipkinv2"
+import (
+	"cmp"
+	"slices"
+
+	"bookservice/tracer/collector/internal/zipkinv2"
+)
 
 // A node is a span in the tree of its trace. The root has no span if it stands for a missing one.
 type node struct {
@@ -63,9 +68,8 @@ func buildTree(spans []*piece) *node {
 		b.root = &node{}
 	}
 	for _, k := range b.order {
-		parent, linked := b.parents[k]
-		child := b.nodes[k]
-		if !linked || child == nil {
+		child, parent := b.nodes[k], b.parents[k]
+		if child == nil {
 			continue
 		}
 		if p := b.nodes[parent]; p != nil && parent != (key{}) && p != child {
@@ -88,6 +92,7 @@ func (b *builder) place(s *piece) {
 	if s.Parent == 0 && b.root == nil {
 		b.root = n
 		delete(b.parents, plain)
+		b.order = slices.DeleteFunc(b.order, func(k key) bool { return k == plain })
 		return
 	}
 	if s.Parent != 0 {
@@ -100,19 +105,24 @@ func (b *builder) place(s *piece) {
 	b.nodes[plain] = n
 }
 
-// breadthFirst returns all nodes that have a span.
+// breadthFirst returns all nodes that have a span. Children are in the order of their start.
 func (n *node) breadthFirst() []*node {
+	n.visited = true
 	queue := []*node{n}
-	if n.span == nil {
-		queue = append([]*node(nil), n.children...)
-	}
 	for i := 0; i < len(queue); i++ {
-		for _, c := range queue[i].children {
+		children := queue[i].children
+		slices.SortStableFunc(children, func(a, b *node) int {
+			return cmp.Compare(a.span.Timestamp, b.span.Timestamp)
+		})
+		for _, c := range children {
 			if !c.visited { // a node that two keys name is visited once
 				c.visited = true
 				queue = append(queue, c)
 			}
 		}
+	}
+	if n.span == nil {
+		return queue[1:]
 	}
 	return queue
 }

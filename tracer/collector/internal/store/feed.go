@@ -66,11 +66,12 @@ func (s *Store) Seq() uint64 {
 	return s.feed.seq
 }
 
-// Wait returns a channel that is closed when there are changes after the number.
+// Wait returns a channel that is closed when there are changes after the number, or none of that
+// number.
 func (s *Store) Wait(after uint64) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.feed.seq > after {
+	if s.feed.seq != after {
 		ready := make(chan struct{})
 		close(ready)
 		return ready

@@ -2,31 +2,43 @@ package zipkinv2
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
 // SetAddress sets the address that the text states. It ignores a text that is not an address.
 func (e *Endpoint) SetAddress(text string) {
-	if strings.Contains(text, ".") && strings.Contains(text, ":") {
-		e.setEmbedded(text)
-		return
-	}
-	a, err := netip.ParseAddr(text)
+	hasDot, hasColon := strings.Contains(text, "."), strings.Contains(text, ":")
 	switch {
-	case err != nil || a.Zone() != "":
-	case a.Is4():
+	case hasDot && hasColon:
+		e.setEmbedded(text)
+	case hasDot && isIPv4(text):
 		e.IPv4 = text
-	default:
-		e.IPv6 = formatIPv6(a.As16())
+	case hasColon:
+		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+			e.IPv6 = formatIPv6(a.As16())
+		}
 	}
+}
+
+// isIPv4 reports whether the text is four numbers. Unlike in package netip, they may begin with
+// zeros.
+func isIPv4(text string) bool {
+	words := strings.Split(text, ".")
+	for _, w := range words {
+		v, err := strconv.ParseUint(w, 10, 8)
+		if err != nil || v > 255 || len(w) > 3 {
+			return false
+		}
+	}
+	return len(words) == 4
 }
 
 // setEmbedded reads an IPv4 address in the form ::1.2.3.4 or ::ffff:1.2.3.4.
 func (e *Endpoint) setEmbedded(text string) {
 	colon := strings.LastIndexByte(text, ':')
 	prefix, v4 := text[:colon+1], text[colon+1:]
-	a, err := netip.ParseAddr(v4)
-	if err != nil || !a.Is4() {
+	if !isIPv4(v4) {
 		return
 	}
 	if prefix == "::" || len(prefix) == 7 && strings.HasPrefix(prefix, "::") &&

@@ -157,12 +157,9 @@ func compareUTF16(a, b string) int {
 	for n < len(a) && n < len(b) && a[n] == b[n] {
 		n++
 	}
-	if n == len(a) || n == len(b) || a[n] < 0xee && b[n] < 0xee {
-		return strings.Compare(a, b)
-	}
-	// 0xf0…0xf4 begin a character above U+FFFF, whose first unit is a surrogate (U+D800…U+DFFF).
-	// That is below U+E000…U+FFFF, which begin with 0xee and 0xef.
-	if (a[n] >= 0xf0) != (b[n] >= 0xf0) {
+	// Bytes from 0xf0 begin a character above U+FFFF, whose first unit is a surrogate (U+D800 to
+	// U+DFFF). That is below U+E000 to U+FFFF, which begin with 0xee and 0xef.
+	if n < len(a) && n < len(b) && a[n] >= 0xee && b[n] >= 0xee && (a[n] >= 0xf0) != (b[n] >= 0xf0) {
 		return -strings.Compare(a, b)
 	}
 	return strings.Compare(a, b)

@@ -1,7 +1,10 @@
 package zipkinv2
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -139,6 +142,26 @@ func AppendString(b []byte, s string) []byte {
 		i += size
 	}
 	return append(append(b, s[start:]...), '"')
+}
+
+// AppendName appends a JSON string as Zipkin writes names of services and spans: a character above
+// U+FFFF is two escapes.
+func AppendName(b []byte, s string) []byte {
+	b = append(b, '"')
+	for _, r := range s {
+		switch {
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04X\u%04X`, high, low)
+		case r >= 0x20 && r != '"' && r != '\\':
+			b = utf8.AppendRune(b, r)
+		case strings.ContainsRune("\"\\\t\b\n\r\f", r):
+			b = appendEscape(b, byte(r))
+		default:
+			b = fmt.Appendf(b, `\u%04X`, r)
+		}
+	}
+	return append(b, '"')
 }
 
 func appendEscape(b []byte, c byte) []byte {
