@@ -62,6 +62,40 @@ func TestListPausesAndClears(t *testing.T) {
 	b.text("#count", "1 trace")
 }
 
+// What the reader points at, has scrolled to or has focused stays in its place.
+func TestListHoldsStillUnderThePointer(t *testing.T) {
+	s := newServer(t)
+	s.post(load(60, time.Second))
+	b := newTab(t, s.URL)
+	b.visit("/zipkin/")
+	b.text("#count", "60 traces")
+	b.text(".pulse", "live")
+	under := "document.elementFromPoint(300, 400).closest('a').getAttribute('href')"
+	b.do(moveTo(300, 400))
+	before := value[string](b, under)
+	arrive := func(n int, last string) {
+		t.Helper()
+		s.post(call(traceID[:31]+last, time.Now(), 2, false))
+		b.text("#count", fmt.Sprintf("%d traces", n))
+	}
+	arrive(61, "1")
+	if have := value[string](b, under); have != before {
+		t.Errorf("under the pointer: have %s, want %s", have, before)
+	}
+	b.do(moveTo(300, 20))
+	b.until("document.querySelector('.scroller').scrollTop === 0")
+	if have := value[string](b, under); have == before {
+		t.Error("the list does not return to its newest trace")
+	}
+	b.key("jjj")
+	focused := "document.activeElement.getAttribute('href')"
+	before = value[string](b, focused)
+	arrive(62, "2")
+	if have := value[string](b, focused); have != before {
+		t.Errorf("focus: have %s, want %s", have, before)
+	}
+}
+
 func TestListFilters(t *testing.T) {
 	s := newServer(t)
 	s.post(load(18, time.Second)) // two with errors

@@ -15,6 +15,10 @@ func clickAt(point []float64) chromedp.Action[chromedp.Void] {
 	return chromedp.MouseClickXY(point[0], point[1])
 }
 
+func moveTo(x, y float64) chromedp.Action[chromedp.Void] {
+	return chromedp.MouseEvent(chromedp.MouseMoved, x, y)
+}
+
 // showCall opens a trace of a client's two calls, the second of which fails.
 func showCall(t *testing.T) (*server, *tab) {
 	t.Helper()
@@ -166,6 +170,12 @@ func TestFoldedSiblings(t *testing.T) {
 	b.press(".wrow", "200 × fetch row")
 	b.until(rows + " > 20")
 	b.press(".wrow", "200 × fetch row")
+	b.until(rows + " === 3")
+	b.key("kj") // the keyboard reaches it too
+	b.until("document.querySelector('.wrow.group').ariaSelected === 'true'")
+	b.key("o")
+	b.until(rows + " > 20")
+	b.key("h")
 	b.until(rows + " === 3")
 	b.key("f") // the next error opens the group
 	b.text(".detail dd.error", "timeout")

@@ -16,19 +16,27 @@ export class DetailView {
     this.places = new Map();
   }
 
-  // show fills the panel; the same span is shown again only if again is set.
-  show(span, trace, path, again) {
+  // show fills the panel. If only times of the same span have changed, it changes only these, so that
+  // what the reader selects or clicks stays.
+  show(span, trace, path) {
     this.element.hidden = !span;
     if (!span) {
-      this.span = null;
+      this.span = this.key = null;
       return;
     }
-    if (this.span === span && !again) return;
-    const moved = this.span !== span;
+    const same = this.span && this.span.id === span.id && this.span.service === span.service;
+    const key = JSON.stringify([trace.id, span.id, span.service, span.pieces, span.open, span.tags,
+      span.annotations, span.children.length, isDark()]);
     this.span = span;
-    const kept = this.element.scrollTop;
+    if (this.key === key) {
+      if (this.list) this.list.replaceWith(this.list = this.facts(span, trace, path));
+      return;
+    }
+    this.key = key;
+    const kept = same ? this.element.scrollTop : 0;
+    this.list = null;
     this.element.replaceChildren(...this.parts(span, trace, path));
-    this.element.scrollTop = moved ? 0 : kept;
+    this.element.scrollTop = kept;
     this.showPlace(span);
   }
 
@@ -49,7 +57,8 @@ export class DetailView {
         'parent, and no piece of it has arrived. It may still run, or it was lost, or its sender ' +
         'does not report to this collector.' }), ...this.ids(span)];
     }
-    return [...head, this.facts(span, trace, path), this.actions(span), this.placeElement(),
+    this.list = this.facts(span, trace, path);
+    return [...head, this.list, this.actions(span), this.placeElement(),
       ...this.tags(span), ...this.annotations(span), ...this.endpoints(span), ...this.ids(span)];
   }
 
@@ -115,7 +124,7 @@ export class DetailView {
       this.places.delete(key);
       return;
     }
-    if (this.span !== span || !stats || !(stats.count > 1)) return;
+    if (!this.span || this.span.id !== span.id || !stats || !(stats.count > 1)) return;
     const canvas = h('canvas', { role: 'img', 'aria-label': 'Histogram of durations' });
     this.place.replaceChildren(
       h('h3', { text: `Against all ${count(stats.count)} of this operation` }), canvas,

@@ -69,7 +69,17 @@ export class ListView {
     this.scatter = new Scatter((id) => this.app.router.go(['traces', id]));
     this.rowsElement = h('div', { class: 'rows', role: 'list', 'aria-label': 'Traces' });
     this.empty = h('div', { class: 'empty', hidden: true });
-    this.scroller = h('div', { class: 'scroller', tabindex: '-1' }, this.rowsElement, this.empty);
+    this.scroller = h('div', { class: 'scroller', tabindex: '-1',
+      onpointerenter: () => {
+        this.pointed = true;
+        this.fromTop = this.scroller.scrollTop === 0;
+      },
+      onpointerleave: () => {
+        this.pointed = false;
+        if (this.fromTop && !this.turned) this.scroller.scrollTop = 0;
+        this.turned = false;
+      },
+      onwheel: () => { this.turned = true; } }, this.rowsElement, this.empty);
     this.head = h('div', { class: 'list-head', 'aria-hidden': 'true' },
       ...['started', 'trace', 'services', 'spans', 'duration'].map((text) => h('span', { text })));
     const source = this.app.live ? [this.pauseButton, this.clearButton] : [];
@@ -228,8 +238,6 @@ export class ListView {
     const old = this.byId.get(summary.traceId);
     if (!matchesSummary(this.filter, summary)) return;
     this.byId.set(summary.traceId, summary);
-    if (old) this.list[this.list.indexOf(old)] = summary;
-    else this.list.push(summary);
     if (!old) this.seen.add(summary);
     this.dirty = true;
     if (summary.open > 0 || (old && old.open > 0)) this.runningSoon();
@@ -237,9 +245,8 @@ export class ListView {
   }
 
   evicted(ids) {
-    const gone = new Set(ids);
-    this.list = this.list.filter((s) => !gone.has(s.traceId));
     for (const id of ids) this.byId.delete(id);
+    this.dirty = true;
     this.draw();
   }
 
@@ -280,8 +287,10 @@ export class ListView {
     } catch {
       return;
     }
-    this.open = spans;
     this.running.hidden = spans.length === 0;
+    const key = JSON.stringify([spans.length, spans.slice(0, 6).map((s) => [s.traceId, s.id])]);
+    if (this.runningKey === key) return;
+    this.runningKey = key;
     this.timers = spans.slice(0, 6).map((span) => ({ span, element: h('span', {}) }));
     this.running.replaceChildren(
       h('h2', { text: `Running now, longest first (${count(spans.length)})` }),
@@ -306,9 +315,7 @@ export class ListView {
     try {
       const answer = await this.source.summaries(this.filter, { before: this.oldest });
       if (turn !== this.loading) return;
-      const fresh = answer.summaries.filter((s) => !this.byId.has(s.traceId));
-      for (const s of fresh) this.byId.set(s.traceId, s);
-      this.list.push(...fresh);
+      for (const s of answer.summaries) if (!this.byId.has(s.traceId)) this.byId.set(s.traceId, s);
       this.turnPage(answer);
       this.dirty = true;
       this.draw();
@@ -321,19 +328,41 @@ export class ListView {
 
   render() {
     if (!this.shown) return;
+    const anchor = this.anchor();
     if (this.dirty) {
       this.dirty = false;
       const current = this.list[this.selected];
-      this.list.sort((a, b) => b.timestamp - a.timestamp);
+      this.list = [...this.byId.values()].sort((a, b) => b.timestamp - a.timestamp);
       for (const s of this.list.splice(most)) this.byId.delete(s.traceId);
-      if (current) this.selected = this.list.indexOf(current);
+      if (current) this.selected = this.list.findIndex((s) => s.traceId === current.traceId);
     }
     this.longest = this.list.reduce((max, s) => Math.max(max, s.duration || 0), 1);
     this.dark = isDark();
     setText(this.countText, `${plural(this.list.length, 'trace')}${this.more ? ' and older' : ''}`);
     this.rows.setCount(this.list.length);
+    this.hold(anchor);
     this.scatter.draw(this.list);
     this.showEmpty();
+  }
+
+  // anchor returns the trace that must stay where it is when others arrive above it: if the reader has
+  // scrolled, points at the list, or has the focus in it.
+  anchor() {
+    const { scrollTop } = this.scroller;
+    const focused = this.rowsElement.contains(document.activeElement);
+    if (scrollTop === 0 && !this.pointed && !focused) return null;
+    const index = focused && this.selected >= 0 ? this.selected : Math.floor(scrollTop / this.rows.height);
+    const summary = this.list[index];
+    return summary ? { id: summary.traceId, index, focused } : null;
+  }
+
+  hold(anchor) {
+    const index = anchor ? this.list.findIndex((s) => s.traceId === anchor.id) : -1;
+    if (index < 0 || index === anchor.index) return;
+    this.scroller.scrollTop += (index - anchor.index) * this.rows.height;
+    this.rows.draw(false);
+    const row = anchor.focused && this.rows.element(index);
+    if (row) row.parts.link.focus({ preventScroll: true });
   }
 
   showEmpty() {

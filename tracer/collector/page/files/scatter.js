@@ -54,7 +54,7 @@ export class Scatter {
       x.globalAlpha = error ? 0.9 : 0.55;
       for (const p of this.points) {
         if ((p.s.errors > 0) !== error) continue;
-        const key = `${error} ${p.x | 0} ${p.y | 0}`;
+        const key = (p.x | 0) * 4096 + (p.y | 0) * 2 + (error ? 1 : 0);
         if (drawn.has(key)) continue;
         drawn.add(key);
         x.beginPath();

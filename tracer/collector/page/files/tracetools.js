@@ -11,7 +11,7 @@ const shares = [['', 'all spans'], ['0.1', '0.1% and more'], ['1', '1% and more'
 export class TraceTools {
   constructor(view) {
     this.view = view;
-    this.tabs = tabs.map(([name, text]) => h('button', { type: 'button', role: 'tab', text,
+    this.tabs = tabs.map(([name, text]) => h('button', { type: 'button', text,
       onclick: () => view.set({ tab: name }) }));
     this.find = h('input', { 'aria-label': 'Find in all fields', placeholder: 'find in all fields',
       spellcheck: 'false', autocomplete: 'off', id: 'find',
@@ -35,6 +35,7 @@ export class TraceTools {
     this.reset = h('button', { type: 'button', text: 'Whole time', onclick: () => view.zoom() });
     this.pruneSheet = h('div', { class: 'sheet' });
     this.pruneName = h('summary', { text: 'Prune' });
+    this.pruneMenu = h('details', { class: 'menu', id: 'prune' }, this.pruneName, this.pruneSheet);
     const item = (text, run) => h('button', { type: 'button', text, onclick: () => {
       this.files.open = false;
       run();
@@ -44,10 +45,10 @@ export class TraceTools {
         item('Zipkin JSON', () => view.export('zipkin')), item('OTLP JSON', () => view.export('otlp')),
         item('Save as one HTML file', () => view.export('html'))));
     this.element = h('div', { class: 'tools' },
-      h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'View of the trace' }, ...this.tabs),
+      h('div', { class: 'tabs', role: 'group', 'aria-label': 'View of the trace' }, ...this.tabs),
       h('div', { class: 'find wide' }, this.find, this.found, turn('↑', 'Previous match', -1),
         turn('↓', 'Next match', 1), this.only),
-      h('details', { class: 'menu', id: 'prune' }, this.pruneName, this.pruneSheet),
+      this.pruneMenu,
       ...this.flips, this.reset, h('span', { class: 'grow' }),
       h('button', { type: 'button', text: 'Compare…', onclick: () => view.compare() }), this.files);
   }
@@ -56,7 +57,7 @@ export class TraceTools {
   show() {
     const { view } = this;
     const { options } = view;
-    this.tabs.forEach((tab, i) => setAttr(tab, 'aria-selected', tabs[i][0] === options.tab));
+    this.tabs.forEach((tab, i) => setAttr(tab, 'aria-pressed', tabs[i][0] === options.tab));
     if (document.activeElement !== this.find) this.find.value = options.find;
     this.only.hidden = !options.find;
     setAttr(this.only, 'aria-pressed', options.only);
@@ -82,8 +83,12 @@ export class TraceTools {
     const pruned = options.services.length + options.kinds.length + (options.share > 0 ? 1 : 0);
     setText(this.pruneName, pruned > 0 ? `Prune (${pruned})` : 'Prune');
     const key = JSON.stringify([trace.id, trace.count, options.services, options.kinds, options.share]);
-    if (this.pruneKey === key) return;
-    this.pruneKey = key;
+    const open = this.pruneMenu.open && this.pruneTrace === trace.id;
+    const chosen = JSON.stringify([options.services, options.kinds, options.share]);
+    if (this.pruneKey === key || (open && this.chosen === chosen)) return;
+    Object.assign(this, { pruneKey: key, pruneTrace: trace.id, chosen });
+    const focused = this.pruneSheet.contains(document.activeElement) &&
+      document.activeElement.parentElement.textContent;
     const check = (param, name, label, hidden) => h('label', {}, h('input', { type: 'checkbox',
       checked: !hidden, onchange: (e) => view.prune(param, name, !e.target.checked) }), label);
     const services = [...trace.services.values()].sort((a, b) => b.spans - a.spans);
@@ -99,5 +104,9 @@ export class TraceTools {
         `${s.name || '(none)'} (${count(s.spans)})`, options.services.includes(s.name))),
       h('button', { type: 'button', text: 'Show all spans', disabled: pruned === 0, onclick: () =>
         view.set({ hide: '', hidekind: '', share: '' }) }));
+    if (focused) {
+      const label = [...this.pruneSheet.querySelectorAll('label')].find((l) => l.textContent === focused);
+      if (label) label.firstChild.focus();
+    }
   }
 }

@@ -30,6 +30,7 @@ export class TraceView {
     this.unfolded = new Set();
     this.matches = null;
     this.found = [];
+    this.group = ''; // key of the folded row that the cursor is on, instead of a span
     this.build();
     this.keys = this.bindings();
     this.redraw = perFrame(() => this.render());
@@ -83,7 +84,7 @@ export class TraceView {
       { keys: ['z'], does: 'zoom to the span', run: () => this.zoomTo(this.span) },
       { keys: ['['], does: 'expand all', run: () => this.expandAll(true) },
       { keys: [']'], does: 'collapse all', run: () => this.expandAll(false) },
-      { keys: ['ArrowRight', 'o'], does: 'expand the span', run: () => this.expand(true) },
+      { keys: ['ArrowRight', 'Enter', 'o'], does: 'expand the span, or unfold the row', run: () => this.expand(true) },
       { keys: ['ArrowLeft', 'h'], does: 'collapse the span, or go to its parent', run: () =>
         this.expand(false) },
       { keys: ['f', 'n'], does: 'next match, or next error', run: () => this.jump(1) },
@@ -305,7 +306,7 @@ export class TraceView {
   render() {
     if (!this.shown || !this.trace || !this.rows) return;
     const state = {
-      trace: this.trace, from: this.from, to: this.to, selected: this.span, matches: this.matches,
+      trace: this.trace, from: this.from, to: this.to, selected: this.group ? null : this.span, group: this.group, matches: this.matches,
       path: this.options.path ? this.path : null, dark: isDark(), version: this.version,
       rows: this.rows,
     };
@@ -313,8 +314,7 @@ export class TraceView {
     if (this.options.tab === '') this.waterfall.set(this.rows, state);
     if (this.options.tab === 'flame') this.flame.draw(this.trace, this.version);
     if (this.options.tab === 'stats') this.stats.set(this.trace, this.version);
-    this.detail.show(this.span, this.trace, this.path, this.detailVersion !== this.version);
-    this.detailVersion = this.version;
+    this.detail.show(this.span, this.trace, this.path);
     if (this.element.getAttribute('data-ready') === this.id) return;
     this.element.setAttribute('data-ready', this.id);
     performance.mark('shown'); // what the test of large traces measures
@@ -347,6 +347,9 @@ export class TraceView {
   }
 
   showNotices() {
+    const key = JSON.stringify([this.skews, this.skewOn]);
+    if (this.noticeKey === key) return;
+    this.noticeKey = key;
     const list = [];
     if (this.skews.length > 0) {
       const text = this.skews.slice(0, 3).map(({ service, by, spans }) =>
@@ -365,6 +368,8 @@ export class TraceView {
   grow() {
     if (!this.shown || !this.trace || this.trace.open === 0 || this.fileNow) return;
     if (this.app.savedAt || document.hidden || this.trace.count > 20_000) return;
+    this.beats = (this.beats || 0) + 1;
+    if (this.trace.count > 2000 && this.beats % 5 !== 0) return; // once a second
     const { zoomed } = this;
     growOpen(this.trace, this.now());
     if (this.trace.count <= 5000) this.derivePath();
@@ -376,6 +381,7 @@ export class TraceView {
   }
 
   select(span, changes = {}, options) {
+    this.group = '';
     const value = span ? span.id + (span.shared ? `@${span.service}` : '') : '';
     this.set({ span: value, ...changes }, options);
   }
@@ -404,11 +410,22 @@ export class TraceView {
     this.waterfall.showActive();
   }
 
+  // row returns the index of the row that the cursor is on, or -1.
+  row() {
+    if (!this.group) return this.waterfall.indexOf(this.span);
+    return this.rows.findIndex((r) => r.group && r.group.key === this.group);
+  }
+
+  // step moves the cursor to a span, or to a folded row, which has no address.
   step(by) {
-    const list = this.rows;
-    let i = this.waterfall.indexOf(this.span);
-    for (i += by; list[i] && list[i].group; i += by);
-    if (list[i] && i >= 0) this.select(list[i].span, {}, { replace: true });
+    const i = this.row() + by;
+    const next = this.rows[i];
+    if (!next || i < 0) return;
+    this.group = next.group ? next.group.key : '';
+    if (!next.group) this.select(next.span, {}, { replace: true });
+    this.render();
+    this.waterfall.rows.reveal(i);
+    this.waterfall.showActive(i);
   }
 
   jump(by) {
@@ -423,6 +440,7 @@ export class TraceView {
 
   toggle({ span, group, open }) {
     if (group) {
+      this.group = group.key;
       if (open) this.unfolded.delete(group.key);
       else this.unfolded.add(group.key);
     } else if (open) {
@@ -440,11 +458,10 @@ export class TraceView {
   }
 
   expand(on) {
-    const i = this.waterfall.indexOf(this.span);
-    const row = this.rows[i];
+    const row = this.rows[this.row()];
     if (!row) return;
     if (row.parent && row.open !== on) this.toggle(row);
-    else if (!on && this.span.parent) this.select(this.span.parent, {}, { replace: true });
+    else if (!on && row.span.parent) this.select(row.span.parent, {}, { replace: true });
   }
 
   expandAll(on) {

@@ -88,7 +88,7 @@ export class Waterfall {
     setText(p.kind, kindNames[span.kind] || span.kind.toLowerCase());
     const errors = group ? groupStats(group).errors : span.error ? 1 : 0;
     setText(p.flags, errors === 0 ? '' : group ? plural(errors, 'error') : '! error');
-    const selected = state.selected === span && !group;
+    const selected = group ? state.group === group.key : state.selected === span;
     setAttr(row, 'aria-selected', selected);
     setAttr(row, 'aria-level', depth + 1);
     setAttr(row, 'aria-expanded', parent ? open : null);
@@ -260,8 +260,8 @@ export class Waterfall {
     x.fillText(text, p, y + 11.5);
   }
 
-  showActive() {
-    const i = this.indexOf(this.state.selected);
+  showActive(index) {
+    const i = index === undefined ? this.indexOf(this.state.selected) : index;
     const row = i < 0 ? null : this.rows.element(i);
     setAttr(this.rowsElement, 'aria-activedescendant', row ? row.id : null);
   }
