@@ -210,8 +210,8 @@ func (b *tab) key(keys string) {
 // enter puts text into a field, as a reader does.
 func (b *tab) enter(selector, text string) {
 	b.t.Helper()
-	value[any](b, fmt.Sprintf("(e => { e.focus(); e.select(); return true })(document.querySelector(%q))",
-		selector))
+	value[any](b, fmt.Sprintf("(e => { e.focus(); e.select(); return true })"+
+		"(document.querySelector(%q))", selector))
 	b.do(chromedp.KeyEvent(text))
 }
 

@@ -12,7 +12,8 @@ import (
 )
 
 func TestFilesAreAFileSystem(t *testing.T) {
-	if err := fstest.TestFS(page.Files(), "index.html", "main.js", "style.css", "saved.html"); err != nil {
+	err := fstest.TestFS(page.Files(), "index.html", "main.js", "style.css", "saved.html")
+	if err != nil {
 		t.Error(err)
 	}
 }
@@ -70,8 +71,8 @@ func TestIndexNamesEachModule(t *testing.T) {
 // The page has no address of another host, and no markup made of text.
 func TestFilesAskNoOtherHostAndMakeNoMarkup(t *testing.T) {
 	files := page.Files()
-	refused := regexp.MustCompile(`innerHTML\s*=|insertAdjacentHTML|outerHTML|document\.write|eval\(|` +
-		`new Function|DOMParser|javascript:|https?://|style=|\son[a-z]+="`)
+	refused := regexp.MustCompile(`innerHTML\s*=|insertAdjacentHTML|outerHTML|document\.write|` +
+		`eval\(|new Function|DOMParser|javascript:|https?://|style=|\son[a-z]+="`)
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || name == "saved.html" {
 			return err

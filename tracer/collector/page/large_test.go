@@ -1,6 +1,8 @@
 package page_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,4 +119,45 @@ func (b *tab) measureLarge() (click, frame time.Duration, nodes int) {
 		(b.cpu()-clicked)/60)
 	ms := func(v float64) time.Duration { return time.Duration(v * float64(time.Millisecond)) }
 	return ms(clicks), ms(frames), value[int](b, "document.querySelectorAll('*').length")
+}
+
+// Many services, operations, tags and annotations leave the document small too.
+func TestMuchOfEachLeavesTheDocumentSmall(t *testing.T) {
+	s := newServer(t)
+	m := newMaker(traceID, time.Now())
+	root := m.add("", "", "service-0", "root", 0, 1_000_000)
+	tags := map[string]string{}
+	for i := range 3000 {
+		tags[fmt.Sprintf("key-%04d", i)] = strings.Repeat("x", 200)
+		m.spans[0].Annotations = append(m.spans[0].Annotations,
+			annotation{m.start + int64(i), fmt.Sprintf("event %d", i)})
+	}
+	m.spans[0].Tags = tags
+	for i := range int64(2000) {
+		client := m.add(root, "CLIENT", fmt.Sprintf("service-%d", i%400),
+			fmt.Sprintf("operation-%d", i), i*100, 90)
+		m.add(client, "SERVER", fmt.Sprintf("service-%d", (i*7+1)%400), "serve", i*100+1, 50)
+	}
+	s.post(m.spans)
+	b := newTab(t, s.URL)
+	for address, ready := range map[string]string{
+		"":                   ".list-row",
+		"?service=service-1": ".list-row",
+		"traces/" + traceID + "?span=0000000000000001": ".detail .events li",
+		"traces/" + traceID + "?tab=stats":             ".stats .trow.link",
+		"traces/" + traceID + "?tab=flame":             ".flame canvas",
+		"compare?a=" + traceID + "&b=" + traceID:       ".paths .rows .trow",
+		"dependency":                                   ".graph rect",
+		"dependency?service=service-1":                 ".graph rect",
+	} {
+		b.visit("/zipkin/" + address)
+		b.until("document.querySelector('" + ready + "')")
+		if n := value[int](b, "document.querySelectorAll('*').length"); n > 1000 {
+			t.Errorf("/zipkin/%s: have %d elements, want at most 1000", address, n)
+		}
+	}
+	b.visit("/zipkin/traces/" + traceID + "?span=0000000000000001")
+	b.text(".detail", "1 to 50 of 3,000")
+	b.press(".detail button", "Next")
+	b.text(".detail dt", "key-0050")
 }

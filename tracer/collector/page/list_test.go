@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"bookservice/tracer/collector"
 	"bookservice/tracer/collector/page"
 )
 
@@ -162,13 +163,20 @@ func TestScatterOpensATrace(t *testing.T) {
 	b.visit("/zipkin/")
 	b.text("#count", "1 trace")
 	b.until("document.querySelector('.scatter canvas').ariaLabel.includes('18.0 ms')")
-	point := value[[]float64](b, "(c => { const r = c.getBoundingClientRect(); const d = devicePixelRatio; "+
-		"const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let best = [0, 0, 0]; "+
-		"for (let y = 20 * d; y < c.height - 20 * d; y++) for (let x = 60 * d; x < c.width; x++) { "+
-		"const i = (y * c.width + x) * 4; if (p[i + 3] > 120 && p[i + 2] > p[i]) "+
-		"best = [best[0] + x, best[1] + y, best[2] + 1] } "+
-		"return [r.x + best[0] / best[2] / d, r.y + best[1] / best[2] / d] })"+
-		"(document.querySelector('.scatter canvas'))")
+	// The middle of what is drawn in the colour of points.
+	point := value[[]float64](b, `(c => {
+		const r = c.getBoundingClientRect();
+		const d = devicePixelRatio;
+		const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+		let [x, y, n] = [0, 0, 0];
+		for (let row = 20 * d; row < c.height - 20 * d; row++) {
+			for (let column = 60 * d; column < c.width; column++) {
+				const i = (row * c.width + column) * 4;
+				if (p[i + 3] > 120 && p[i + 2] > p[i]) [x, y, n] = [x + column, y + row, n + 1];
+			}
+		}
+		return [r.x + x / n / d, r.y + y / n / d];
+	})(document.querySelector('.scatter canvas'))`)
 	b.do(clickAt(point))
 	b.text(".title", "7 spans")
 }
@@ -193,8 +201,8 @@ func TestLossesAreTold(t *testing.T) {
 	b.visit("/zipkin/")
 	b.text(".pulse", "live")
 	since := time.Now().Add(-time.Hour)
-	s.post(call(traceID, time.Now(), 2, false), "X-Span-Losses",
-		fmt.Sprintf("service=bookclient;instance=5f2c;since=%d;queue%%20full=37", since.UnixMicro()))
+	s.post(call(traceID, time.Now(), 2, false), collector.LossesHeader, fmt.Sprintf(
+		"service=bookclient;instance=5f2c;since=%d;queue%%20full=37", since.UnixMicro()))
 	b.text("#losses", "bookclient lost 37 spans since "+since.Format("15:04")+": queue full")
 	b.visit("/zipkin/traces/" + traceID)
 	b.text("#losses", "bookclient lost 37 spans")
@@ -248,4 +256,44 @@ func TestPolicyIsTheContracts(t *testing.T) {
 	if !slices.Contains(strings.Split(page.Policy, "; "), "script-src 'self'") {
 		t.Error("scripts of other origins are allowed")
 	}
+}
+
+// The collector's rarer events, in place of which the proxy writes its own.
+func TestGapsAndEvictions(t *testing.T) {
+	s := newServer(t)
+	s.post(load(3, time.Second))
+	events := make(chan string)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/events") {
+			s.collector.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		for {
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case event := <-events:
+				fmt.Fprint(w, event)
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}))
+	t.Cleanup(proxy.Close)
+	t.Cleanup(proxy.CloseClientConnections)
+	b := newTab(t, proxy.URL)
+	b.visit("/zipkin/")
+	b.text("#count", "3 traces")
+	b.text(".pulse", "live")
+	s.post(call(traceID, time.Now(), 2, false))
+	events <- "event: gap\ndata: {}\n\n"
+	b.text("#count", "4 traces")
+	events <- "event: evicted\ndata: {\"traceIds\":[\"" + traceID + "\"]}\n\n"
+	b.text("#count", "3 traces")
+	events <- "event: summary\ndata: not JSON\n\n"
+	events <- "event: losses\ndata: {\"senders\":[],\"collector\":{\"evictedTraces\":2," +
+		"\"evictedSpans\":9,\"refused\":[]}}\n\n"
+	b.text("#losses", "The collector evicted")
+	events <- "event: cleared\ndata: {}\n\n"
+	b.text(".empty", "No traces yet")
 }

@@ -1,9 +1,10 @@
-// Package page has the trace page: hand-written HTML, CSS and JavaScript modules, embedded. The page
-// asks nothing but the collector that sent it.
+// Package page has the trace page: hand-written HTML, CSS and JavaScript modules, embedded. The
+// page sends requests to the collector that served it, and to no other host.
 //
-// [Files] is what a collector serves under /zipkin/page/. Its index.html is the answer to each address
-// of the page (/zipkin/, /zipkin/traces/ID, /zipkin/dependency, /zipkin/compare). The page needs no
-// inline script and no inline style, so that [Policy] holds.
+// [Files] is what a collector serves under /zipkin/page/. Its index.html is the answer to each
+// address of the page (/zipkin/, /zipkin/traces/ID, /zipkin/dependency, /zipkin/compare). The page
+// has no inline script and no inline style, so that [Policy] holds. Each text of a span becomes a
+// text node or an attribute, never markup.
 //
 // [Save] writes the page and spans in one HTML file that opens by itself, without a server.
 package page
@@ -57,7 +58,7 @@ func save(w io.Writer, spans []byte, now time.Time) error {
 	return nil
 }
 
-// source returns the embedded files. fs.Sub fails only for an invalid name.
+// source returns the embedded files. [fs.Sub] fails only for an invalid name.
 func source() fs.FS {
 	files, err := fs.Sub(embedded, "files")
 	if err != nil {

@@ -32,7 +32,8 @@ func (b *tab) downloads() func() (name, text string) {
 		b.t.Helper()
 		b.until("window.kept.length > " + string(rune('0'+n)) + " && window.kept.at(-1).name")
 		n++
-		return value[string](b, "window.kept.at(-1).name"), value[string](b, "window.kept.at(-1).blob.text()")
+		return value[string](b, "window.kept.at(-1).name"),
+			value[string](b, "window.kept.at(-1).blob.text()")
 	}
 }
 
@@ -101,7 +102,7 @@ func TestSavedFileOfSeveralTraces(t *testing.T) {
 }
 
 func TestPageSavesAndOpensFiles(t *testing.T) {
-	s, b := showCall(t)
+	_, b := showCall(t)
 	next := b.downloads()
 	save := func(form string) string {
 		t.Helper()
@@ -115,7 +116,8 @@ func TestPageSavesAndOpensFiles(t *testing.T) {
 	if err := json.Unmarshal([]byte(zipkin), &spans); err != nil || len(spans) != 7 {
 		t.Errorf("Zipkin: have %d spans and %v", len(spans), err)
 	}
-	if !strings.Contains(otlp, `"resourceSpans"`) || !strings.Contains(otlp, `"spanId": "0000000000000001"`) {
+	if !strings.Contains(otlp, `"resourceSpans"`) ||
+		!strings.Contains(otlp, `"spanId": "0000000000000001"`) {
 		t.Errorf("OTLP: have %.300s", otlp)
 	}
 	b.open("saved.html", html)
@@ -124,7 +126,7 @@ func TestPageSavesAndOpensFiles(t *testing.T) {
 	b.text(".detail dd.error", "Unavailable")
 
 	// Both forms open in a page whose collector has no traces.
-	s = newServer(t)
+	s := newServer(t)
 	for form, text := range map[string]string{"zipkin": zipkin, "otlp": otlp} {
 		path := filepath.Join(t.TempDir(), form+".json")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -140,7 +142,8 @@ func TestPageSavesAndOpensFiles(t *testing.T) {
 		b.text(".detail .events", "cache miss")
 	}
 	for name, content := range map[string]string{
-		"not JSON": "hello", "neither a list": `{"a":1}`, "no spans in it": "[]", "has no traceId": "[{}]",
+		"not JSON": "hello", "neither a list": `{"a":1}`, "no spans in it": "[]",
+		"has no traceId": "[{}]",
 	} {
 		path := filepath.Join(t.TempDir(), "bad.json")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {

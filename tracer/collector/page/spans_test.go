@@ -45,8 +45,7 @@ func newMaker(trace string, start time.Time) *maker {
 	return &maker{trace: trace, start: start.UnixMicro()}
 }
 
-// add makes a span from a number of µs after the start, and returns its id. The name's first word is
-// the service.
+// add makes a span that begins a number of µs after the trace, and returns its id.
 func (m *maker) add(parent, kind, service, name string, after, takes int64) string {
 	m.next++
 	id := fmt.Sprintf("%016x", m.next)

@@ -5,7 +5,7 @@ import { count, date, duration, percent, plural } from './format.js';
 import { isDark, palette, serviceColor } from './colors.js';
 import { nameOf } from './waterfall.js';
 
-const most = 60; // tags and annotations shown at once
+const most = 50; // tags and annotations shown at once
 
 export class DetailView {
   // Options: durations(service, name) → promise, close(), zoom(span), select(span), hideService(name),

@@ -5,16 +5,18 @@ export function neighbours(links, service) {
   return links.filter((l) => l.parent === service || l.child === service);
 }
 
-// busiest returns the links among the services with most calls, at most the given number of services.
-export function busiest(links, most) {
+// busiest returns the links among the services with most calls, at most the given numbers of services
+// and links, and how many services are left out.
+export function busiest(links, most, mostLinks = Infinity) {
   const calls = new Map();
   for (const l of links) {
     for (const s of [l.parent, l.child]) calls.set(s, (calls.get(s) || 0) + l.callCount);
   }
-  if (calls.size <= most) return { links, left: 0 };
   const kept = new Set([...calls].sort((a, b) => b[1] - a[1]).slice(0, most).map(([s]) => s));
-  return { links: links.filter((l) => kept.has(l.parent) && kept.has(l.child)),
-    left: calls.size - most };
+  const among = links.filter((l) => kept.has(l.parent) && kept.has(l.child));
+  const drawn = [...among].sort((a, b) => b.callCount - a.callCount).slice(0, mostLinks);
+  const shown = new Set(drawn.flatMap((l) => [l.parent, l.child]));
+  return { links: drawn, left: calls.size - shown.size };
 }
 
 // layout returns {nodes: [{name, layer, row}], layers: number, rows: number}. A link that would close a circle does not

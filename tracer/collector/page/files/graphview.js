@@ -7,7 +7,8 @@ import { busiest, layout, neighbours } from './graph.js';
 import { VirtualRows } from './virtual.js';
 
 const box = { width: 150, height: 30, across: 280, down: 58 };
-const most = 60; // services drawn at once
+const most = 40; // services drawn at once
+const mostLinks = 90;
 const spans = [['15', 'last 15 minutes'], ['60', 'last hour'], ['1440', 'last day']];
 
 export class GraphView {
@@ -87,10 +88,10 @@ export class GraphView {
     const names = [...new Set(all.flatMap((l) => [l.parent, l.child]))].sort();
     if (this.chosen && !names.includes(this.chosen)) names.unshift(this.chosen);
     this.service.replaceChildren(h('option', { value: '', text: 'all services' }),
-      ...names.slice(0, 200).map((n) => h('option', { value: n, text: n })));
+      ...names.slice(0, 120).map((n) => h('option', { value: n, text: n })));
     this.service.value = this.chosen;
     const wanted = this.chosen ? neighbours(all, this.chosen) : all;
-    const { links, left } = busiest(wanted, most);
+    const { links, left } = busiest(wanted, most, mostLinks);
     this.minutes = Math.max(1 / 60, this.answer.span / 6e7);
     this.list = [...wanted].sort((a, b) => b.callCount - a.callCount);
     const none = wanted.length === 0;
@@ -99,8 +100,10 @@ export class GraphView {
     this.empty.replaceChildren(h('h2', { text: 'No calls between services' }),
       h('p', { text: 'A call appears once spans of the caller and the called have arrived.' }));
     const calls = wanted.reduce((n, l) => n + l.callCount, 0);
+    const hidden = wanted.length - links.length;
     setText(this.summary, `${plural(new Set(wanted.flatMap((l) => [l.parent, l.child])).size,
-      'service')}, ${plural(calls, 'call')}${left ? `; ${left} services with fewer calls are not drawn`
+      'service')}, ${plural(calls, 'call')}${hidden > 0 ? '; drawn are the ' +
+      `${plural(links.length, 'link')} with most calls${left ? `, without ${plural(left, 'service')}` : ''}`
       : ''}`);
     if (!none) this.paint(links);
     this.rows.setCount(this.list.length);

@@ -1,7 +1,7 @@
 // The list of traces: it fills itself, newest first.
 
 import { h, setAttr, setText, setVar, perFrame } from './dom.js';
-import { clock, count, duration, parseDuration, plural } from './format.js';
+import { clock, count, date, duration, parseDuration, plural } from './format.js';
 import { chips, decidable, fromParams, matchesSummary, toParams } from './filters.js';
 import { isDark, onScheme, serviceColor } from './colors.js';
 import { VirtualRows } from './virtual.js';
@@ -9,6 +9,9 @@ import { Scatter } from './scatter.js';
 
 // most is how many traces the list keeps.
 const most = 20_000;
+
+// shownNames is how many services or operations a field offers.
+const shownNames = 120;
 
 export class ListView {
   constructor(app) {
@@ -193,7 +196,11 @@ export class ListView {
     const fill = (select, names, label, value) => {
       const options = [h('option', { value: '', text: label })];
       const all = value && !names.includes(value) ? [value, ...names] : names;
-      for (const n of all.slice(0, 300)) options.push(h('option', { value: n, text: n }));
+      for (const n of all.slice(0, shownNames)) options.push(h('option', { value: n, text: n }));
+      if (all.length > shownNames) {
+        options.push(h('option', { disabled: true, text: `${count(all.length - shownNames)} more: ` +
+          'use text' }));
+      }
       select.replaceChildren(...options);
       select.value = value;
     };
@@ -425,7 +432,8 @@ export class ListView {
     const p = row.parts;
     const path = ['traces', s.traceId];
     setAttr(p.link, 'href', this.app.router.href(path));
-    setText(p.time, clock(s.timestamp));
+    setText(p.time, this.app.now() - s.timestamp < 72e9 ? clock(s.timestamp)
+      : date(s.timestamp).slice(2, 16));
     setVar(p.dot, '--service', serviceColor(s.rootService || '', this.dark));
     setText(p.service, s.rootService || '(no service)');
     setText(p.name, s.rootName || (s.missing ? '(root missing)' : ''));

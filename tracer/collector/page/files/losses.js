@@ -17,12 +17,12 @@ export function lossTexts(losses) {
   }
   const { evictedTraces = 0, evictedSpans = 0, refused = [] } = losses.collector || {};
   if (evictedTraces > 0) {
-    texts.push(`the collector evicted its oldest ${plural(evictedTraces, 'trace')} ` +
+    texts.push(`The collector evicted its oldest ${plural(evictedTraces, 'trace')} ` +
       `(${plural(evictedSpans, 'span')}): memory full`);
   }
   const total = (refused || []).reduce((sum, r) => sum + r.spans, 0);
   if (total > 0) {
-    texts.push(`the collector refused ${plural(total, 'span')}: ` +
+    texts.push(`The collector refused ${plural(total, 'span')}: ` +
       refused.map((r) => r.reason).join(', '));
   }
   return texts;

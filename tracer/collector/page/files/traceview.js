@@ -396,18 +396,20 @@ export class TraceView {
   bring(span) {
     if (!span || this.options.tab !== '') return;
     let i = this.waterfall.indexOf(span);
-    if (i < 0) {
-      const row = this.rows.find((r) => r.group && !r.open && r.group.spans.includes(span));
-      if (row) {
-        this.unfolded.add(row.group.key);
-        this.rowsKey = null;
-        this.arrange();
-        this.render();
-        i = this.waterfall.indexOf(span);
-      }
+    // One group may be within another: each turn unfolds the outermost one.
+    for (let closed = this.closed(span); i < 0 && closed; closed = this.closed(span)) {
+      this.unfolded.add(closed.group.key);
+      this.rearrange();
+      i = this.waterfall.indexOf(span);
     }
     if (i >= 0) this.waterfall.rows.reveal(i);
     this.waterfall.showActive();
+  }
+
+  // closed returns the folded row that hides a span or one of its ancestors.
+  closed(span) {
+    const above = withAncestors([span]);
+    return this.rows.find((r) => r.group && !r.open && r.group.spans.some((s) => above.has(s)));
   }
 
   // row returns the index of the row that the cursor is on, or -1.

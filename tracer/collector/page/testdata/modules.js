@@ -356,6 +356,8 @@ tests['the graph has callers to the left, also in circles'] = () => {
   equal(neighbours(links, 'd').length, 2);
   const { links: kept, left } = busiest(links, 2);
   equal([kept.map((l) => l.parent + l.child), left], [['bc'], 2]);
+  equal(busiest(links, 9, 1).links.map((l) => l.parent + l.child), ['bc']);
+  equal([busiest(links, 9).links.length, busiest(links, 9).left], [5, 0]);
   equal(layout([link('a', 'b'), link('b', 'a')]).layers, 2);
 };
 tests['durations and numbers as text'] = () => {
@@ -377,8 +379,8 @@ tests['losses as sentences'] = () => {
       { reason: 'z', spans: 0 }] }, { service: 'c', lost: [] }],
   collector: { evictedTraces: 2, evictedSpans: 1500, refused: [{ reason: 'bad id', spans: 4 }] } }), [
     'a lost 1 span: queue full', 'b lost 5 spans: x 2, y 3',
-    'the collector evicted its oldest 2 traces (1,500 spans): memory full',
-    'the collector refused 4 spans: bad id']);
+    'The collector evicted its oldest 2 traces (1,500 spans): memory full',
+    'The collector refused 4 spans: bad id']);
   equal(lossTexts({ senders: [], collector: {} }), []);
 };
 tests['a saved page has its spans as data only'] = () => {
