@@ -208,6 +208,19 @@ func TestOpenSpansGrow(t *testing.T) {
 	b.text(".title", "2 spans")
 }
 
+func TestTraceStaysWhenTheCollectorForgetsIt(t *testing.T) {
+	_, b := showCall(t)
+	value[any](b, "fetch('/zipkin/api/v2/clear', {method: 'POST'})")
+	b.text("#gone", "The collector no longer has this trace")
+	b.press(".wrow", "getbooklistserver")
+	b.text(".detail dd.error", "Unavailable")
+	next := b.downloads()
+	b.press("#gone button", "Save as one HTML file")
+	_, text := next()
+	b.open("kept.html", text)
+	b.text(".title", "7 spans")
+}
+
 func TestMissingParentIsARow(t *testing.T) {
 	s := newServer(t)
 	spans := call(traceID, time.Now(), 3, false)

@@ -247,6 +247,7 @@ export class ListView {
     this.byId.set(summary.traceId, summary);
     if (!old) this.seen.add(summary);
     this.dirty = true;
+    if (this.byId.size > most * 1.2) this.settle(); // another view may be shown for hours
     if (summary.open > 0 || (old && old.open > 0)) this.runningSoon();
     this.draw();
   }
@@ -336,13 +337,7 @@ export class ListView {
   render() {
     if (!this.shown) return;
     const anchor = this.anchor();
-    if (this.dirty) {
-      this.dirty = false;
-      const current = this.list[this.selected];
-      this.list = [...this.byId.values()].sort((a, b) => b.timestamp - a.timestamp);
-      for (const s of this.list.splice(most)) this.byId.delete(s.traceId);
-      if (current) this.selected = this.list.findIndex((s) => s.traceId === current.traceId);
-    }
+    if (this.dirty) this.settle();
     this.longest = this.list.reduce((max, s) => Math.max(max, s.duration || 0), 1);
     this.dark = isDark();
     setText(this.countText, `${plural(this.list.length, 'trace')}${this.more ? ' and older' : ''}`);
@@ -350,6 +345,15 @@ export class ListView {
     this.hold(anchor);
     this.scatter.draw(this.list);
     this.showEmpty();
+  }
+
+  // settle sorts the traces and drops the oldest ones that are too many.
+  settle() {
+    this.dirty = false;
+    const current = this.list[this.selected];
+    this.list = [...this.byId.values()].sort((a, b) => b.timestamp - a.timestamp);
+    for (const s of this.list.splice(most)) this.byId.delete(s.traceId);
+    if (current) this.selected = this.list.findIndex((s) => s.traceId === current.traceId);
   }
 
   // anchor returns the trace that must stay where it is when others arrive above it: if the reader has
@@ -490,9 +494,9 @@ export class ListView {
   }
 
   showPause() {
-    const { paused, kept } = this.app.live;
+    const { paused, waiting } = this.app.live;
     setAttr(this.pauseButton, 'aria-pressed', paused);
-    setText(this.pauseButton, paused ? `Resume${kept.size > 0 ? ` (${kept.size} new)` : ''}` : 'Pause');
+    setText(this.pauseButton, !paused ? 'Pause' : waiting ? `Resume (${waiting} new)` : 'Resume');
   }
 
   async clear() {

@@ -1,5 +1,8 @@
 // The collector's events, with pause. While paused, summaries are kept and counted.
 
+// most is how many summaries a pause keeps.
+const most = 5000;
+
 const names = ['summary', 'evicted', 'losses', 'cleared', 'gap'];
 
 export class Live {
@@ -54,20 +57,31 @@ export class Live {
     if (this.paused && (name === 'summary' || name === 'gap')) {
       if (name === 'summary') this.kept.set(data.traceId, data);
       else this.missed = true;
+      if (this.kept.size > most) { // the list is loaded again instead
+        this.kept.clear();
+        this.missed = true;
+      }
       this.notify();
       return;
     }
     this.tell(name, data);
   }
 
+  // waiting is the number of traces that have changed in the pause, "" if there is none.
+  get waiting() {
+    if (this.missed) return 'many';
+    return this.kept.size > 0 ? String(this.kept.size) : '';
+  }
+
   pause(on) {
     this.paused = on;
     const kept = on ? [] : [...this.kept.values()];
+    const { missed } = this;
     this.kept.clear();
+    this.missed = false;
     this.notify();
     if (on) return;
-    if (this.missed) this.tell('gap', null);
-    this.missed = false;
+    if (missed) this.tell('gap', null);
     for (const data of kept) this.tell('summary', data);
   }
 

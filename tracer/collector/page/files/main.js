@@ -183,10 +183,10 @@ class App {
   }
 
   showPulse() {
-    const { state, paused, kept } = this.live;
+    const { state, paused, waiting } = this.live;
     setAttr(this.pulse, 'data-state', state === 'live' && paused ? 'paused' : state);
     const texts = { live: 'live', connecting: 'connecting', lost: 'collector lost, retrying' };
-    setText(this.pulse, state === 'live' && paused ? `paused, ${kept.size} new` : texts[state]);
+    setText(this.pulse, state === 'live' && paused ? `paused, ${waiting || 0} new` : texts[state]);
   }
 
   async loadLosses() {

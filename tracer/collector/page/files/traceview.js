@@ -38,9 +38,13 @@ export class TraceView {
     new ResizeObserver(this.redraw).observe(this.body);
     if (app.live) {
       app.live.on('summary', (s) => {
-        if (this.id && s.traceId.endsWith(this.id.slice(-16))) this.changed(s);
+        if (this.id && s.traceId.endsWith(this.id.slice(-16))) this.changed();
       });
-      app.live.on('gap', () => this.shown && this.changed(null));
+      app.live.on('gap', () => this.changed());
+      app.live.on('cleared', () => this.changed());
+      app.live.on('evicted', ({ traceIds }) => {
+        if (this.trace && traceIds.includes(this.trace.id)) this.changed();
+      });
     }
     setInterval(() => this.grow(), 200);
   }
@@ -128,7 +132,8 @@ export class TraceView {
     this.span = null;
     this.collapsed.clear();
     this.unfolded.clear();
-    this.rowsKey = this.findKey = null;
+    this.rowsKey = this.findKey = this.noticeKey = null;
+    this.gone = false;
     document.title = `Trace ${this.id}`;
     this.heading.replaceChildren(h('h1', { text: `Trace ${this.id}` }), h('span', { class: 'soft',
       text: 'loading' }));
@@ -153,12 +158,17 @@ export class TraceView {
     try {
       pieces = await this.app.pieces(id);
     } catch (error) {
-      if (id !== this.id) return;
+      if (id !== this.id || this.trace) return; // what is shown stays
       this.setParts(['The trace cannot be loaded', error.message]);
       this.app.fail(error, () => this.load());
       return;
     }
     if (id !== this.id) return;
+    if (this.trace && (!pieces || pieces.length === 0)) {
+      this.gone = true;
+      this.showNotices();
+      return;
+    }
     if (!pieces || pieces.length === 0) {
       this.setParts(['No such trace', `The collector has no trace ${id}. It may have been evicted, ` +
         'or its spans have not arrived yet; it appears here when they do.']);
@@ -171,6 +181,7 @@ export class TraceView {
   // use shows pieces, and keeps what the reader has chosen.
   use(pieces) {
     const old = this.trace;
+    this.gone = false;
     const ids = (spans) => new Set([...spans].map((s) => `${s.id} ${s.service}`));
     const collapsed = ids(this.collapsed);
     performance.mark('loaded');
@@ -347,7 +358,7 @@ export class TraceView {
   }
 
   showNotices() {
-    const key = JSON.stringify([this.skews, this.skewOn]);
+    const key = JSON.stringify([this.skews, this.skewOn, this.gone]);
     if (this.noticeKey === key) return;
     this.noticeKey = key;
     const list = [];
@@ -360,6 +371,11 @@ export class TraceView {
           (this.skewOn ? 'These spans are drawn shifted.' : 'Times are drawn as reported.') }),
         h('button', { type: 'button', text: this.skewOn ? 'Show as reported' : 'Correct them',
           onclick: () => this.flip('skew', '0') })));
+    }
+    if (this.gone) {
+      list.push(h('div', { class: 'notice', id: 'gone' }, h('span', { text: 'The collector no longer ' +
+        'has this trace. This page does, until you leave it.' }),
+      h('button', { type: 'button', text: 'Save as one HTML file', onclick: () => this.export('html') })));
     }
     this.notices.replaceChildren(...list);
   }
