@@ -30,7 +30,7 @@ func TestScreenReaderGetsWhatTheCanvasShows(t *testing.T) {
 		names[role] = append(names[role], name)
 	}
 	for role, name := range map[string]string{
-		"treeitem":   "bookserver book.bookservice/getbooklist server ! error , 9.00 ms",
+		"treeitem":   "bookserver book.bookservice/ getbooklist server ! error , 9.00 ms",
 		"tree":       "Spans",
 		"image":      "Overview of the trace; the waterfall shows 0 µs to 27.0 ms",
 		"heading":    "bookclient bookcaller",

@@ -311,7 +311,7 @@ func TestGraph(t *testing.T) {
 	b.visit("/zipkin/dependency")
 	b.text("#graph-summary", "5 services")
 	b.text(".links .trow", "bookserver")
-	b.text(".graph text.count", "2.0/min")
+	b.text(".graph text.count", "8.0/min")
 	b.text(".graph text.error", "100% errors")
 	b.shot("graph")
 	b.press(".graph a", "payment")

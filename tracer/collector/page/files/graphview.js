@@ -9,7 +9,7 @@ import { VirtualRows } from './virtual.js';
 const box = { width: 150, height: 30, across: 280, down: 58 };
 const most = 40; // services drawn at once
 const mostLinks = 90;
-const spans = [['15', 'last 15 minutes'], ['60', 'last hour'], ['1440', 'last day']];
+const spans = [['1', 'last minute'], ['5', 'last 5 minutes'], ['15', 'last 15 minutes'], ['60', 'last hour'], ['1440', 'last day']];
 
 export class GraphView {
   constructor(app) {
@@ -65,7 +65,7 @@ export class GraphView {
     this.shown = true;
     this.route = route;
     this.chosen = route.params.get('service') || '';
-    this.last.value = route.params.get('last') || '60';
+    this.last.value = route.params.get('last') || '15';
     if (this.answer && this.answer.last === this.last.value) this.draw();
     else this.load();
   }

@@ -443,7 +443,7 @@ export class ListView {
     setText(p.name, s.rootName || (s.missing ? '(root missing)' : ''));
     const services = s.services || [];
     const more = services.length > 4 ? ` +${services.length - 4}` : '';
-    setText(p.services, services.slice(0, 4).map((v) => `${v.name} ${v.spans}`).join('  ') + more);
+    setText(p.services, services.slice(0, 4).map((v) => `${v.name} ${v.spans}`).join(', ') + more);
     setText(p.spans, plural(s.spans, 'span'));
     const badge = (element, n, text) => {
       element.hidden = !n;

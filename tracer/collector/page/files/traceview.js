@@ -321,11 +321,11 @@ export class TraceView {
       path: this.options.path ? this.path : null, dark: isDark(), version: this.version,
       rows: this.rows,
     };
+    this.detail.show(this.span, this.trace, this.path); // first: it takes width
     this.minimap.draw(state);
     if (this.options.tab === '') this.waterfall.set(this.rows, state);
     if (this.options.tab === 'flame') this.flame.draw(this.trace, this.version);
     if (this.options.tab === 'stats') this.stats.set(this.trace, this.version);
-    this.detail.show(this.span, this.trace, this.path);
     if (this.element.getAttribute('data-ready') === this.id) return;
     this.element.setAttribute('data-ready', this.id);
     performance.mark('shown'); // what the test of large traces measures

@@ -60,7 +60,7 @@ export class Waterfall {
   createRow() {
     const p = {
       twist: h('span', { class: 'twist', 'aria-hidden': 'true' }), dot: h('i', { class: 'dot' }),
-      svc: h('span', { class: 'svc' }), op: h('span', { class: 'op' }),
+      svc: h('span', { class: 'svc' }), op: h('span', { class: 'op' }, h('span', {}), h('span', {})),
       kind: h('span', { class: 'badge' }), flags: h('span', { class: 'flags' }),
       more: h('span', { class: 'visually-hidden' }),
     };
@@ -83,7 +83,11 @@ export class Waterfall {
     const above = !span.parent || span.parent.service !== span.service || (i > 0 &&
       this.list[i - 1].span.service !== span.service);
     setText(p.svc, above ? span.service : '');
-    setText(p.op, group ? `${count(group.spans.length)} × ${span.name}` : nameOf(span));
+    // Where there is no room, the end of a path is worth more than its beginning.
+    const name = group ? `${count(group.spans.length)} × ${span.name}` : nameOf(span);
+    const cut = name.lastIndexOf('/', name.length - 2) + 1;
+    setText(p.op.firstChild, name.slice(0, cut));
+    setText(p.op.lastChild, name.slice(cut));
     p.kind.hidden = !span.kind;
     setText(p.kind, kindNames[span.kind] || span.kind.toLowerCase());
     const errors = group ? groupStats(group).errors : span.error ? 1 : 0;
@@ -115,6 +119,7 @@ export class Waterfall {
   drawTicks() {
     const { from, to, trace } = this.state;
     const width = this.ticks.clientWidth;
+    this.tickWidth = width;
     const x = sizeCanvas(this.ticks, width, height);
     x.font = '11px system-ui, sans-serif';
     x.fillStyle = this.palette.faint;
@@ -138,6 +143,7 @@ export class Waterfall {
   drawBars(first, last) {
     if (!this.state) return;
     const width = this.ticks.clientWidth;
+    if (width !== this.tickWidth) this.drawTicks();
     const tall = (last - first) * height;
     setVar(this.canvas, 'transform', `translateY(${first * height}px)`);
     setVar(this.canvas, 'width', `${width}px`);
@@ -200,8 +206,8 @@ export class Waterfall {
       for (const [s, e] of segments) x.fillRect(at(s), y + 10, Math.max(1, at(e) - at(s)), 2);
     }
     this.drawAnnotations(x, at, y, span);
-    this.drawLabel(x, width, a, a + w + (span.open ? 10 : 0), y,
-      span.open ? `${duration(span.end - span.start)} …` : duration(span.duration), color);
+    const text = span.open ? `${duration(span.end - span.start)} …` : duration(span.duration);
+    this.drawLabel(x, width, a, a + w, y, text, { color, gap: span.open ? 15 : 5 });
   }
 
   // drawOpenEnd makes the bar's end ragged: it goes on.
@@ -247,10 +253,10 @@ export class Waterfall {
       `p50 ${duration(s.p50)}  p90 ${duration(s.p90)}  max ${duration(s.max)}`);
   }
 
-  drawLabel(x, width, a, b, y, text, color) {
+  drawLabel(x, width, a, b, y, text, { color, gap = 5 } = {}) {
     if (b < 0 || a > width) return;
     const w = x.measureText(text).width;
-    const p = b + 5 + w < width ? b + 5 : a - 5 - w > 0 ? a - 5 - w : width - w - 4;
+    const p = b + gap + w < width ? b + gap : a - 5 - w > 0 ? a - 5 - w : Math.min(width, b) - w - 5;
     const inside = p < b && p + w > a;
     if (inside) { // no room beside the bar: a plate of its colour on it
       x.fillStyle = color || this.palette.ground;
