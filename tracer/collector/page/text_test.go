@@ -78,6 +78,35 @@ func TestScriptsInEachFieldAreText(t *testing.T) {
 	checkText("address")
 }
 
+func TestPageAsksItsCollectorOnly(t *testing.T) {
+	s, b := showCall(t)
+	for _, view := range []string{"", "traces/" + traceID, "dependency", "compare"} {
+		b.visit("/zipkin/" + view)
+		b.text(".pulse", "live")
+		asked := value[[]string](b, "performance.getEntriesByType('resource').map(e => e.name)")
+		for _, address := range asked {
+			if !strings.HasPrefix(address, s.URL+"/zipkin/") {
+				t.Errorf("/zipkin/%s asks for %s", view, address)
+			}
+		}
+		if len(asked) < 30 {
+			t.Errorf("/zipkin/%s: have %d requests, want each module", view, len(asked))
+		}
+	}
+	var out bytes.Buffer
+	if err := page.Save(&out, marshal(t, call(traceID, time.Now(), 3, true))); err != nil {
+		t.Fatal(err)
+	}
+	b.open("saved.html", out.String())
+	b.text(".title", "7 spans")
+	asked := value[[]string](b, "performance.getEntriesByType('resource').map(e => e.name)")
+	for _, address := range asked {
+		if !strings.HasPrefix(address, "data:") {
+			t.Errorf("the saved file asks for %s", address)
+		}
+	}
+}
+
 // axe judges each view, in light and dark; it comes from npm (.ci/run).
 func TestAxeFindsNothingSerious(t *testing.T) {
 	path := os.Getenv("AXE_JS")

@@ -261,6 +261,18 @@ func TestSkewIsToldAndCanBeSwitchedOff(t *testing.T) {
 	b.text(".title strong", "27.0 ms")
 }
 
+func TestNamesChangeTheirWidth(t *testing.T) {
+	_, b := showCall(t)
+	left := "Math.round(document.querySelector('.ruler canvas').getBoundingClientRect().left)"
+	before := value[float64](b, left)
+	b.do(chromedp.DragAndDropXY(before-3, 180, 300, 180, 3))
+	b.until("Math.abs(" + left + " - 300) < 8")
+	value[any](b, "document.querySelector('.grip').focus()")
+	b.do(chromedp.KeyEvent(kb.ArrowRight))
+	b.until(left + " > 305")
+	b.until("document.querySelector('.grip').getAttribute('aria-valuenow') > 20")
+}
+
 func TestMinimapZooms(t *testing.T) {
 	_, b := showCall(t)
 	box := value[[]float64](b, "(r => [r.x, r.y, r.width, r.height])"+

@@ -53,8 +53,8 @@ export class DetailView {
         span.shared ? h('span', { class: 'badge', text: 'shared id' }) : ''),
     ];
     if (span.missing) {
-      return [...head, h('p', { text: `${plural(span.children.length, 'span')} name this span as the ` +
-        'parent, and no piece of it has arrived. It may still run, or it was lost, or its sender ' +
+      return [...head, h('p', { text: `${plural(span.children.length, 'span names', 'spans name')} this ` +
+        'span as the parent, and no piece of it has arrived. It may still run, or it was lost, or its sender ' +
         'does not report to this collector.' }), ...this.ids(span)];
     }
     this.list = this.facts(span, trace, path);

@@ -25,7 +25,7 @@ export class Waterfall {
     this.scroller = h('div', { class: 'scroller' }, this.rowsElement, this.canvas);
     this.element = h('div', { class: 'panel' },
       h('div', { class: 'ruler' }, h('span', { class: 'names', text: 'service and operation' }),
-        this.ticks), this.scroller);
+        this.grip(), this.ticks), this.scroller);
     this.rows = new VirtualRows({
       scroller: this.scroller, rows: this.rowsElement, height,
       create: () => this.createRow(), fill: (e, i) => this.fillRow(e, i),
@@ -33,6 +33,35 @@ export class Waterfall {
     });
     dragTime(this.ticks, () => this.state && [this.state.from, this.state.to],
       (from, to) => this.zoom(from, to));
+  }
+
+  // grip returns the handle that changes the width of the names, in percent.
+  grip() {
+    const root = document.documentElement.style;
+    let share = 38;
+    const set = (percent) => {
+      share = Math.round(Math.max(10, Math.min(75, percent)));
+      root.setProperty('--name', `${share}%`);
+      grip.setAttribute('aria-valuenow', String(share));
+      if (this.state) this.rows.refresh();
+    };
+    const grip = h('div', { class: 'grip', role: 'separator', tabindex: '0', 'aria-valuenow': '38',
+      'aria-valuemin': '10', 'aria-valuemax': '75', 'aria-orientation': 'vertical',
+      'aria-label': 'Width of the names',
+      onpointerdown: (e) => grip.setPointerCapture(e.pointerId),
+      onpointermove: (e) => {
+        if (!grip.hasPointerCapture(e.pointerId)) return;
+        const box = this.scroller.getBoundingClientRect();
+        set((e.clientX - box.left) / this.rowsElement.clientWidth * 100);
+      },
+      onkeydown: (e) => {
+        const by = { ArrowLeft: -2, ArrowRight: 2 }[e.key];
+        if (!by) return;
+        e.preventDefault();
+        e.stopPropagation();
+        set(share + by);
+      } });
+    return grip;
   }
 
   // set shows rows. State: {trace, from, to, selected (span), matches (Set), path (Map or null), dark}.
