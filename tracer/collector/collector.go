@@ -53,7 +53,7 @@ func New(config Config) (*Collector, error) {
 		slots:   make(chan struct{}, maxDecoding),
 		closing: make(chan struct{}),
 	}
-	start := uint64(max(0, c.now().UnixMicro())) //nolint:gosec // it is not negative
+	start := uint64(max(0, c.now().UnixMicro())) // it is not negative
 	c.store = store.New(config.MaxBytes, config.AutocompleteKeys, start)
 	c.routes = c.table()
 	return c, nil

@@ -80,7 +80,7 @@ const (
 	eventInterval = 100 * time.Millisecond // between two updates
 	eventBeat     = 15 * time.Second       // between two signs of life
 	eventTimeout  = 10 * time.Second       // for a client to read an update
-	maxSummaries  = 1000                   // in one update; a client that is further behind has a gap
+	maxSummaries  = 1000                   // in one update; beyond it there is a gap
 )
 
 // getEvents streams what changes. Each client reads from the store at its own pace, so that a slow

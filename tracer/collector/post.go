@@ -177,8 +177,7 @@ func (c *Collector) postV1(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Collector) answerPost(w http.ResponseWriter, err error) {
-	var refused *refusal
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*refusal](err); ok {
 		text(w, refused.status, anyText, refused.text)
 		return
 	}
