@@ -17,7 +17,7 @@ import (
 
 const batch = 500 // spans in a body
 
-// spanBodies returns bodies of traces of ten spans, in JSON. n makes the ids.
+// spanBody returns a body of traces of ten spans, in JSON. n makes the ids.
 func spanBody(n int) []byte {
 	var b bytes.Buffer
 	b.WriteByte('[')
@@ -27,9 +27,10 @@ func spanBody(n int) []byte {
 			b.WriteByte(',')
 		}
 		id := n*batch + i + 1
-		fmt.Fprintf(&b, `{"traceId":"%032x","id":"%016x","kind":"SERVER","name":"book.BookService/GetInfo"`+
-			`,"timestamp":%d,"duration":%d,"localEndpoint":{"serviceName":"bookserver","ipv4":"10.0.0.1"`+
-			`,"port":50051},"tags":{"grpc.code":"OK","id":"%d","layer":"transport"}`,
+		fmt.Fprintf(&b, `{"traceId":"%032x","id":"%016x","kind":"SERVER"`+
+			`,"name":"book.BookService/GetInfo","timestamp":%d,"duration":%d,"localEndpoint":`+
+			`{"serviceName":"bookserver","ipv4":"10.0.0.1","port":50051},`+
+			`"tags":{"grpc.code":"OK","id":"%d","layer":"transport"}`,
 			1<<40|id/10, id, now+int64(i), 100+i, id)
 		if i%10 > 0 {
 			fmt.Fprintf(&b, `,"parentId":"%016x"`, id-1)
@@ -41,7 +42,8 @@ func spanBody(n int) []byte {
 }
 
 func post(c http.Handler, contentType string, body []byte) int {
-	r := httptest.NewRequest(http.MethodPost, "http://localhost/api/v2/spans", bytes.NewReader(body))
+	const url = "http://localhost/api/v2/spans"
+	r := httptest.NewRequest(http.MethodPost, url, bytes.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
 	w := httptest.NewRecorder()
 	c.ServeHTTP(w, r)
