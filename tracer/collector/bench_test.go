@@ -31,7 +31,7 @@ func spanBody(n int) []byte {
 			`,"name":"book.BookService/GetInfo","timestamp":%d,"duration":%d,"localEndpoint":`+
 			`{"serviceName":"bookserver","ipv4":"10.0.0.1","port":50051},`+
 			`"tags":{"grpc.code":"OK","id":"%d","layer":"transport"}`,
-			1<<40|id/10, id, now+int64(i), 100+i, id)
+			int64(1)<<40|int64(id/10), id, now+int64(i), 100+i, id)
 		if i%10 > 0 {
 			fmt.Fprintf(&b, `,"parentId":"%016x"`, id-1)
 		}
@@ -123,4 +123,31 @@ func protoBody(n int) []byte {
 		b = field(b, 1, string(s))
 	}
 	return b
+}
+
+// BenchmarkQuery measures questions about a full collector.
+func BenchmarkQuery(b *testing.B) {
+	c, err := collector.New(collector.DefaultConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range 800 {
+		post(c, "application/x-protobuf", protoBody(i))
+	}
+	for _, path := range []string{
+		"/api/v2/dependencies?endTs=99999999999999&lookback=99999999999999",
+		"/api/v2/traces?limit=10", "/api/v2/traces?annotationQuery=id%3Dnone",
+		"/api/v2/summaries", "/api/v2/summaries?text=nothing", "/api/v2/services",
+		"/api/v2/durations?service=bookserver&name=book.bookservice/getinfo",
+	} {
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				r := httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
+				w := httptest.NewRecorder()
+				if c.ServeHTTP(w, r); w.Code != http.StatusOK {
+					b.Fatalf("have %d %s", w.Code, w.Body)
+				}
+			}
+		})
+	}
 }

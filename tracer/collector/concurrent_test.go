@@ -40,7 +40,7 @@ func TestCollectorIsUsedConcurrently(t *testing.T) {
 		"/api/v2/dependencies?endTs=99999999999999&lookback=99999999999999",
 		"/api/v2/summaries?text=transport", "/api/v2/running", "/api/v2/losses",
 		"/api/v2/durations?service=bookserver&name=book.bookservice/getinfo", "/metrics",
-		fmt.Sprintf("/api/v2/trace/%032x", 1<<40|1),
+		fmt.Sprintf("/api/v2/trace/%032x", int64(1)<<40|1),
 	} {
 		others.Go(func() {
 			for range 20 {

@@ -14,9 +14,6 @@ import (
 	"bookservice/tracer/collector/internal/zipkinv2"
 )
 
-// maxDecoding limits how many bodies are unfolded and decoded at once.
-const maxDecoding = 8
-
 // A workspace is what decoding a body takes. It is used again.
 type workspace struct {
 	decoder  *zipkinv2.Decoder
