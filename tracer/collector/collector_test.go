@@ -3,6 +3,8 @@ package collector_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +19,7 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
 	"bookservice/tracer/collector"
@@ -733,5 +736,45 @@ func TestCollectorLinksNoGRPC(t *testing.T) {
 	}
 	if !bytes.Contains(out, []byte("bookservice/tracer/collector/internal/store")) {
 		t.Errorf("have %s, want the packages that are linked", out)
+	}
+}
+
+// Flags have a prefix if one is asked for, in errors too, and never replace others.
+func TestFlagsSetTheConfiguration(t *testing.T) {
+	c := collector.DefaultConfig()
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	if err := c.RegisterFlags(fs, "spans-"); err != nil {
+		t.Fatal(err)
+	}
+	err := fs.Parse(strings.Fields("-spans-max-bytes 2000000 -spans-max-body 2000 " +
+		"-spans-max-unfolded 3000 -spans-hosts a,b -spans-allow-origin http://a " +
+		"-spans-autocomplete-keys k,l"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := collector.Config{
+		MaxBytes: 2000000, MaxBody: 2000, MaxUnfolded: 3000, Hosts: []string{"a", "b"},
+		AllowOrigin: "http://a", AutocompleteKeys: []string{"k", "l"},
+	}
+	if diff := cmp.Diff(want, c, cmpopts.IgnoreUnexported(c)); diff != "" {
+		t.Errorf("-want +have\n%s", diff)
+	}
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	c.MaxUnfolded = 1
+	const message = "-spans-max-unfolded 1: must be -spans-max-body or more"
+	if err := c.Validate(); err == nil || err.Error() != message {
+		t.Errorf("have %v, want %s", err, message)
+	}
+	var setting interface{ Setting() string }
+	if err := c.Validate(); !errors.As(err, &setting) || setting.Setting() != "spans-max-unfolded" {
+		t.Errorf("have %v, want an error about the setting", err)
+	}
+	if err := c.RegisterFlags(fs, "spans-"); err == nil {
+		t.Error("flags are defined twice")
+	}
+	if have := fs.Lookup("spans-hosts").Value.String(); have != "a,b" {
+		t.Errorf("have %q shown, want a,b", have)
 	}
 }
