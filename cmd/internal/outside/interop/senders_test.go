@@ -56,6 +56,7 @@ func TestForeignTracersSendToTheCollector(t *testing.T) {
 	go func() { defer close(done); _ = server.Serve(l) }()
 	t.Cleanup(func() { server.Stop(); <-done })
 
+	grpcURL := "http://" + l.Addr().String()
 	otlpHTTP := func(opts ...otlptracehttp.Option) newExporter {
 		return func(ctx context.Context) (sdktrace.SpanExporter, error) {
 			return otlptracehttp.New(ctx, append(opts,
@@ -67,10 +68,10 @@ func TestForeignTracersSendToTheCollector(t *testing.T) {
 		"OTLP over HTTP, gzip": otlpHTTP(
 			otlptracehttp.WithCompression(otlptracehttp.GzipCompression)),
 		"OTLP over gRPC": func(ctx context.Context) (sdktrace.SpanExporter, error) {
-			return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL("http://"+l.Addr().String()))
+			return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL(grpcURL))
 		},
 		"OTLP over gRPC, gzip": func(ctx context.Context) (sdktrace.SpanExporter, error) {
-			return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL("http://"+l.Addr().String()),
+			return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL(grpcURL),
 				otlptracegrpc.WithCompressor("gzip"))
 		},
 	} {

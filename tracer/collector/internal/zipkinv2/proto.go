@@ -33,7 +33,7 @@ func fields(b []byte, visit visitor) error {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
 		if n < 0 {
-			return protoError(n)
+			return errMalformed
 		}
 		b = b[n:]
 		var (
@@ -51,7 +51,7 @@ func fields(b []byte, visit visitor) error {
 			n = protowire.ConsumeFieldValue(num, typ, b)
 		}
 		if n < 0 {
-			return protoError(n)
+			return errMalformed
 		}
 		if err := visit(num, typ, value, number); err != nil {
 			return err
@@ -59,10 +59,6 @@ func fields(b []byte, visit visitor) error {
 		b = b[n:]
 	}
 	return nil
-}
-
-func protoError(n int) error {
-	return fmt.Errorf("Malformed: %w", protowire.ParseError(n))
 }
 
 func (d *Decoder) protoSpan(data []byte) (*Span, error) {
