@@ -17,7 +17,7 @@ import (
 
 const batch = 500 // spans in a body
 
-// spanBodies returns bodies of traces of ten spans, in JSON. n makes the ids.
+// spanBody returns a body of traces of ten spans, in JSON. n makes the ids.
 func spanBody(n int) []byte {
 	var b bytes.Buffer
 	b.WriteByte('[')
@@ -27,10 +27,11 @@ func spanBody(n int) []byte {
 			b.WriteByte(',')
 		}
 		id := n*batch + i + 1
-		fmt.Fprintf(&b, `{"traceId":"%032x","id":"%016x","kind":"SERVER","name":"book.BookService/GetInfo"`+
-			`,"timestamp":%d,"duration":%d,"localEndpoint":{"serviceName":"bookserver","ipv4":"10.0.0.1"`+
-			`,"port":50051},"tags":{"grpc.code":"OK","id":"%d","layer":"transport"}`,
-			1<<40|id/10, id, now+int64(i), 100+i, id)
+		fmt.Fprintf(&b, `{"traceId":"%032x","id":"%016x","kind":"SERVER"`+
+			`,"name":"book.BookService/GetInfo","timestamp":%d,"duration":%d,"localEndpoint":`+
+			`{"serviceName":"bookserver","ipv4":"10.0.0.1","port":50051},`+
+			`"tags":{"grpc.code":"OK","id":"%d","layer":"transport"}`,
+			int64(1)<<40|int64(id/10), id, now+int64(i), 100+i, id)
 		if i%10 > 0 {
 			fmt.Fprintf(&b, `,"parentId":"%016x"`, id-1)
 		}
@@ -41,7 +42,8 @@ func spanBody(n int) []byte {
 }
 
 func post(c http.Handler, contentType string, body []byte) int {
-	r := httptest.NewRequest(http.MethodPost, "http://localhost/api/v2/spans", bytes.NewReader(body))
+	const url = "http://localhost/api/v2/spans"
+	r := httptest.NewRequest(http.MethodPost, url, bytes.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
 	w := httptest.NewRecorder()
 	c.ServeHTTP(w, r)
@@ -121,4 +123,31 @@ func protoBody(n int) []byte {
 		b = field(b, 1, string(s))
 	}
 	return b
+}
+
+// BenchmarkQuery measures questions about a full collector.
+func BenchmarkQuery(b *testing.B) {
+	c, err := collector.New(collector.DefaultConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range 800 {
+		post(c, "application/x-protobuf", protoBody(i))
+	}
+	for _, path := range []string{
+		"/api/v2/dependencies?endTs=99999999999999&lookback=99999999999999",
+		"/api/v2/traces?limit=10", "/api/v2/traces?annotationQuery=id%3Dnone",
+		"/api/v2/summaries", "/api/v2/summaries?text=nothing", "/api/v2/services",
+		"/api/v2/durations?service=bookserver&name=book.bookservice/getinfo",
+	} {
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				r := httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
+				w := httptest.NewRecorder()
+				if c.ServeHTTP(w, r); w.Code != http.StatusOK {
+					b.Fatalf("have %d %s", w.Code, w.Body)
+				}
+			}
+		})
+	}
 }

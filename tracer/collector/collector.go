@@ -5,8 +5,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bookservice/tracer/collector/internal/store"
@@ -24,6 +26,8 @@ type Collector struct {
 	page    *pageFiles
 	now     func() time.Time
 	slots   chan struct{} // limits how many bodies are decoded at once
+
+	hostWarned atomic.Int64 // when a host was refused last, in seconds since 1970
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -50,10 +54,10 @@ func New(config Config) (*Collector, error) {
 		log:     cmp.Or(config.Logger, slog.Default()),
 		page:    files,
 		now:     time.Now,
-		slots:   make(chan struct{}, maxDecoding),
+		slots:   make(chan struct{}, runtime.GOMAXPROCS(0)),
 		closing: make(chan struct{}),
 	}
-	start := uint64(max(0, c.now().UnixMicro())) //nolint:gosec // it is not negative
+	start := uint64(max(0, c.now().UnixMicro())) // it is not negative
 	c.store = store.New(config.MaxBytes, config.AutocompleteKeys, start)
 	c.routes = c.table()
 	return c, nil

@@ -3,6 +3,8 @@ package collector_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,11 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
 	"bookservice/tracer/collector"
@@ -215,7 +219,8 @@ func TestSummariesAreFiltered(t *testing.T) {
 	s.post(call...)
 	s.post(`{"traceId":"b2","id":"1","name":"list","timestamp":2000000,"duration":50,
 		"localEndpoint":{"serviceName":"front"},"remoteEndpoint":{"serviceName":"cache"},
-		"tags":{"Env":"Prod","user":"x=y"},"annotations":[{"timestamp":2000001,"value":"Retried once"}]}`)
+		"tags":{"Env":"Prod","user":"x=y"},
+		"annotations":[{"timestamp":2000001,"value":"Retried once"}]}`)
 	s.post(`{"traceId":"c3","id":"1","name":"none"}`) // without any time
 	for query, want := range map[string]string{
 		"":                                 "c3 b2 a1",
@@ -250,8 +255,9 @@ func TestSummariesAreFiltered(t *testing.T) {
 			t.Errorf("%q: have %q, want %q", query, have, want)
 		}
 	}
-	for _, query := range []string{"limit=0", "error=maybe", "before=x", "tag=", "tag=%3Dx", "endTs=0"} {
-		if resp, text := s.do("GET", "/api/v2/summaries?"+query, ""); resp.StatusCode != 400 {
+	for query := range strings.FieldsSeq("limit=0 error=maybe before=x tag= tag=%3Dx endTs=0") {
+		resp, text := s.do("GET", "/api/v2/summaries?"+query, "")
+		if resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%q: have %s %s, want 400", query, resp.Status, text)
 		}
 	}
@@ -352,7 +358,8 @@ func TestDurationsAreThoseOfOneName(t *testing.T) {
 		t.Errorf("have %s for an unknown service", text)
 	}
 	for _, query := range []string{"name=x", "service=s&kind=x"} {
-		if resp, _ := s.do("GET", "/api/v2/durations?"+query, ""); resp.StatusCode != 400 {
+		resp, _ := s.do("GET", "/api/v2/durations?"+query, "")
+		if resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: have %s, want 400", query, resp.Status)
 		}
 	}
@@ -463,6 +470,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	span := func(size int) string {
 		return `[{"traceId":"1","id":"1","tags":{"t":"` + strings.Repeat("x", size) + `"}}]`
 	}
+	gzip := []string{"Content-Encoding", "gzip"}
 	for name, test := range map[string]struct {
 		body   string
 		header []string
@@ -470,16 +478,16 @@ func TestBodiesAreBounded(t *testing.T) {
 	}{
 		"small":                   {span(9000), nil, 202},
 		"large":                   {span(10_000), nil, 413},
-		"unfolds to a small one":  {zipped(span(90_000)), []string{"Content-Encoding", "gzip"}, 202},
-		"unfolds to a large one":  {zipped(span(100_000)), []string{"Content-Encoding", "gzip"}, 413},
-		"unfolds to a huge one":   {zipped(span(5 << 20)), []string{"Content-Encoding", "gzip"}, 413},
-		"large protobuf":          {span(20_000), []string{"Content-Type", "application/x-protobuf"}, 413},
-		"unfolds, in OTLP's JSON": {zipped(`{"a":"` + span(99_990) + `"}`), []string{"Content-Encoding", "gzip"}, 413},
+		"unfolds to a small one":  {zipped(span(90_000)), gzip, 202},
+		"unfolds to a large one":  {zipped(span(100_000)), gzip, 413},
+		"unfolds to a huge one":   {zipped(span(5 << 20)), gzip, 413},
+		"large protobuf":          {span(20_000), []string{"Content-Type", protobufType}, 413},
+		"unfolds, in OTLP's JSON": {zipped(`{"a":"` + span(99_990) + `"}`), gzip, 413},
 	} {
 		path := "/api/v2/spans"
 		if strings.Contains(name, "OTLP") {
 			path = "/v1/traces"
-			test.header = append(test.header, "Content-Type", "application/json")
+			test.header = append(slices.Clone(gzip), "Content-Type", "application/json")
 		}
 		resp, text := s.do("POST", path, test.body, test.header...)
 		if resp.StatusCode != test.want {
@@ -512,7 +520,8 @@ func TestHostIsChecked(t *testing.T) {
 		}
 	}
 	all := newServer(t, func(c *collector.Config) { c.Hosts = []string{"*"} })
-	if resp, _ := all.do("GET", "/api/v2/services", "", "Host", "any.example"); resp.StatusCode != 200 {
+	resp, _ := all.do("GET", "/api/v2/services", "", "Host", "any.example")
+	if resp.StatusCode != http.StatusOK {
 		t.Errorf("with -hosts *: have %s, want 200", resp.Status)
 	}
 }
@@ -550,7 +559,8 @@ func TestClearIsOfTheSameOrigin(t *testing.T) {
 // A page of another origin reads Zipkin's API if it may, and never what is the collector's own.
 func TestOnlyZipkinsAPIIsForOtherOrigins(t *testing.T) {
 	const origin = "http://a.example"
-	for allow, want := range map[string]string{"*": "*", origin: origin, "": "", "http://b.example": ""} {
+	const other = "http://b.example"
+	for allow, want := range map[string]string{"*": "*", origin: origin, "": "", other: ""} {
 		s := newServer(t, func(c *collector.Config) { c.AllowOrigin = allow })
 		for path, own := range map[string]bool{
 			"/api/v2/traces": false, "/api/v2/trace/0": false, "/api/v2/summaries": true,
@@ -593,8 +603,9 @@ func TestSendersReportLosses(t *testing.T) {
 		"service=idle;instance=a;since=7",
 	)
 	for _, bad := range []string{
-		"", "x", "service=bad;full=x", "service=bad;full=-1", "instance=bad;full=1", "service=bad;%zz=1",
-		"service=bad;full=1;a=%z", "service=bad;=1", "service=bad;full=" + strings.Repeat("0", 5000) + "1",
+		"", "x", "service=bad;full=x", "service=bad;full=-1", "instance=bad;full=1",
+		"service=bad;%zz=1", "service=bad;full=1;a=%z", "service=bad;=1",
+		"service=bad;full=" + strings.Repeat("0", 5000) + "1",
 	} {
 		report(bad)
 	}
@@ -725,5 +736,45 @@ func TestCollectorLinksNoGRPC(t *testing.T) {
 	}
 	if !bytes.Contains(out, []byte("bookservice/tracer/collector/internal/store")) {
 		t.Errorf("have %s, want the packages that are linked", out)
+	}
+}
+
+// Flags have a prefix if one is asked for, in errors too, and never replace others.
+func TestFlagsSetTheConfiguration(t *testing.T) {
+	c := collector.DefaultConfig()
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	if err := c.RegisterFlags(fs, "spans-"); err != nil {
+		t.Fatal(err)
+	}
+	err := fs.Parse(strings.Fields("-spans-max-bytes 2000000 -spans-max-body 2000 " +
+		"-spans-max-unfolded 3000 -spans-hosts a,b -spans-allow-origin http://a " +
+		"-spans-autocomplete-keys k,l"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := collector.Config{
+		MaxBytes: 2000000, MaxBody: 2000, MaxUnfolded: 3000, Hosts: []string{"a", "b"},
+		AllowOrigin: "http://a", AutocompleteKeys: []string{"k", "l"},
+	}
+	if diff := cmp.Diff(want, c, cmpopts.IgnoreUnexported(c)); diff != "" {
+		t.Errorf("-want +have\n%s", diff)
+	}
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	c.MaxUnfolded = 1
+	const message = "-spans-max-unfolded 1: must be -spans-max-body or more"
+	if err := c.Validate(); err == nil || err.Error() != message {
+		t.Errorf("have %v, want %s", err, message)
+	}
+	var setting interface{ Setting() string }
+	if err := c.Validate(); !errors.As(err, &setting) || setting.Setting() != "spans-max-unfolded" {
+		t.Errorf("have %v, want an error about the setting", err)
+	}
+	if err := c.RegisterFlags(fs, "spans-"); err == nil {
+		t.Error("flags are defined twice")
+	}
+	if have := fs.Lookup("spans-hosts").Value.String(); have != "a,b" {
+		t.Errorf("have %q shown, want a,b", have)
 	}
 }

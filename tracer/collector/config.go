@@ -4,6 +4,7 @@ import (
 	"flag"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"bookservice/tracer/collector/page"
@@ -100,11 +101,9 @@ func (c *Config) Validate() error {
 				"must be host names without a port")
 		}
 	}
-	for _, key := range c.AutocompleteKeys {
-		if key == "" {
-			return c.flags.Invalid("autocomplete-keys", strings.Join(c.AutocompleteKeys, ","),
-				"must be keys separated by commas")
-		}
+	if slices.Contains(c.AutocompleteKeys, "") {
+		return c.flags.Invalid("autocomplete-keys", strings.Join(c.AutocompleteKeys, ","),
+			"must be keys separated by commas")
 	}
 	return nil
 }

@@ -75,10 +75,10 @@ func typeOf(name string) string {
 
 // pageRoute returns the handler of a path of the page, or nil.
 func (c *Collector) pageRoute(path string) func(http.ResponseWriter, *http.Request) {
-	switch {
-	case path == "/" || path == "/zipkin":
+	switch path {
+	case "/", "/zipkin":
 		return redirect("/zipkin/")
-	case path == "/favicon.ico":
+	case "/favicon.ico":
 		return redirect("/zipkin/favicon.ico")
 	}
 	if name, ok := strings.CutPrefix(path, "/zipkin/page/"); ok {

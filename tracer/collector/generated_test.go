@@ -50,7 +50,8 @@ func (g *generator) id() string { return fmt.Sprintf("%x", 1+g.IntN(12)) }
 func (g *generator) endpoint() string {
 	var fields []string
 	if !g.chance(5) {
-		fields = append(fields, `"serviceName":"`+g.pick("Front", "back", "db", "queue", "x", "")+`"`)
+		name := g.pick("Front", "back", "db", "queue", "x", "")
+		fields = append(fields, `"serviceName":"`+name+`"`)
 	}
 	if g.chance(2) {
 		fields = append(fields, `"ipv4":"`+g.pick("10.0.0.1", "10.0.0.2", "bad")+`"`)
@@ -81,7 +82,8 @@ func (g *generator) span() string {
 	add(6, func() string { return `"localEndpoint":` + g.endpoint() })
 	add(2, func() string { return `"remoteEndpoint":` + g.endpoint() })
 	add(2, func() string {
-		return fmt.Sprintf(`"annotations":[{"timestamp":%d,"value":"%s"},{"value":"%s","timestamp":%d}]`,
+		return fmt.Sprintf(`"annotations":[{"timestamp":%d,"value":"%s"},`+
+			`{"value":"%s","timestamp":%d}]`,
 			g.now, g.text(), g.text(), g.now+int64(g.IntN(3)))
 	})
 	add(2, func() string {
@@ -111,8 +113,8 @@ func (g *generator) damage(list string) string {
 	case 1:
 		return list[:at] + list[at+1:]
 	case 2:
-		return list[:at] + g.pick(`"`, "{", "}", "[", "]", ",", ":", "0", "-", "n", "\\", "\n", "e") +
-			list[at+1:]
+		return list[:at] + g.pick(
+			`"`, "{", "}", "[", "]", ",", ":", "0", "-", "n", "\\", "\n", "e") + list[at+1:]
 	}
 	return list[:at] + g.pick(`"`, "{", "}", "[", "]", ",", ":", "0", "-", "null", "\\", " ", "#") +
 		list[at:]
@@ -136,7 +138,8 @@ func TestGeneratedSpansAreAnsweredAsZipkinDoes(t *testing.T) {
 			return
 		}
 		if failed++; failed <= 10 {
-			t.Errorf("%v %.600s: have\n%s\nwant\n%s", r, r.body, near(ours, zipkin), near(zipkin, ours))
+			t.Errorf("%v %.600s: have\n%s\nwant\n%s",
+				r, r.body, near(ours, zipkin), near(zipkin, ours))
 		}
 	}
 	for range 300 {

@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// hostWarnInterval is the time without a refused host before the next one is logged, in seconds.
+const hostWarnInterval = 10
+
 // allowedHost reports whether a request with this Host is answered.
 func (c *Collector) allowedHost(host string) bool {
 	name := host
@@ -27,7 +30,9 @@ func (c *Collector) allowedHost(host string) bool {
 }
 
 func (c *Collector) refuseHost(w http.ResponseWriter, r *http.Request) {
-	c.log.WarnContext(r.Context(), "request refused: host is not allowed", "host", r.Host)
+	if now := c.now().Unix(); now-c.hostWarned.Swap(now) >= hostWarnInterval {
+		c.log.WarnContext(r.Context(), "request refused: host is not allowed", "host", r.Host)
+	}
 	text(w, http.StatusMisdirectedRequest, plainText,
 		"the host "+r.Host+" is not allowed: see -"+c.config.flags.Name("hosts").Flag+"\n")
 }

@@ -78,9 +78,10 @@ func (c *Collector) parseSummaryQuery(r *http.Request) (*store.Query, error) {
 // Limits of the stream of events.
 const (
 	eventInterval = 100 * time.Millisecond // between two updates
+	lossInterval  = time.Second            // between two events about losses
 	eventBeat     = 15 * time.Second       // between two signs of life
 	eventTimeout  = 10 * time.Second       // for a client to read an update
-	maxSummaries  = 1000                   // in one update; a client that is further behind has a gap
+	maxSummaries  = 1000                   // in one update; beyond it there is a gap
 )
 
 // getEvents streams what changes. Each client reads from the store at its own pace, so that a slow
@@ -103,7 +104,7 @@ func (c *Collector) getEvents(w http.ResponseWriter, r *http.Request) {
 	s := &eventStream{w: w, control: http.NewResponseController(w)}
 	_ = s.control.SetReadDeadline(time.Time{}) // the stream outlives a limit for requests
 	s.comment("events")
-	s.event("losses", c.store.Losses())
+	s.losses(c.store.Losses(), time.Now())
 	if s.flush() != nil {
 		return
 	}
@@ -113,7 +114,11 @@ func (c *Collector) getEvents(w http.ResponseWriter, r *http.Request) {
 
 // nextEvents waits for changes and writes them. It reports false at the end of the stream.
 func (c *Collector) nextEvents(r *http.Request, s *eventStream, seq *uint64) bool {
-	beat := time.NewTimer(eventBeat)
+	wait := eventBeat
+	if s.lossesDue {
+		wait = max(0, time.Until(s.lossesSent.Add(lossInterval)))
+	}
+	beat := time.NewTimer(wait)
 	defer beat.Stop()
 	select {
 	case <-c.store.Wait(*seq):
@@ -121,11 +126,16 @@ func (c *Collector) nextEvents(r *http.Request, s *eventStream, seq *uint64) boo
 		*seq = changes.Seq
 		c.writeChanges(s, &changes)
 	case <-beat.C:
-		s.comment("beat")
+		if !s.lossesDue {
+			s.comment("beat")
+		}
 	case <-r.Context().Done():
 		return false
 	case <-c.closing:
 		return false
+	}
+	if now := time.Now(); s.lossesDue && now.Sub(s.lossesSent) >= lossInterval {
+		s.losses(c.store.Losses(), now)
 	}
 	if s.flush() != nil {
 		return false
@@ -145,7 +155,7 @@ func (c *Collector) writeChanges(s *eventStream, changes *store.Changes) {
 	s.id = changes.Seq
 	if changes.Gap {
 		s.event("gap", struct{}{})
-		s.event("losses", c.store.Losses())
+		s.lossesDue = true
 		return
 	}
 	if changes.Cleared {
@@ -159,9 +169,7 @@ func (c *Collector) writeChanges(s *eventStream, changes *store.Changes) {
 	for _, summary := range changes.Summaries {
 		s.event("summary", summary)
 	}
-	if changes.Losses {
-		s.event("losses", c.store.Losses())
-	}
+	s.lossesDue = s.lossesDue || changes.Losses
 }
 
 // An eventStream writes server-sent events (HTML standard, section 9.2).
@@ -170,6 +178,14 @@ type eventStream struct {
 	control *http.ResponseController
 	id      uint64 // of the events that follow; 0 is none
 	pending []byte
+
+	lossesDue  bool
+	lossesSent time.Time
+}
+
+func (s *eventStream) losses(l store.Losses, now time.Time) {
+	s.event("losses", l)
+	s.lossesDue, s.lossesSent = false, now
 }
 
 func (s *eventStream) comment(text string) {

@@ -77,7 +77,7 @@ func otlpResponse(contentType string, rejected int) []byte {
 	}
 	var partial []byte
 	partial = protowire.AppendTag(partial, 1, protowire.VarintType)
-	partial = protowire.AppendVarint(partial, uint64(rejected)) //nolint:gosec // it is above 0
+	partial = protowire.AppendVarint(partial, uint64(rejected)) // it is above 0
 	partial = protowire.AppendTag(partial, 2, protowire.BytesType)
 	partial = protowire.AppendString(partial, invalidIDs)
 	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), partial)
@@ -86,8 +86,7 @@ func otlpResponse(contentType string, rejected int) []byte {
 // answerOTLPError answers with a message google.rpc.Status.
 func answerOTLPError(w http.ResponseWriter, contentType string, err error) {
 	status, code := http.StatusBadRequest, codeInvalidArgument
-	var refused *refusal
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*refusal](err); ok {
 		status = refused.status
 		if status == http.StatusServiceUnavailable {
 			code = codeUnavailable
@@ -98,8 +97,10 @@ func answerOTLPError(w http.ResponseWriter, contentType string, err error) {
 		message, _ := json.Marshal(err.Error()) // a string has JSON
 		body = fmt.Appendf(nil, `{"code":%d,"message":%s}`, code, message)
 	} else {
-		body = protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(code))
-		body = protowire.AppendString(protowire.AppendTag(body, 2, protowire.BytesType), err.Error())
+		body = protowire.AppendTag(body, 1, protowire.VarintType)
+		body = protowire.AppendVarint(body, uint64(code))
+		body = protowire.AppendTag(body, 2, protowire.BytesType)
+		body = protowire.AppendString(body, err.Error())
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

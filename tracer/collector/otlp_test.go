@@ -20,6 +20,12 @@ func intValue(n int64) *commonpb.AnyValue {
 	return &commonpb.AnyValue{Value: &commonpb.AnyValue_IntValue{IntValue: n}}
 }
 
+func listValue(values ...*commonpb.AnyValue) *commonpb.AnyValue {
+	return &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{
+		ArrayValue: &commonpb.ArrayValue{Values: values},
+	}}
+}
+
 // attributes returns attributes of names and values, which are texts or of OTLP's type.
 func attributes(pairs ...any) []*commonpb.KeyValue {
 	var all []*commonpb.KeyValue
@@ -52,19 +58,18 @@ const protobufType = "application/x-protobuf"
 // OTLP's spans become Zipkin's as OpenTelemetry's specification of the mapping says.
 func TestOTLPIsMappedToZipkin(t *testing.T) {
 	const prefix = `[{"traceId":"0102030405060708090a0b0c0d0e0f10",`
+	const own = `"id":"7370616e5f5f5f31"`
 	const scope = `"otel.scope.name":"lib","otel.scope.version":"v1"`
 	id := []byte("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10")
-	list := &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{ArrayValue: &commonpb.ArrayValue{
-		Values: []*commonpb.AnyValue{
-			stringValue(`a"b`), intValue(1),
-			{Value: &commonpb.AnyValue_DoubleValue{DoubleValue: 2.5}},
-			{Value: &commonpb.AnyValue_BoolValue{BoolValue: true}}, {},
-		},
-	}}}
+	boolean := &commonpb.AnyValue{Value: &commonpb.AnyValue_BoolValue{BoolValue: true}}
+	list := listValue(stringValue(`a"b`), intValue(1),
+		&commonpb.AnyValue{Value: &commonpb.AnyValue_DoubleValue{DoubleValue: 2.5}},
+		boolean, &commonpb.AnyValue{})
 	fields := &commonpb.AnyValue{Value: &commonpb.AnyValue_KvlistValue{
 		KvlistValue: &commonpb.KeyValueList{Values: attributes("k", "v", "n", intValue(2))},
 	}}
 	raw := &commonpb.AnyValue{Value: &commonpb.AnyValue_BytesValue{BytesValue: []byte("bytes")}}
+	const failed = tracepb.Status_STATUS_CODE_ERROR
 	const client = tracepb.Span_SPAN_KIND_CLIENT
 	service := attributes("service.name", "Shop")
 	const local = `"localEndpoint":{"serviceName":"shop"},`
@@ -76,29 +81,36 @@ func TestOTLPIsMappedToZipkin(t *testing.T) {
 		"all": {
 			attributes("service.name", "Shop", "service.namespace", "n", "host", "h"),
 			&tracepb.Span{
-				ParentSpanId: []byte("parentid"), Name: "GET /", Kind: tracepb.Span_SPAN_KIND_SERVER,
-				StartTimeUnixNano: 1_700_000_000_123_456_789, EndTimeUnixNano: 1_700_000_000_123_469_129,
-				Attributes: attributes("b", "2", "host", "of the span", "peer.service", "other"),
+				ParentSpanId: []byte("parentid"), Name: "GET /",
+				Kind:              tracepb.Span_SPAN_KIND_SERVER,
+				StartTimeUnixNano: 1_700_000_000_123_456_789,
+				EndTimeUnixNano:   1_700_000_000_123_469_129,
+				Attributes: attributes("b", "2", "host", "of the span",
+					"peer.service", "other"),
 				Events: []*tracepb.Span_Event{
 					{TimeUnixNano: 1_700_000_000_123_460_000, Name: "plain"},
 					{TimeUnixNano: 1_700_000_000_123_461_000, Name: "my-event",
 						Attributes: attributes("key1", "value1", "n", intValue(2))},
 				},
-				Status:                 &tracepb.Status{Code: tracepb.Status_STATUS_CODE_ERROR, Message: "no"},
+				Status:                 &tracepb.Status{Code: failed, Message: "no"},
 				DroppedAttributesCount: 1, DroppedEventsCount: 2, DroppedLinksCount: 3,
 				TraceState: "a=b",
-				Links: []*tracepb.Span_Link{{TraceId: id, SpanId: []byte("linkspan"), TraceState: "c=d",
-					Attributes: attributes("l", "1")}},
+				Links: []*tracepb.Span_Link{{
+					TraceId: id, SpanId: []byte("linkspan"), TraceState: "c=d",
+					Attributes: attributes("l", "1"),
+				}},
 			},
-			`"parentId":"706172656e746964","id":"7370616e5f5f5f31","kind":"SERVER","name":"get /",` +
+			`"parentId":"706172656e746964",` + own + `,"kind":"SERVER","name":"get /",` +
 				`"timestamp":1700000000123456,"duration":12,` + local +
 				`"annotations":[{"timestamp":1700000000123460,"value":"plain"},` +
 				`{"timestamp":1700000000123461,` +
 				`"value":"\"my-event\": {\"key1\":\"value1\",\"n\":2}"}],` +
-				`"tags":{"b":"2","error":"no","host":"of the span","otel.dropped_attributes_count":"1",` +
+				`"tags":{"b":"2","error":"no","host":"of the span",` +
+				`"otel.dropped_attributes_count":"1",` +
 				`"otel.dropped_events_count":"2","otel.dropped_links_count":"3",` + scope +
 				`,"otel.status_code":"ERROR","otlp.link.0":"0102030405060708090a0b0c0d0e0f10|` +
-				`6c696e6b7370616e|c=d|{\"l\":\"1\"}|0","peer.service":"other","service.namespace":"n",` +
+				`6c696e6b7370616e|c=d|{\"l\":\"1\"}|0","peer.service":"other",` +
+				`"service.namespace":"n",` +
 				`"w3c.tracestate":"a=b"}}]`,
 		},
 		"values": {
@@ -106,62 +118,62 @@ func TestOTLPIsMappedToZipkin(t *testing.T) {
 				StartTimeUnixNano: 5000, EndTimeUnixNano: 5000,
 				Kind: tracepb.Span_SPAN_KIND_INTERNAL,
 				Attributes: attributes("list", list, "map", fields, "raw", raw, "int", intValue(-7),
-					"bool", &commonpb.AnyValue{Value: &commonpb.AnyValue_BoolValue{BoolValue: true}},
-					"none", &commonpb.AnyValue{}, "double",
+					"bool", boolean, "none", &commonpb.AnyValue{}, "double",
 					&commonpb.AnyValue{Value: &commonpb.AnyValue_DoubleValue{DoubleValue: 0.1}}),
 			},
-			`"id":"7370616e5f5f5f31","timestamp":5,"duration":1,` + local + `"tags":{"bool":"true",` +
+			own + `,"timestamp":5,"duration":1,` + local + `"tags":{"bool":"true",` +
 				`"double":"0.1","int":"-7","list":"[\"a\\\"b\",1,2.5,true,null]",` +
 				`"map":"{\"k\":\"v\",\"n\":2}","none":"",` + scope + `,"raw":"Ynl0ZXM="}}]`,
 		},
 		"no service": {
 			nil, &tracepb.Span{StartTimeUnixNano: 5000, EndTimeUnixNano: 9000},
-			`"id":"7370616e5f5f5f31","timestamp":5,"duration":4,` +
+			own + `,"timestamp":5,"duration":4,` +
 				`"localEndpoint":{"serviceName":"unknown_service"},"tags":{` + scope + `}}]`,
 		},
 		"no end": {
 			service, &tracepb.Span{StartTimeUnixNano: 5000},
-			`"id":"7370616e5f5f5f31","timestamp":5,` + local + `"tags":{` + scope + `}}]`,
+			own + `,"timestamp":5,` + local + `"tags":{` + scope + `}}]`,
 		},
 		"end before start": {
 			service, &tracepb.Span{StartTimeUnixNano: 5000, EndTimeUnixNano: 1000},
-			`"id":"7370616e5f5f5f31","timestamp":5,"duration":1,` + local + `"tags":{` + scope + `}}]`,
+			own + `,"timestamp":5,"duration":1,` + local + `"tags":{` + scope + `}}]`,
 		},
 		"status": {
 			service, &tracepb.Span{
 				Status:     &tracepb.Status{Code: tracepb.Status_STATUS_CODE_OK, Message: "unused"},
 				Attributes: attributes("error", "false"),
 			},
-			`"id":"7370616e5f5f5f31",` + local + `"tags":{` + scope + `,"otel.status_code":"OK"}}]`,
+			own + `,` + local + `"tags":{` + scope + `,"otel.status_code":"OK"}}]`,
 		},
 		"status without message": {
-			service, &tracepb.Span{Status: &tracepb.Status{Code: tracepb.Status_STATUS_CODE_ERROR}},
-			`"id":"7370616e5f5f5f31",` + local + `"tags":{"error":"",` + scope +
+			service, &tracepb.Span{Status: &tracepb.Status{Code: failed}},
+			own + `,` + local + `"tags":{"error":"",` + scope +
 				`,"otel.status_code":"ERROR"}}]`,
 		},
 		"remote service": {
 			service, &tracepb.Span{Kind: client, Attributes: attributes(
 				"db.name", "d", "server.address", "a", "peer.service", "Peer")},
-			`"id":"7370616e5f5f5f31","kind":"CLIENT",` + local +
+			own + `,"kind":"CLIENT",` + local +
 				`"remoteEndpoint":{"serviceName":"peer"},"tags":{"db.name":"d",` + scope +
 				`,"peer.service":"Peer","server.address":"a"}}]`,
 		},
 		"remote address": {
 			service, &tracepb.Span{Kind: client, Attributes: attributes(
 				"network.peer.address", "10.1.2.3", "network.peer.port", intValue(80))},
-			`"id":"7370616e5f5f5f31","kind":"CLIENT",` + local +
+			own + `,"kind":"CLIENT",` + local +
 				`"remoteEndpoint":{"ipv4":"10.1.2.3","port":80},"tags":{` +
 				`"network.peer.address":"10.1.2.3","network.peer.port":"80",` + scope + `}}]`,
 		},
 		"remote of a producer": {
 			service, &tracepb.Span{Kind: tracepb.Span_SPAN_KIND_PRODUCER, Attributes: attributes(
 				"net.peer.name", "Kafka")},
-			`"id":"7370616e5f5f5f31","kind":"PRODUCER",` + local +
-				`"remoteEndpoint":{"serviceName":"kafka"},"tags":{"net.peer.name":"Kafka",` + scope + `}}]`,
+			own + `,"kind":"PRODUCER",` + local +
+				`"remoteEndpoint":{"serviceName":"kafka"},` +
+				`"tags":{"net.peer.name":"Kafka",` + scope + `}}]`,
 		},
 		"consumer": {
 			service, &tracepb.Span{Kind: tracepb.Span_SPAN_KIND_CONSUMER},
-			`"id":"7370616e5f5f5f31","kind":"CONSUMER",` + local + `"tags":{` + scope + `}}]`,
+			own + `,"kind":"CONSUMER",` + local + `"tags":{` + scope + `}}]`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -194,7 +206,8 @@ func TestOTLPInJSON(t *testing.T) {
 		"parentSpanId":"eee19b7ec3c1b173","name":"I'm a server span","kind":2,
 		"startTimeUnixNano":"1544712660000000000","endTimeUnixNano":"1544712661000000000",
 		"attributes":[{"key":"n","value":{"intValue":"7"}}],"status":{"code":2},
-		"links":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b175"}]}]}]}]}`,
+		"links":[{"traceId":"5b8efff798038103d269b633813fc60c",
+		"spanId":"eee19b7ec3c1b175"}]}]}]}]}`,
 		"Content-Type", "application/json; charset=utf-8")
 	if resp.StatusCode != http.StatusOK || body != "{}" ||
 		resp.Header.Get("Content-Type") != "application/json" {
@@ -220,8 +233,9 @@ func TestOTLPRejectsInvalidIDs(t *testing.T) {
 	zeroSpan := &tracepb.Span{TraceId: []byte("0123456789abcdef"), SpanId: make([]byte, 8)}
 	resp, body := s.do("POST", "/v1/traces", otlpBody(t, nil, good, short, zero, zeroSpan),
 		"Content-Type", protobufType)
-	if want := "\x0a\x1b\x08\x03\x12\x17spans without valid ids"; resp.StatusCode != 200 || body != want {
-		t.Errorf("have %s %q, want 200 %q", resp.Status, body, want)
+	partial := "\x0a\x1b\x08\x03\x12\x17spans without valid ids"
+	if resp.StatusCode != http.StatusOK || body != partial {
+		t.Errorf("have %s %q, want 200 %q", resp.Status, body, partial)
 	}
 	resp, body = s.do("POST", "/v1/traces", `{"resourceSpans":[{"scopeSpans":[{"spans":[{
 		"traceId":"x!","spanId":"eee19b7ec3c1b174"},{"traceId":"5b8efff798038103d269b633813fc60c",
@@ -265,16 +279,15 @@ func TestOTLPErrors(t *testing.T) {
 	// A value that is nested without end is cut.
 	deep := stringValue("x")
 	for range 100 {
-		deep = &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{
-			ArrayValue: &commonpb.ArrayValue{Values: []*commonpb.AnyValue{deep}},
-		}}
+		deep = listValue(deep)
 	}
 	s.do("POST", "/v1/traces", otlpBody(t, nil, &tracepb.Span{
 		TraceId: []byte("0123456789abcdef"), SpanId: []byte("01234567"),
 		Attributes: attributes("deep", deep),
 	}), "Content-Type", protobufType)
 	_, text := s.do("GET", fmt.Sprintf("/api/v2/trace/%x", "0123456789abcdef"), "")
-	if want := strings.Repeat("[", 33) + "null" + strings.Repeat("]", 33); !strings.Contains(text, want) {
+	want := strings.Repeat("[", 33) + "null" + strings.Repeat("]", 33)
+	if !strings.Contains(text, want) {
 		t.Errorf("have %s, want %s", text, want)
 	}
 }

@@ -14,9 +14,6 @@ import (
 	"bookservice/tracer/collector/internal/zipkinv2"
 )
 
-// maxDecoding limits how many bodies are unfolded and decoded at once.
-const maxDecoding = 8
-
 // A workspace is what decoding a body takes. It is used again.
 type workspace struct {
 	decoder  *zipkinv2.Decoder
@@ -177,8 +174,7 @@ func (c *Collector) postV1(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Collector) answerPost(w http.ResponseWriter, err error) {
-	var refused *refusal
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*refusal](err); ok {
 		text(w, refused.status, anyText, refused.text)
 		return
 	}

@@ -97,8 +97,7 @@ func parseTraceIDs(list string) ([]zipkinv2.TraceID, error) {
 	}
 	entries := strings.Split(list, ",")
 	if len(entries) == 1 {
-		return nil, errors.New(
-			"Use /api/v2/trace/{traceId} endpoint to retrieve a single trace") //nolint:revive,staticcheck // Zipkin's
+		return nil, errors.New("Use /api/v2/trace/{traceId} endpoint to retrieve a single trace")
 	}
 	var ids []zipkinv2.TraceID
 	for _, entry := range entries {
@@ -194,7 +193,6 @@ func (c *Collector) getDependencies(w http.ResponseWriter, r *http.Request) {
 // mandatory returns the value of a parameter that must be there, and may be empty.
 func mandatory(values url.Values, name string) (string, error) {
 	if !values.Has(name) {
-		//nolint:revive,staticcheck // the text is Zipkin's
 		return "", fmt.Errorf("Mandatory parameter/header/attribute is missing: %s", name)
 	}
 	return values.Get(name), nil

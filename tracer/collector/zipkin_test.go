@@ -243,7 +243,8 @@ func writeRequests(now int64) []request {
 	add("a list of null", `[null]`)
 	add("quotes of the wrong kind", `[{'traceId':'1'}]`)
 	add("a comment", `[/* */{"traceId":"1","id":"1"}]`)
-	add("no type", `[{"traceId":"1","id":"2","localEndpoint":{"serviceName":"x"}}]`, "Content-Type", "")
+	add("no type", `[{"traceId":"1","id":"2","localEndpoint":{"serviceName":"x"}}]`,
+		"Content-Type", "")
 	add("text", `[{"traceId":"1","id":"3","localEndpoint":{"serviceName":"x"}}]`,
 		"Content-Type", "text/plain")
 	add("an unknown type", "[]", "Content-Type", "application/xml")
@@ -345,7 +346,8 @@ var fieldCases = [][2]string{
 	{"number as name", `"traceId":"59","id":"f","name":1.50,"timestamp":NOW`},
 	{"empty name", `"traceId":"59","id":"10","name":"","timestamp":NOW`},
 	{"name in another script", `"traceId":"59","id":"11","name":"ÄÖ İ ΑΣ Σ ΑΣΑ","timestamp":NOW`},
-	{"number as tag", `"traceId":"5a","id":"1","tags":{"n":1,"m":-0,"l":1.0,"k":1e2},"timestamp":NOW`},
+	{"number as tag", `"traceId":"5a","id":"1","tags":{"n":1,"m":-0,"l":1.0,"k":1e2},
+		"timestamp":NOW`},
 	{"flag as tag", `"traceId":"5a","id":"1","tags":{"n":true}`},
 	{"null as tag", `"traceId":"5a","id":"1","tags":{"n":null}`},
 	{"object as tag", `"traceId":"5a","id":"1","tags":{"n":{}}`},
@@ -362,7 +364,8 @@ var fieldCases = [][2]string{
 	{"annotation without value", `"traceId":"5b","id":"1","annotations":[{"timestamp":1}]`},
 	{"annotation without time", `"traceId":"5b","id":"1","annotations":[{"value":"x"}]`},
 	{"empty annotation", `"traceId":"5b","id":"1","annotations":[{}]`},
-	{"annotation with null", `"traceId":"5b","id":"1","annotations":[{"timestamp":1,"value":null}]`},
+	{"annotation with null", `"traceId":"5b","id":"1",
+		"annotations":[{"timestamp":1,"value":null}]`},
 	{"annotation with more", `"traceId":"5b","id":"2","annotations":[{"timestamp":-1,"value":"x",
 		"endpoint":{}}],"timestamp":NOW`},
 	{"port 65536", `"traceId":"5c","id":"1","localEndpoint":{"port":65536}`},
@@ -371,15 +374,18 @@ var fieldCases = [][2]string{
 	{"huge port", `"traceId":"5c","id":"1","localEndpoint":{"port":5000000000}`},
 	{"port as text", `"traceId":"5c","id":"4","localEndpoint":{"port":"80"},"timestamp":NOW`},
 	{"empty endpoint", `"traceId":"5c","id":"5","localEndpoint":{},"timestamp":NOW`},
-	{"bad address", `"traceId":"5c","id":"6","localEndpoint":{"serviceName":"x","ipv4":"999.1.1.1"}`},
+	{"bad address", `"traceId":"5c","id":"6",
+		"localEndpoint":{"serviceName":"x","ipv4":"999.1.1.1"}`},
 	{"address with zeros", `"traceId":"5c","id":"7","localEndpoint":{"ipv4":"010.0.0.1"},
 		"timestamp":NOW`},
 	{"IPv4 as IPv6", `"traceId":"5c","id":"8","localEndpoint":{"ipv6":"10.0.0.9"},"timestamp":NOW`},
-	{"mapped", `"traceId":"5c","id":"9","localEndpoint":{"ipv6":"::ffff:10.1.1.1"},"timestamp":NOW`},
+	{"mapped", `"traceId":"5c","id":"9","localEndpoint":{"ipv6":"::ffff:10.1.1.1"},
+		"timestamp":NOW`},
 	{"compatible", `"traceId":"5c","id":"a","localEndpoint":{"ipv6":"::10.1.1.1"},"timestamp":NOW`},
 	{"mapped in hexadecimal", `"traceId":"5c","id":"b","localEndpoint":{"ipv6":"::ffff:a01:101"},
 		"timestamp":NOW`},
-	{"IPv6", `"traceId":"5c","id":"c","localEndpoint":{"ipv6":"2001:DB8:0:0:1:0:0:1"},"timestamp":NOW`},
+	{"IPv6", `"traceId":"5c","id":"c","localEndpoint":{"ipv6":"2001:DB8:0:0:1:0:0:1"},
+		"timestamp":NOW`},
 	{"IPv6 with zeros", `"traceId":"5c","id":"d","localEndpoint":{"ipv6":"2001:0db8:0:1:0:0:0:0"},
 		"timestamp":NOW`},
 	{"IPv6 of one", `"traceId":"5c","id":"e","localEndpoint":{"ipv6":"::1"},"timestamp":NOW`},
@@ -420,19 +426,25 @@ func readRequests(now int64) []request {
 		/traces?endTs=-1 /traces?limit=0&endTs=0 /traces?lookback=0&limit=0 /traces?lookback=1
 		/traces?minDuration=0&limit=0 /traces?lookback=x&limit=y /traces
 		/traces?limit=1000 /traces?limit=1000&minDuration=1000 /traces?limit=1000&minDuration=1001
-		/traces?limit=1000&minDuration=1&maxDuration=7 /traces?limit=1000&minDuration=901&serviceName=back
+		/traces?limit=1000&minDuration=1&maxDuration=7
+		/traces?limit=1000&minDuration=901&serviceName=back
 		/traces?limit=1000&serviceName=BACK /traces?serviceName=nope /traces?serviceName=
 		/traces?annotationQuery=error&limit=1 /traces?annotationQuery=env%3Dprod%20and%20z&limit=1
 		/traces?annotationQuery=env%3Dtest /traces?annotationQuery=z /traces?annotationQuery=
-		/traces?annotationQuery=env%3Dtest%20and%20env%3Dprod /traces?annotationQuery=env%20and%20env%3Dx
-		/traces?annotationQuery=env%3D /traces?annotationQuery=%3Dx /traces?annotationQuery=%20error%20
+		/traces?annotationQuery=env%3Dtest%20and%20env%3Dprod
+		/traces?annotationQuery=env%20and%20env%3Dx
+		/traces?annotationQuery=env%3D /traces?annotationQuery=%3Dx
+		/traces?annotationQuery=%20error%20
 		/traces?annotationQuery=error&serviceName=back /traces?annotationQuery=error%20and%20
-		/traces?spanName=all&limit=1000 /traces?spanName=CALL /traces?spanName=nope /traces?spanName=
+		/traces?spanName=all&limit=1000 /traces?spanName=CALL
+		/traces?spanName=nope /traces?spanName=
 		/traces?remoteServiceName=BACK&limit=1 /traces?remoteServiceName=nope
 		/traces?remoteServiceName=back&serviceName=back
 		/dependencies /dependencies?endTs=0 /dependencies?endTs=NOW /dependencies?endTs=x
-		/dependencies?endTs= /dependencies?endTs=NOW&lookback=0 /dependencies?endTs=NOW&lookback=60000
-		/dependencies?endTs=NOW&lookback=x /dependencies?endTs=NOW&lookback= /dependencies?endTs=1000`,
+		/dependencies?endTs= /dependencies?endTs=NOW&lookback=0
+		/dependencies?endTs=NOW&lookback=60000
+		/dependencies?endTs=NOW&lookback=x /dependencies?endTs=NOW&lookback=
+		/dependencies?endTs=1000`,
 		"NOW", fmt.Sprint(now))) {
 		name := strings.ReplaceAll("GET "+path, fmt.Sprint(now), "NOW")
 		all = append(all, request{name: name, method: "GET", path: "/api/v2" + path})
@@ -458,7 +470,8 @@ func otherRequests() []request {
 	origin := []string{"Origin", "http://a.example"}
 	all = append(all,
 		request{name: "preflight", method: "OPTIONS", path: "/api/v2/spans", header: append(origin,
-			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type")},
+			"Access-Control-Request-Method", "POST",
+			"Access-Control-Request-Headers", "content-type")},
 		request{name: "GET of another origin", method: "GET", path: "/api/v2/services",
 			header: origin},
 		request{name: "POST of another origin", method: "POST", path: "/api/v2/spans",
@@ -468,12 +481,15 @@ func otherRequests() []request {
 	)
 	for path := range strings.FieldsSeq(`/api/v2/nothing /api/v1/spans /api/v2/services/ /api/v2/
 		//api/v2/services / /zipkin /zipkin/nothing /favicon.ico /config.json /zipkin/config.json
-		/health /info /actuator/health /actuator/info /zipkin/health /metrics/ /zipkin/traces/1/2`) {
+		/health /info /actuator/health /actuator/info /zipkin/health
+		/metrics/ /zipkin/traces/1/2`) {
 		all = append(all, request{method: "GET", path: path})
 	}
 	for path := range strings.FieldsSeq(`/zipkin/ /zipkin/index.html /zipkin/traces/1
 		/zipkin/dependency /zipkin/traceViewer /metrics /prometheus /actuator`) {
-		all = append(all, request{name: "status of " + path, method: "GET", path: path, status: true})
+		all = append(all, request{
+			name: "status of " + path, method: "GET", path: path, status: true,
+		})
 	}
 	return append(all,
 		request{name: "POST /api/v2/services", method: "POST", path: "/api/v2/services"},

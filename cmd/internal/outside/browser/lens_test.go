@@ -51,13 +51,15 @@ func TestZipkinsPageShowsTheCollectorsTraces(t *testing.T) {
 		{"traceId":"5af7183fb1d4cf5f5af7183fb1d4cf5f","id":"1","name":"checkout","kind":"SERVER",
 		 "timestamp":%[1]d,"duration":90000,"localEndpoint":{"serviceName":"frontshop"}},
 		{"traceId":"5af7183fb1d4cf5f5af7183fb1d4cf5f","id":"2","parentId":"1","name":"reserve",
-		 "kind":"CLIENT","timestamp":%[2]d,"duration":50000,"localEndpoint":{"serviceName":"frontshop"},
+		 "kind":"CLIENT","timestamp":%[2]d,"duration":50000,
+		 "localEndpoint":{"serviceName":"frontshop"},
 		 "tags":{"error":"sold out"}},
 		{"traceId":"5af7183fb1d4cf5f5af7183fb1d4cf5f","id":"2","parentId":"1","name":"reserve",
 		 "kind":"SERVER","shared":true,"timestamp":%[3]d,"duration":40000,
 		 "localEndpoint":{"serviceName":"stockroom"}},
 		{"traceId":"5af7183fb1d4cf5f5af7183fb1d4cf5f","id":"3","parentId":"2","name":"select",
-		 "kind":"CLIENT","timestamp":%[3]d,"duration":1000,"localEndpoint":{"serviceName":"stockroom"},
+		 "kind":"CLIENT","timestamp":%[3]d,"duration":1000,
+		 "localEndpoint":{"serviceName":"stockroom"},
 		 "remoteEndpoint":{"serviceName":"ledgerdb"}}]`, now, now+1000, now+2000)
 	resp, err := http.Post(server.URL+"/api/v2/spans", "application/json", strings.NewReader(spans))
 	if err != nil {
@@ -80,7 +82,9 @@ func TestZipkinsPageShowsTheCollectorsTraces(t *testing.T) {
 		"/zipkin/config.json", "/zipkin/api/v2/services", "/zipkin/api/v2/traces",
 		"/zipkin/api/v2/trace/5af7183fb1d4cf5f5af7183fb1d4cf5f", "/zipkin/api/v2/dependencies",
 	} {
-		testkit.Eventually(t, "the page has asked for "+path, func() bool { return asked.done(path) })
+		testkit.Eventually(t, "the page has asked for "+path, func() bool {
+			return asked.done(path)
+		})
 	}
 	if failed := asked.failures(); len(failed) > 0 {
 		t.Errorf("have %v, want no failures", failed)

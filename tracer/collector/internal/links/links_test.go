@@ -37,7 +37,10 @@ func TestLinksFollowZipkinsRules(t *testing.T) {
 			`[{"parent":"a","child":"b","callCount":1}]`,
 		},
 		"a shared id": {
-			[]string{span(1, 0, "CLIENT", "a", "", failed), span(1, 0, "SERVER", "b", "", `,"shared":true`)},
+			[]string{
+				span(1, 0, "CLIENT", "a", "", failed),
+				span(1, 0, "SERVER", "b", "", `,"shared":true`),
+			},
 			`[{"parent":"a","child":"b","callCount":1}]`,
 		},
 		"a shared id without the flag": {
@@ -54,7 +57,8 @@ func TestLinksFollowZipkinsRules(t *testing.T) {
 		},
 		"a root server without a client": {[]string{span(1, 0, "SERVER", "b", "", "")}, `[]`},
 		"a root server with a client": {
-			[]string{span(1, 0, "SERVER", "b", "a", "")}, `[{"parent":"a","child":"b","callCount":1}]`,
+			[]string{span(1, 0, "SERVER", "b", "a", "")},
+			`[{"parent":"a","child":"b","callCount":1}]`,
 		},
 		"a local span between": {
 			[]string{
@@ -72,11 +76,15 @@ func TestLinksFollowZipkinsRules(t *testing.T) {
 				`{"parent":"x","child":"b","callCount":1,"errorCount":1}]`,
 		},
 		"messages": {
-			[]string{span(1, 0, "PRODUCER", "a", "queue", ""), span(2, 1, "CONSUMER", "b", "queue", "")},
-			`[{"parent":"a","child":"queue","callCount":1},{"parent":"queue","child":"b","callCount":1}]`,
+			[]string{
+				span(1, 0, "PRODUCER", "a", "queue", ""), span(2, 1, "CONSUMER", "b", "queue", ""),
+			},
+			`[{"parent":"a","child":"queue","callCount":1},` +
+				`{"parent":"queue","child":"b","callCount":1}]`,
 		},
 		"messages of an unknown broker": {
-			[]string{span(1, 0, "PRODUCER", "a", "", ""), span(2, 1, "CONSUMER", "b", "", "")}, `[]`,
+			[]string{span(1, 0, "PRODUCER", "a", "", ""), span(2, 1, "CONSUMER", "b", "", "")},
+			`[]`,
 		},
 		"pieces": {
 			[]string{

@@ -10,7 +10,11 @@ import (
 )
 
 // A piece is a span that may have been merged of several.
-type piece struct{ zipkinv2.Span }
+type piece struct {
+	zipkinv2.Span
+
+	added bool // it has more than one piece
+}
 
 // merge returns the spans of a trace with the pieces of one span put together, and a missing Shared
 // set on a server after its client.
@@ -30,7 +34,9 @@ func merge(spans []*zipkinv2.Span) []*piece {
 			i++
 			p.add(sorted[i])
 		}
-		p.Finish()
+		if p.added {
+			p.Finish() // its lists are its own: others read those of the store's spans
+		}
 		if len(merged) > 0 {
 			p.follow(merged[len(merged)-1], first)
 		}
@@ -52,11 +58,17 @@ func (p *piece) follow(last *piece, first *zipkinv2.Span) {
 	if shared && first.Parent == 0 && last.Parent != 0 {
 		p.Parent = last.Parent
 	}
-	p.Finish()
+	if p.Parent == p.ID {
+		p.Parent = 0
+	}
+	if p.Kind == zipkinv2.KindClient {
+		p.Shared = false
+	}
 }
 
 // add puts another piece of the same span into p.
 func (p *piece) add(s *zipkinv2.Span) {
+	p.added = true
 	p.Parent = cmp.Or(p.Parent, s.Parent)
 	p.Kind = cmp.Or(p.Kind, s.Kind)
 	p.Name = cmp.Or(p.Name, s.Name)

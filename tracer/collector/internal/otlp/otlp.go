@@ -62,7 +62,9 @@ type Converter struct{ decoder *zipkinv2.Decoder }
 func NewConverter(d *zipkinv2.Decoder) *Converter { return &Converter{d} }
 
 // Convert returns the spans, and how many of them have no valid ids.
-func (c *Converter) Convert(resources []*tracepb.ResourceSpans) (all []*zipkinv2.Span, rejected int) {
+func (c *Converter) Convert(
+	resources []*tracepb.ResourceSpans,
+) (all []*zipkinv2.Span, rejected int) {
 	for _, r := range resources {
 		resource := c.resource(r)
 		for _, scope := range r.GetScopeSpans() {
@@ -154,7 +156,7 @@ func (c *Converter) span(s *tracepb.Span, in common) (*zipkinv2.Span, bool) {
 }
 
 func micros(nanos uint64) int64 {
-	return int64(min(nanos/1000, math.MaxInt64)) //nolint:gosec // it fits
+	return int64(min(nanos/1000, math.MaxInt64)) // it fits
 }
 
 func kind(k tracepb.Span_SpanKind) zipkinv2.Kind {

@@ -43,8 +43,8 @@ func (s *Store) Running(limit int) []OpenSpan {
 
 // laterStart reports whether a later piece of the same id has a start too.
 func (t *trace) laterStart(state idState, i int) bool {
-	n := 0
-	for at := state.head; at > int32(i) && n < maxPieces; at, n = t.previous[at], n+1 { //nolint:gosec // as above
+	at := state.head
+	for n := 0; int(at) > i && n < maxPieces; at, n = t.previous[at], n+1 {
 		if t.spans[at].Timestamp != 0 {
 			return true
 		}

@@ -188,16 +188,6 @@ func (s *Store) Clear() {
 	s.feed.notify()
 }
 
-// Stats returns how much is stored. bytes is an estimate.
-func (s *Store) Stats() (traces, spans int, bytes int64) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, t := range s.traces {
-		spans += len(t.spans)
-	}
-	return len(s.traces), spans, s.bytes
-}
-
 // Services returns the names of all services, sorted.
 func (s *Store) Services() []string {
 	s.mu.RLock()

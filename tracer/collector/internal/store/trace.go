@@ -103,7 +103,7 @@ func (t *trace) link(s *zipkinv2.Span, state idState, known bool) {
 		t.missing--
 	}
 	t.previous = append(t.previous, state.head)
-	state.head = int32(len(t.spans)) //nolint:gosec // memory ends long before
+	state.head = int32(len(t.spans)) // memory ends long before
 	t.spans = append(t.spans, s)
 	state.started = state.started || s.Timestamp != 0 && s.Duration == 0
 	state.stopped = state.stopped || s.Duration != 0

@@ -73,7 +73,7 @@ type jsonError struct{ err error }
 func fail(err error) { panic(&jsonError{err}) }
 
 // errMalformed stands for every text that is not JSON.
-var errMalformed = errors.New("Malformed") //nolint:revive,staticcheck // the text is Zipkin's
+var errMalformed = errors.New("Malformed")
 
 func (r *jsonReader) reset(data []byte) {
 	*r = jsonReader{data: data, scopes: append(r.scopes[:0], scope{kind: emptyDocument})}
@@ -294,7 +294,7 @@ func parseInteger(digits []byte, negative bool) (int64, bool) {
 	}
 	switch {
 	case negative && v <= 1<<63:
-		return -int64(v), true //nolint:gosec // -1<<63 is its own negative
+		return -int64(v), true // -1<<63 is its own negative
 	case !negative && v < 1<<63:
 		return int64(v), true
 	}

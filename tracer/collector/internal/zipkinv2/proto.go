@@ -11,11 +11,11 @@ import (
 // ReadProto reads a message zipkin.proto3.ListOfSpans. It returns all spans or an error.
 func (d *Decoder) ReadProto(data []byte) ([]*Span, error) {
 	var spans []*Span
-	err := fields(data, func(num protowire.Number, typ protowire.Type, value []byte, _ uint64) error {
-		if num != 1 || typ != protowire.BytesType {
+	err := fields(data, func(n protowire.Number, typ protowire.Type, b []byte, _ uint64) error {
+		if n != 1 || typ != protowire.BytesType {
 			return nil
 		}
-		s, err := d.protoSpan(value)
+		s, err := d.protoSpan(b)
 		spans = append(spans, s)
 		return err
 	})
@@ -25,15 +25,15 @@ func (d *Decoder) ReadProto(data []byte) ([]*Span, error) {
 	return spans, nil
 }
 
-// fields calls visit for each field of a message. A field of bytes has them in value, any other
-// one has its bits in number.
-func fields(
-	b []byte, visit func(num protowire.Number, typ protowire.Type, value []byte, number uint64) error,
-) error {
+// A visitor gets a field of a message: the bytes of a field that has some, the bits of any other.
+type visitor func(n protowire.Number, typ protowire.Type, b []byte, v uint64) error
+
+// fields calls visit for each field of a message.
+func fields(b []byte, visit visitor) error {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
 		if n < 0 {
-			return protoError(n)
+			return errMalformed
 		}
 		b = b[n:]
 		var (
@@ -51,7 +51,7 @@ func fields(
 			n = protowire.ConsumeFieldValue(num, typ, b)
 		}
 		if n < 0 {
-			return protoError(n)
+			return errMalformed
 		}
 		if err := visit(num, typ, value, number); err != nil {
 			return err
@@ -61,15 +61,12 @@ func fields(
 	return nil
 }
 
-func protoError(n int) error {
-	return fmt.Errorf("Malformed: %w", protowire.ParseError(n))
-}
-
 func (d *Decoder) protoSpan(data []byte) (*Span, error) {
 	d.tags, d.annotations = d.tags[:0], d.annotations[:0]
 	s := &Span{}
 	hasTrace, hasID := false, false
-	err := fields(data, func(n protowire.Number, typ protowire.Type, b []byte, v uint64) (err error) {
+	err := fields(data, func(n protowire.Number, typ protowire.Type, b []byte, v uint64) error {
+		var err error
 		switch {
 		case n == 1 && typ == protowire.BytesType:
 			s.TraceID, err = protoTraceID(b)
@@ -144,7 +141,7 @@ func (d *Decoder) protoEndpoint(data []byte) (*Endpoint, error) {
 		case (n == 2 || n == 3) && typ == protowire.BytesType:
 			e.SetBytes(b)
 		case n == 4 && typ == protowire.VarintType:
-			port := int32(v) //nolint:gosec // the format has 32 bits
+			port := int32(v) // the format has 32 bits
 			if port > math.MaxUint16 {
 				return fmt.Errorf("invalid port %d", port)
 			}
@@ -161,7 +158,7 @@ func (d *Decoder) protoAnnotation(data []byte) error {
 	err := fields(data, func(n protowire.Number, typ protowire.Type, b []byte, v uint64) error {
 		switch {
 		case n == 1 && typ == protowire.Fixed64Type:
-			a.Timestamp = int64(v) //nolint:gosec // the format is two's complement
+			a.Timestamp = int64(v) // the format is two's complement
 		case n == 2 && typ == protowire.BytesType && len(b) > 0:
 			a.Value, hasValue = d.Text(b), true
 		}

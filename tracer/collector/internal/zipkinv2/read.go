@@ -115,7 +115,8 @@ func (d *Decoder) ReadJSON(data []byte) (spans []*Span, err error) {
 			return
 		}
 		cause := failure.err.Error()
-		if strings.Contains(cause, "Expected BEGIN_OBJECT") || strings.Contains(cause, "malformed") {
+		if strings.Contains(cause, "Expected BEGIN_OBJECT") ||
+			strings.Contains(cause, "malformed") {
 			cause = errMalformed.Error()
 		}
 		spans, err = nil, fmt.Errorf("%s reading List<Span> from json", cause)

@@ -90,7 +90,7 @@ func (s *Span) RemoteService() string {
 // Tag returns the value of the tag with this key.
 func (s *Span) Tag(key string) (string, bool) {
 	i, ok := slices.BinarySearchFunc(s.Tags, key, func(t Tag, key string) int {
-		return compareUTF16(t.Key, key)
+		return Compare(t.Key, key)
 	})
 	if !ok {
 		return "", false
@@ -128,7 +128,7 @@ func (s *Span) Finish() {
 	}
 	if len(s.Annotations) > 1 {
 		slices.SortFunc(s.Annotations, func(a, b Annotation) int {
-			return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), compareUTF16(a.Value, b.Value))
+			return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), Compare(a.Value, b.Value))
 		})
 		s.Annotations = slices.Compact(s.Annotations)
 	}
@@ -136,7 +136,7 @@ func (s *Span) Finish() {
 }
 
 func sortTags(tags []Tag) []Tag {
-	byKey := func(a, b Tag) int { return compareUTF16(a.Key, b.Key) }
+	byKey := func(a, b Tag) int { return Compare(a.Key, b.Key) }
 	slices.SortStableFunc(tags, byKey)
 	kept := tags[:0]
 	for i, t := range tags {
@@ -147,19 +147,16 @@ func sortTags(tags []Tag) []Tag {
 	return kept
 }
 
-// compareUTF16 compares as Java does: by UTF-16 code units. It differs from the order of bytes only
+// Compare orders texts as Java does: by UTF-16 code units. It differs from the order of bytes only
 // between characters above and below U+10000.
-// Compare orders texts as Zipkin does.
-func Compare(a, b string) int { return compareUTF16(a, b) }
-
-func compareUTF16(a, b string) int {
+func Compare(a, b string) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
 		n++
 	}
 	// Bytes from 0xf0 begin a character above U+FFFF, whose first unit is a surrogate (U+D800 to
 	// U+DFFF). That is below U+E000 to U+FFFF, which begin with 0xee and 0xef.
-	if n < len(a) && n < len(b) && a[n] >= 0xee && b[n] >= 0xee && (a[n] >= 0xf0) != (b[n] >= 0xf0) {
+	if n < len(a) && n < len(b) && min(a[n], b[n]) >= 0xee && (a[n] >= 0xf0) != (b[n] >= 0xf0) {
 		return -strings.Compare(a, b)
 	}
 	return strings.Compare(a, b)

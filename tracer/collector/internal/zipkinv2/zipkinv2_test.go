@@ -24,22 +24,31 @@ func TestSpansAreNormalised(t *testing.T) {
 	const ids = `"traceId":"1","id":"2"`
 	const written = `[{"traceId":"0000000000000001","id":"0000000000000002"`
 	for in, want := range map[string]string{
-		ids:                                               written + `}]`,
-		`"traceId":"1","id":"2","parentId":"2"`:           written + `}]`,
-		`"traceId":"1","id":"2","parentId":"0"`:           written + `}]`,
-		ids + `,"name":"ÄB","kind":"PRODUCER"`:            written + `,"kind":"PRODUCER","name":"äb"}]`,
-		ids + `,"timestamp":-1,"duration":"7"`:            written + `,"duration":7}]`,
-		ids + `,"shared":true,"kind":"CLIENT"`:            written + `,"kind":"CLIENT"}]`,
-		ids + `,"tags":{"b":"1","a":2,"b":"3"}`:           written + `,"tags":{"a":"2","b":"3"}}]`,
-		ids + `,"tags":{"` + "\u2028" + `":"\u2029\t"}`:   written + `,"tags":{"\u2028":"\u2029\t"}}]`,
-		ids + `,"tags":{"a":"\ud83d\ude00\ud83d"}`:        written + `,"tags":{"a":"😀?"}}]`,
-		ids + `,"tags":{"a":"` + "\xff" + `"}`:            written + `,"tags":{"a":"` + "\ufffd" + `"}}]`,
-		ids + `,"localEndpoint":{"ipv6":"2001:0:0:1::1"}`: written + `,"localEndpoint":{"ipv6":"2001:0:0:1::1"}}]`,
+		ids:                                     written + `}]`,
+		`"traceId":"1","id":"2","parentId":"2"`: written + `}]`,
+		`"traceId":"1","id":"2","parentId":"0"`: written + `}]`,
+		ids + `,"name":"ÄB","kind":"PRODUCER"`: written +
+			`,"kind":"PRODUCER","name":"äb"}]`,
+		ids + `,"timestamp":-1,"duration":"7"`: written +
+			`,"duration":7}]`,
+		ids + `,"shared":true,"kind":"CLIENT"`: written +
+			`,"kind":"CLIENT"}]`,
+		ids + `,"tags":{"b":"1","a":2,"b":"3"}`: written +
+			`,"tags":{"a":"2","b":"3"}}]`,
+		ids + `,"tags":{"` + "\u2028" + `":"\u2029\t"}`: written +
+			`,"tags":{"\u2028":"\u2029\t"}}]`,
+		ids + `,"tags":{"a":"\ud83d\ude00\ud83d"}`: written +
+			`,"tags":{"a":"😀?"}}]`,
+		ids + `,"tags":{"a":"` + "\xff" + `"}`: written +
+			`,"tags":{"a":"` + "\ufffd" + `"}}]`,
+		ids + `,"localEndpoint":{"ipv6":"2001:0:0:1::1"}`: written +
+			`,"localEndpoint":{"ipv6":"2001:0:0:1::1"}}]`,
 		ids + `,"localEndpoint":{"ipv6":"1:2:3:4:5:6:7:0"}`: written +
 			`,"localEndpoint":{"ipv6":"1:2:3:4:5:6:7::"}}]`,
 		ids + `,"remoteEndpoint":{"ipv4":"1.2.3.4","port":9}`: written +
 			`,"remoteEndpoint":{"ipv4":"1.2.3.4","port":9}}]`,
-		ids + `,"localEndpoint":{"ipv4":"1.2.3"},"debug":true`: written + `,"debug":true}]`,
+		ids + `,"localEndpoint":{"ipv4":"1.2.3"},"debug":true`: written +
+			`,"debug":true}]`,
 		ids + `,"annotations":[{"timestamp":2,"value":"b"},{"timestamp":1,"value":"c"},` +
 			`{"timestamp":2,"value":"b"},{"timestamp":2,"value":"a"}]`: written +
 			`,"annotations":[{"timestamp":1,"value":"c"},{"timestamp":2,"value":"a"},` +
@@ -52,17 +61,21 @@ func TestSpansAreNormalised(t *testing.T) {
 }
 
 func TestErrorsAreThoseOfZipkin(t *testing.T) {
+	const structure = "See https://github.com/google/gson/blob/main/Troubleshooting.md" +
+		"#unexpected-json-structure"
 	for in, want := range map[string]string{
-		`[{"traceId":"1"}]`:                    "Missing : id",
-		`[{}]`:                                 "Missing : traceId id",
-		`[{"traceId":"1","id":"0"}]`:           "id is all zeros",
-		"[\n {\"traceId\":\"ä\",\n\"id\": ":    "ä should be lower-hex encoded with no prefix",
-		"[\n {\"traceId\":\"1\",\n \"id\": ":   "End of input at line 3 column 8 path $[0].id",
-		`[{"traceId":"1","id":"1","debug":1}]`: "Expected a boolean but was NUMBER at line 1 column 35 path $[0].debug\nSee https://github.com/google/gson/blob/main/Troubleshooting.md#unexpected-json-structure",
-		`{}`:                                   "Expected BEGIN_ARRAY but was BEGIN_OBJECT at line 1 column 2 path $\nSee https://github.com/google/gson/blob/main/Troubleshooting.md#unexpected-json-structure",
-		`[{"traceId":"1" "id":"1"}]`:           "Malformed",
-		`[x]`:                                  "Malformed",
-		`[1]`:                                  "Malformed",
+		`[{"traceId":"1"}]`:                  "Missing : id",
+		`[{}]`:                               "Missing : traceId id",
+		`[{"traceId":"1","id":"0"}]`:         "id is all zeros",
+		"[\n {\"traceId\":\"ä\",\n\"id\": ":  "ä should be lower-hex encoded with no prefix",
+		"[\n {\"traceId\":\"1\",\n \"id\": ": "End of input at line 3 column 8 path $[0].id",
+		`[{"traceId":"1","id":"1","debug":1}]`: "Expected a boolean but was NUMBER" +
+			" at line 1 column 35 path $[0].debug\n" + structure,
+		`{}`: "Expected BEGIN_ARRAY but was BEGIN_OBJECT" +
+			" at line 1 column 2 path $\n" + structure,
+		`[{"traceId":"1" "id":"1"}]`: "Malformed",
+		`[x]`:                        "Malformed",
+		`[1]`:                        "Malformed",
 	} {
 		_, err := NewDecoder().ReadJSON([]byte(in))
 		if err == nil || err.Error() != want+" reading List<Span> from json" {
@@ -92,7 +105,8 @@ func TestDecoderIsUsedAgain(t *testing.T) {
 	if have := string(AppendList(nil, first)); have != want {
 		t.Errorf("have %s after other spans, want %s", have, want)
 	}
-	third, err := d.ReadJSON([]byte(`[{"traceId":"1","id":"1","localEndpoint":{"serviceName":"s"}}]`))
+	third, err := d.ReadJSON([]byte(`[{"traceId":"1","id":"1",
+		"localEndpoint":{"serviceName":"s"}}]`))
 	if err != nil || third[0].Local != first[0].Local {
 		t.Errorf("have %p and %p, %v, want one endpoint", third[0].Local, first[0].Local, err)
 	}
@@ -161,7 +175,8 @@ func TestDecodingAllocatesLittle(t *testing.T) {
 func FuzzReadJSON(f *testing.F) {
 	f.Add([]byte(`[{"traceId":"1","id":"2","tags":{"a":"\u00e4\ud83d"},"timestamp":"1e3"}]`))
 	f.Add([]byte(`[{"traceId":"1","id":"2","localEndpoint":{"ipv6":"::ffff:1.2.3.4","port":-1}}]`))
-	f.Add([]byte(`[{"traceId":"1","id":"2","annotations":[{"timestamp":1,"value":"x"}],"x":[[{}]]}]`))
+	f.Add([]byte(`[{"traceId":"1","id":"2","annotations":[{"timestamp":1,"value":"x"}],
+		"x":[[{}]]}]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		spans, err := NewDecoder().ReadJSON(body)
 		if err != nil {
