@@ -81,6 +81,19 @@ tests['pieces of one span are merged'] = () => {
     [70, 3, { a: '1', b: '2', error: 'x' }, false, true]);
   equal(span.annotations.map((a) => a.value), ['a', 'b']);
 };
+tests['the earliest start and the longest duration of the pieces hold'] = () => {
+  const [span] = buildTrace([s('1', '', 'a', 'x', 20, 30), s('1', '', 'a', 'x', 10, 5),
+    s('1', '', 'a', 'x', null, null)]).spans;
+  equal([span.start - at, span.duration], [10, 30]);
+};
+tests['a child of a shared id belongs to the side of its service'] = () => {
+  const pieces = [s('1', '', 'web', 'call', 0, 50, { kind: 'CLIENT' }),
+    s('1', '', 'api', 'call', 10, 30, { kind: 'SERVER', shared: true }),
+    s('1', '', 'copy', 'call', 12, 20, { kind: 'SERVER', shared: true }),
+    s('2', '1', 'copy', 'query', 15, 5)];
+  const query = buildTrace(pieces).spans.find((x) => x.name === 'query');
+  equal(query.parent.service, 'copy');
+};
 tests['client and server that share an id are two spans'] = () => {
   const trace = buildTrace([
     s('1', '', 'api', 'call', 10, 30, { kind: 'SERVER', shared: true }),
@@ -170,6 +183,14 @@ tests['the critical path goes back from the end'] = () => {
   for (const segments of path.values()) for (const [a, b] of segments) sum += b - a;
   equal(sum, 100, 'the path covers the root');
 };
+tests['the critical path stays within a span whose child began before it'] = () => {
+  const trace = buildTrace([s('1', '', 'a', 'root', 50, 50), s('2', '1', 'a', 'early', 10, 60),
+    s('3', '1', 'a', 'other', 5, 20)]);
+  const path = criticalPath(trace);
+  const of = (name) => (path.get(trace.spans.find((x) => x.name === name)) || [])
+    .map(([a, b]) => [a - at, b - at]);
+  equal([of('root'), of('early'), of('other')], [[[70, 100]], [[10, 70]], []]);
+};
 tests['self time leaves out what children cover, once'] = () => {
   const trace = buildTrace([s('1', '', 'a', 'root', 0, 100), s('2', '1', 'a', 'x', 10, 30),
     s('3', '1', 'a', 'y', 20, 30), s('4', '1', 'a', 'z', 90, 50)]);
@@ -257,6 +278,7 @@ tests['the flame graph is as wide as the time below'] = () => {
   const of = (name, depth) => boxes.find((b) => b.node.name === name && b.depth === depth);
   equal([of('root', 0).width, of('call', 1).width, of('call', 2).width, of('late', 1).width],
     [1, 0.5, 0.3, 0.2]);
+  equal(flameBoxes(tree0, null, 0.25).map((b) => b.node.name), ['root', 'call', 'call']);
   const zoomed = flameBoxes(tree0, of('call', 1).node, 0);
   equal(zoomed.map((b) => [b.node.name, b.depth, b.width]), [['root', 0, 1], ['call', 1, 1],
     ['call', 2, 0.6]]);
@@ -302,6 +324,12 @@ tests['OTLP JSON is read'] = () => {
     'otel.scope.version': '1', 'otel.status_code': 'ERROR', error: 'bad' });
   equal(span.annotations, [{ timestamp: 1544712660300200, value: 'e {"k":"1.5"}' }]);
 };
+tests['a span of OTLP that takes no time is not open'] = () => {
+  const of = (more) => fromOTLP({ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: 'a', spanId: 'b',
+    startTimeUnixNano: '5000', ...more }] }] }] })[0];
+  equal([of({ endTimeUnixNano: '5000' }).duration, of({}).duration], [1, undefined]);
+  equal(of({}).localEndpoint.serviceName, 'unknown_service');
+};
 tests['OTLP JSON goes out and comes back'] = () => {
   const pieces = fromZipkin([...call(), s('5', '1', 'web', 'open', 3, null)].map((p) =>
     ({ ...p, traceId: 'abc' })));
@@ -340,6 +368,9 @@ tests['summaries are matched'] = () => {
     ok({ service: 'b' })], [true, true, false, true, true, false]);
 };
 tests['calls are counted once, by the server'] = () => {
+  const named = call();
+  named[1].remoteEndpoint = { serviceName: 'another name of api' };
+  equal(dependencies([buildTrace(named)]).map((l) => l.child), ['api']);
   const trace = buildTrace([...call(), s('5', '3', 'api', 'query', 25, 3, { kind: 'CLIENT',
     remoteEndpoint: { serviceName: 'db' }, tags: { error: 'x' } })]);
   equal(dependencies([trace, trace]), [
