@@ -1,0 +1,145 @@
+// Package collector runs a collector of spans on its addresses.
+package collector
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"bookservice/cmd/internal/shutdown"
+	"bookservice/configs"
+	"bookservice/tracer/collector"
+	"bookservice/tracer/collector/otlpgrpc"
+)
+
+// Limits of a connection.
+const (
+	headerTimeout = 10 * time.Second
+	readTimeout   = time.Minute
+	idleTimeout   = 2 * time.Minute
+	stopTimeout   = time.Second // for requests in flight
+	maxHeader     = 64 << 10
+)
+
+// A Server is a running collector.
+type Server struct {
+	cfg    configs.Collector
+	log    *slog.Logger
+	open   *shutdown.Stack
+	http   net.Listener
+	grpc   net.Listener // nil if it is not asked for
+	failed chan error
+}
+
+// Start starts a collector. The caller must call [Server.Stop].
+func Start(cfg configs.Collector, log *slog.Logger) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, open: shutdown.New(log), failed: make(chan error, 2)}
+	if err := s.start(); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) start() (err error) {
+	s.cfg.Store.Logger = cmp.Or(s.cfg.Store.Logger, s.log)
+	c, err := collector.New(s.cfg.Store)
+	if err != nil {
+		return err
+	}
+	if s.http, err = s.listen("addr", s.cfg.Addr); err != nil {
+		return err
+	}
+	if s.cfg.OTLPGRPCAddr != "" {
+		if s.grpc, err = s.listen("otlp-grpc-addr", s.cfg.OTLPGRPCAddr); err != nil {
+			return err
+		}
+		s.serveGRPC(c)
+	}
+	s.serveHTTP(c)
+	return nil
+}
+
+func (s *Server) listen(name, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("-%s %q: must be an address to listen on: %w", name, addr, err)
+	}
+	s.open.Push(name, func() error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) { // the server's stop closes it
+			return err
+		}
+		return nil
+	})
+	return l, nil
+}
+
+func (s *Server) serveHTTP(c *collector.Collector) {
+	server := &http.Server{
+		Handler: c, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(s.http); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serve HTTP: %w", err)
+		}
+	}()
+	s.open.Push("HTTP server", func() error {
+		err := c.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		if server.Shutdown(ctx) != nil {
+			err = errors.Join(err, server.Close())
+		}
+		<-done
+		return err
+	})
+	s.log.Info("collector serving", "addr", s.Addr(), "page", s.URL())
+}
+
+func (s *Server) serveGRPC(c *collector.Collector) {
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(int(min(s.cfg.Store.MaxUnfolded, 1<<30))))
+	otlpgrpc.Register(server, c)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(s.grpc); err != nil {
+			s.failed <- fmt.Errorf("serve gRPC: %w", err)
+		}
+	}()
+	s.open.Push("gRPC server", func() error {
+		server.Stop()
+		<-done
+		return nil
+	})
+	s.log.Info("collector serving OTLP over gRPC", "addr", s.grpc.Addr().String())
+}
+
+// Addr returns the host:port that HTTP is served on.
+func (s *Server) Addr() string { return s.http.Addr().String() }
+
+// URL returns the address of the page.
+func (s *Server) URL() string { return "http://" + s.Addr() + "/zipkin/" }
+
+// Wait returns nil when ctx ends, or an error when serving fails.
+func (s *Server) Wait(ctx context.Context) error {
+	select {
+	case err := <-s.failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Stop stops the server. Requests in flight have a second.
+func (s *Server) Stop() { s.open.Close() }
