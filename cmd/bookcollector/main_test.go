@@ -62,7 +62,8 @@ func TestCollectorServesUntilTheSignal(t *testing.T) {
 	})
 	addresses := strings.Fields(out.String())
 	page := addresses[1]
-	want := "Zipkin          " + strings.TrimSuffix(page, "/zipkin/") + "/api/v2/spans\nOTLP over HTTP"
+	base := strings.TrimSuffix(page, "/zipkin/")
+	want := "Zipkin          " + base + "/api/v2/spans\nOTLP over HTTP"
 	if !strings.Contains(out.String(), want) {
 		t.Errorf("have %s, want %s", out.String(), want)
 	}
