@@ -15,7 +15,7 @@ type Collector struct {
 	OTLPGRPCAddr string // host:port to serve OTLP over gRPC on; empty for none
 	Store        collector.Config
 
-	Secrets Secrets // to mask in output; of ParseCollector
+	Sources Sources // of the settings that ParseCollector has read
 }
 
 // DefaultCollector returns the defaults of the flags.
@@ -46,8 +46,8 @@ func ParseCollector(args []string, stdout io.Writer) (Collector, error) {
 	cmd := newCommand("bookcollector", collectorHelp)
 	cmd.group("Addresses", noError(c.registerFlags))
 	cmd.group("Spans", func(fs *flag.FlagSet) error { return c.Store.RegisterFlags(fs, "") })
-	secrets, err := cmd.parse(args, stdout, c.Validate)
-	c.Secrets = secrets
+	sources, err := cmd.parse(args, stdout, c.Validate)
+	c.Sources = sources
 	c.allowOwnName()
 	return c, err
 }
