@@ -167,6 +167,8 @@ func other(key, defaults string) string {
 	}
 	def := regexp.MustCompile(`(?m)^` + key + `: "(.*)"$`).FindStringSubmatch(defaults)[1]
 	switch {
+	case def == "0":
+		return "1"
 	case def == "true":
 		return "false"
 	case def == "false":

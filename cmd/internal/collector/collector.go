@@ -36,6 +36,9 @@ type Server struct {
 	http   net.Listener
 	grpc   net.Listener // nil if it is not asked for
 	failed chan error
+
+	collector *collector.Collector
+	stopHTTP  func(context.Context) error // ends serving HTTP
 }
 
 // Start starts a collector. The caller must call [Server.Stop].
@@ -81,30 +84,58 @@ func (s *Server) listen(name, addr string) (net.Listener, error) {
 	return l, nil
 }
 
+// serveHTTP serves the collector until the server is stopped.
 func (s *Server) serveHTTP(c *collector.Collector) {
+	s.collector = c
+	s.serve(s.http)
+	s.open.Push("HTTP server", func() error {
+		err := c.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		return errors.Join(err, s.stopHTTP(ctx))
+	})
+	s.log.Info("collector serving", "addr", s.Addr())
+}
+
+// serve starts to answer requests that arrive at l.
+func (s *Server) serve(l net.Listener) {
 	server := &http.Server{
-		Handler: c, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+		Handler: s.collector, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := server.Serve(s.http); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("serve HTTP: %w", err)
 		}
 	}()
-	s.open.Push("HTTP server", func() error {
-		err := c.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		defer cancel()
+	s.stopHTTP = func(ctx context.Context) (err error) {
 		if server.Shutdown(ctx) != nil {
-			err = errors.Join(err, server.Close())
+			err = server.Close()
 		}
 		<-done
 		return err
-	})
-	s.log.Info("collector serving", "addr", s.Addr())
+	}
+}
+
+// Pause ends serving HTTP as an outage does: connections break, and further ones are refused. The
+// spans stay in memory.
+func (s *Server) Pause() error {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	return s.stopHTTP(now)
+}
+
+// Resume serves HTTP again, at the same address.
+func (s *Server) Resume() error {
+	l, err := net.Listen("tcp", s.Addr())
+	if err != nil {
+		return err
+	}
+	s.serve(l)
+	return nil
 }
 
 func (s *Server) serveGRPC(c *collector.Collector) {
