@@ -63,7 +63,8 @@ func ParseDemo(args []string, stdout io.Writer) (Demo, error) {
 	cmd := newCommand("bookdemo", demoHelp)
 	cmd.group("Demo", func(fs *flag.FlagSet) error {
 		fs.BoolVar(&d.Exit, "exit", d.Exit, "stop after one run and print its trace")
-		fs.Float64Var(&d.Rate, "rate", d.Rate, "runs of the client per second, 0 to 1000; 0 for none")
+		fs.Float64Var(&d.Rate, "rate", d.Rate,
+			"runs of the client per second, 0 to 1000; 0 for none")
 		fs.StringVar(&fault, "fault", fault,
 			"comma-separated `faults`: latency=D delays calls to the second server by up to D; "+
 				"error=P% fails this share of calls; kill=D, etcd=D and collector=D stop a "+
@@ -107,8 +108,8 @@ func parseFaults(text string) (f Faults, err error) {
 	durations := map[string]*time.Duration{
 		"latency": &f.Latency, "kill": &f.Kill, "etcd": &f.Etcd, "collector": &f.Collector,
 	}
-	invalid := func(format string, args ...any) (Faults, error) {
-		return Faults{}, Invalid("fault", text, fmt.Sprintf("must "+format, args...))
+	invalid := func(format string, args ...any) error {
+		return Invalid("fault", text, fmt.Sprintf("must "+format, args...))
 	}
 	for entry := range strings.SplitSeq(text, ",") {
 		if strings.TrimSpace(text) == "" {
@@ -118,7 +119,7 @@ func parseFaults(text string) (f Faults, err error) {
 		if name == "error" {
 			percent, err := strconv.ParseFloat(strings.TrimSuffix(value, "%"), 64)
 			if err != nil || !(percent >= 0 && percent <= 100) || !strings.HasSuffix(value, "%") {
-				return invalid("have error=0%% to error=100%%")
+				return f, invalid("have error=0%% to error=100%%")
 			}
 			f.Error = percent / 100
 			continue
@@ -127,14 +128,14 @@ func parseFaults(text string) (f Faults, err error) {
 		if !ok {
 			names := []string{"latency", "error", "kill", "etcd", "collector"}
 			slices.Sort(names)
-			return invalid("have the names %s", strings.Join(names, ", "))
+			return f, invalid("have the names %s", strings.Join(names, ", "))
 		}
 		d, err := time.ParseDuration(value)
 		switch {
 		case err != nil || d <= 0:
-			return invalid("have a duration such as %s=20s", name)
+			return f, invalid("have a duration such as %s=20s", name)
 		case name != "latency" && d < minFault:
-			return invalid("have %s of %v or more", name, minFault)
+			return f, invalid("have %s of %v or more", name, minFault)
 		}
 		*to = d
 	}
