@@ -458,14 +458,19 @@ func TestSettingsReachTheBackend(t *testing.T) {
 	c.ServiceVersion, c.Address, c.FlushTimeout = "1.2", "127.0.0.1:80", time.Minute
 	c.Resource = map[string]string{"zone": "b"}
 	c.Delivery.Senders = 3
-	log := slog.New(slog.DiscardHandler)
-	_, closer := open(t, c, backend, tracer.WithLogger(log))
+	var lines testkit.Buffer
+	_, closer := open(t, c, backend,
+		tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))))
+	have.Logger.Info("from the backend")
 	if err := closer.Close(); err != nil {
 		t.Error(err)
 	}
+	if !strings.Contains(lines.String(), "from the backend") {
+		t.Errorf("have log %q, want the backend's line", lines.String())
+	}
 	if have.ServiceName != c.ServiceName || have.ServiceVersion != "1.2" ||
 		have.Address != c.Address || have.Resource["zone"] != "b" ||
-		have.FlushTimeout != time.Minute || have.Delivery != c.Delivery || have.Logger != log {
+		have.FlushTimeout != time.Minute || have.Delivery != c.Delivery {
 		t.Errorf("have %+v, want the settings of the Config", have)
 	}
 }

@@ -19,7 +19,7 @@ var unlinked = map[string]string{"otlp": "bookservice/tracer/otlp"}
 func (c *Config) backends(o options) []Backend {
 	return append([]Backend{
 		c.File.backend(c.flags),
-		logBackend(),
+		logBackend(o.raw),
 		memoryBackend(o.memory),
 		c.Zipkin.backend(c.flags, o.transports),
 	}, o.backends...)

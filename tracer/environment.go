@@ -35,7 +35,7 @@ func (c *Config) ReadEnvironment(
 		return nil
 	}
 	o := newOptions(opts)
-	v := variables{lookup, o.log}
+	v := variables{lookup, o.raw}
 	c.readResource(v)
 	c.ServiceName = cmp.Or(v.get("OTEL_SERVICE_NAME"), c.Resource["service.name"],
 		v.get("JAEGER_SERVICE_NAME"), c.ServiceName)

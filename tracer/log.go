@@ -11,10 +11,10 @@ import (
 	"github.com/openzipkin/zipkin-go/model"
 )
 
-// logBackend returns the log backend.
-func logBackend() Backend {
+// logBackend returns the backend that logs to log.
+func logBackend(log *slog.Logger) Backend {
 	return Backend{Name: "log", Open: func(_ context.Context, s Settings) (Sink, error) {
-		return s.Reporter(logReporter{s.Logger}), nil
+		return s.Reporter(logReporter{log}), nil
 	}}
 }
 

@@ -11,7 +11,9 @@ import (
 
 	"github.com/opentracing/opentracing-go"
 
+	"bookservice/tracer/internal/guard"
 	"bookservice/tracer/internal/recording"
+	"bookservice/tracer/internal/safelog"
 	"bookservice/tracer/internal/settings"
 )
 
@@ -44,7 +46,7 @@ func Open(ctx context.Context, c Config, opts ...Option) (opentracing.Tracer, io
 	if o.metrics != nil {
 		o.metrics.watch(r, selected, sinks)
 	}
-	return r, &recorderCloser{recorder: r, sinks: sinks, log: o.log}, nil
+	return r, &recorderCloser{recorder: r, sinks: sinks, log: o.log, flush: c.FlushTimeout}, nil
 }
 
 // open opens the selected backends and the recorder before them. On an error it returns the sinks
@@ -151,7 +153,7 @@ func (t *tracerCloser) Close() error {
 			return
 		}
 		done := make(chan error, 1)
-		go func() { done <- t.closer.Close() }()
+		go func() { done <- guard.Call(t.closer.Close) }()
 		select {
 		case t.err = <-done:
 		case <-time.After(t.limit):
@@ -166,10 +168,19 @@ type recorderCloser struct {
 	recorder *recording.Recorder
 	sinks    sinksCloser
 	log      *slog.Logger
+	flush    time.Duration
 	once     sync.Once
 }
 
+// logTime is how long Close waits for the log handler, if the flush timeout leaves more.
+const logTime = time.Second
+
+// Close returns at most a second after the flush timeout, even if the log handler hangs.
 func (c *recorderCloser) Close() error {
+	end := time.Now().Add(c.flush + 950*time.Millisecond)
+	defer func() {
+		safelog.Flush(c.log, max(0, min(logTime, time.Until(end))))
+	}()
 	c.once.Do(func() {
 		if left := c.recorder.Close(); left.Spans > 0 {
 			c.log.Warn("spans unfinished at Close", "spans", left.Spans,

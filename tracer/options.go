@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/opentracing/opentracing-go"
+
+	"bookservice/tracer/internal/safelog"
 )
 
 // An Option adds to a [Config] what it cannot express. The same options belong to
@@ -21,7 +23,8 @@ type Option func(*options)
 type OpenFunc func(ctx context.Context, c Config) (opentracing.Tracer, io.Closer, error)
 
 type options struct {
-	log        *slog.Logger
+	log        *slog.Logger // never waits for raw
+	raw        *slog.Logger // as the program has set it
 	memory     *Memory
 	metrics    *Metrics
 	backends   []Backend
@@ -33,7 +36,7 @@ type options struct {
 
 func newOptions(opts []Option) options {
 	o := options{
-		log:     slog.Default(),
+		raw:     slog.Default(),
 		memory:  &Memory{},
 		tracers: map[string]OpenFunc{},
 		names:   map[string]bool{noop: true},
@@ -46,16 +49,18 @@ func newOptions(opts []Option) options {
 			opt(&o)
 		}
 	}
+	o.log = safelog.New(o.raw)
 	return o
 }
 
 // WithLogger sets the logger for lost spans and for the backend log. nil logs nothing. The default
-// is [slog.Default].
+// is [slog.Default]. A handler that hangs or panics harms nothing: it is called in goroutines of
+// their own, and at most 1,000 records wait for it.
 func WithLogger(log *slog.Logger) Option {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return func(o *options) { o.log = log }
+	return func(o *options) { o.raw = log }
 }
 
 // WithMemory sets where the backend memory keeps its spans. Several tracers may share a Memory. nil

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"bookservice/tracer/internal/safelog"
 )
 
 // After its context has ended, Close waits for other code no longer than this. The times count from
@@ -46,12 +48,19 @@ func (q *Queue) Close(ctx context.Context) error {
 		q.close(ctx, before)
 	}
 	<-q.closed
-	select {
-	case <-q.reporterDone:
-	case <-q.logLate:
-	case <-time.After(logTimeout):
-	}
+	<-q.reporterDone
+	q.flushLog(ctx)
 	return q.closeErr
+}
+
+// flushLog waits for the log handler, for logTimeout at most, and no longer than logOvertime after
+// the end of ctx.
+func (q *Queue) flushLog(ctx context.Context) {
+	limit := time.Now().Add(logTimeout)
+	if end, ok := ctx.Deadline(); ok && end.Add(logOvertime).Before(limit) {
+		limit = end.Add(logOvertime)
+	}
+	safelog.Flush(q.log, time.Until(limit))
 }
 
 // close ends all goroutines that do not hang. before is Stats.DroppedBy at the call of Close.
@@ -88,7 +97,7 @@ func (q *Queue) stop() {
 	q.mu.Unlock()
 	q.cancel()
 	for after, late := range map[time.Duration]chan struct{}{
-		sendOvertime: q.sendLate, diskOvertime: q.diskLate, logOvertime: q.logLate,
+		sendOvertime: q.sendLate, diskOvertime: q.diskLate,
 	} {
 		time.AfterFunc(after, func() { close(late) })
 	}

@@ -7,10 +7,12 @@ type job struct {
 	parts []part     // the unsent parts, in order; more than one after a split
 	file  *spoolFile // the file that holds the spans, or nil
 
-	partlyDone bool // some of the spans in file are sent or dropped
-	writing    bool // the writer writes the unsent parts to a file
-	taken      bool // a sender has it
-	probes     int  // splits without evidence, see judge
+	partlyDone bool   // some of the spans in file are sent or dropped
+	writing    bool   // the writer writes the unsent parts to a file
+	taken      bool   // a sender has it
+	probes     int    // splits without evidence, see judge
+	parked     bool   // it was set aside and not sent since then; see refuse
+	parkedAt   uint64 // Stats.Batches at that time
 
 	sends  int // Sends that read whole, abandoned ones included
 	pinned int // cost of the finished parts that these Sends still read
@@ -19,10 +21,11 @@ type job struct {
 // A part is a part of a job.
 type part struct {
 	Batch
-	refused bool   // the destination has refused it since its job was taken
-	kind    Kind   // of the refusal: Split or Bisect
-	judged  bool   // since is valid
-	since   uint64 // Stats.Batches at the first refusal of the part or of one that held it
+	refused  bool   // the destination has refused it since its job was taken
+	kind     Kind   // of the refusal: Split or Bisect
+	refusals int    // of the part itself
+	judged   bool   // since is valid
+	since    uint64 // Stats.Batches at the first refusal of the part or of one that held it
 }
 
 func newJob(b Batch) *job { return &job{whole: b, parts: []part{{Batch: b}}} }

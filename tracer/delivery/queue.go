@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"bookservice/tracer/internal/safelog"
 )
 
 // A SendFunc sends one batch to the destination. The queue calls it from up to Config.Senders
@@ -47,6 +49,7 @@ type Queue struct {
 	failing      bool          // an attempt has failed since the latest success
 	recovered    chan struct{} // closed and replaced at the first success after a failure
 	notBefore    time.Time     // no attempt before this time, as the destination requested
+	nextProbe    time.Time     // when a batch may be halved again without evidence
 	prober       *job          // the job that looks for evidence, see judge
 	refusals     int           // jobs set aside since the latest success
 	refusedInRow int           // refused attempts since the latest success
@@ -78,7 +81,6 @@ type Queue struct {
 	closing      chan struct{} // closed when Close is called
 	sendLate     chan struct{} // closed when Close waits for Sends no longer
 	diskLate     chan struct{} // the same for the disk
-	logLate      chan struct{} // the same for the log handler
 	senders      sync.WaitGroup
 	sendersDone  chan struct{} // closed when the senders have ended
 	readerDone   chan struct{} // closed when the reader has ended
@@ -101,6 +103,7 @@ func newQueue(cfg Config, send SendFunc, log *slog.Logger, files fileSystem) (*Q
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	log = safelog.New(log)
 	q := &Queue{
 		cfg:          cfg.withDefaults(),
 		send:         send,
@@ -114,7 +117,6 @@ func newQueue(cfg Config, send SendFunc, log *slog.Logger, files fileSystem) (*Q
 		closing:      make(chan struct{}),
 		sendLate:     make(chan struct{}),
 		diskLate:     make(chan struct{}),
-		logLate:      make(chan struct{}),
 		sendersDone:  make(chan struct{}),
 		readerDone:   make(chan struct{}),
 		diskDone:     make(chan struct{}),

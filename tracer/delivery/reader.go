@@ -1,5 +1,7 @@
 package delivery
 
+import "bookservice/tracer/internal/ownfile"
+
 // runReader is the goroutine that reads files of the spool for the senders, and removes files. It
 // ends when the senders have ended and no file has to be removed.
 func (q *Queue) runReader() {
@@ -63,7 +65,11 @@ func (q *Queue) read() {
 // load reads a file of the spool into a job. It drops the spans that are no longer readable.
 func (q *Queue) load(f *spoolFile) *job {
 	slow := q.watchDisk("read")
-	data, err := q.spool.files.ReadFile(f.path)
+	var data []byte
+	err := ownfile.Check(f.path)
+	if err == nil {
+		data, err = q.spool.files.ReadFile(f.path)
+	}
 	slow()
 	b, d := readFrames(data)
 	// The file holds more spans if a failed write was not rolled back. They are still in memory.

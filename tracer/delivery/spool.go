@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"github.com/gofrs/flock"
+
+	"bookservice/tracer/internal/ownfile"
 )
 
 // errSpoolFull is returned when a batch would exceed Config.SpoolBytes.
@@ -64,7 +66,7 @@ func openSpool(cfg Config, files fileSystem) (*spool, error) {
 	if err := s.createDir(); err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
-	if err := checkOwn(s.lock.Path()); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := ownfile.Check(s.lock.Path()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	switch locked, err := s.lock.TryLock(); {
@@ -110,7 +112,7 @@ func (s *spool) scan(log *slog.Logger) (found []*spoolFile, damaged int, err err
 		}
 		s.next = number + 1
 		f := &spoolFile{path: filepath.Join(s.dir, entry.Name())}
-		err := checkOwn(f.path)
+		err := ownfile.Check(f.path)
 		if err == nil {
 			err = s.scanFile(f)
 		}
@@ -148,21 +150,6 @@ func spoolNumber(name string) (n uint64, ok bool) {
 	}
 	n, err := strconv.ParseUint(digits, 16, 64)
 	return n, err == nil
-}
-
-// checkOwn returns an error unless path is a regular file, and no link, of the user who runs this
-// process. Reading anything else could block, or send what another user has written.
-func checkOwn(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s: not a regular file", path)
-	case !ownedByUser(info):
-		return fmt.Errorf("%s: owned by another user", path)
-	}
-	return nil
 }
 
 // scanFile reads f. It removes a file without intact spans.

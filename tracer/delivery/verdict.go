@@ -1,6 +1,9 @@
 package delivery
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 // A destination that refuses a batch gives no reason that a program can read. Either some spans of
 // the batch are malformed, or the destination refuses everything: a proxy that expects TLS, an
@@ -10,16 +13,26 @@ import "time"
 //
 // The evidence is whether the destination accepts anything else. A part is halved or dropped only
 // if a batch, or another part of the same batch, was accepted after the part was refused, and not
-// long ago. Without evidence, one sender looks for it: it halves one batch a few times. If both
-// halves are refused each time, the destination refuses everything: its batches are set aside and
-// tried again slowly, one request each, until it accepts one.
+// long ago. A span is dropped only after several refusals of it alone, because one of several
+// collectors behind an address may refuse what the others accept.
+//
+// Without evidence, one sender looks for it: it halves one batch down to single spans. If all of
+// that is refused, the destination refuses everything, or nearly all spans are malformed. Batches
+// are then set aside and tried again slowly, with a few halvings each time, until the destination
+// accepts one.
 
-// maxRefusedInRow is how many refusals in a row leave former evidence valid.
-const maxRefusedInRow = 5
-
-// maxProbes is how often a batch that is refused as malformed is halved without evidence. A batch
-// that is too large is halved down to single spans.
-const maxProbes = 3
+const (
+	// maxRefusedInRow is how many refusals in a row leave former evidence valid: those that halve
+	// a batch of 4 Mi spans.
+	maxRefusedInRow = 22
+	// maxRefusedDrop is the same for a span that is dropped.
+	maxRefusedDrop = 8
+	// minRefusals is how often a single span is refused before it is dropped.
+	minRefusals = 4
+	// maxProbes is how often a batch is halved without evidence when it is tried again. The first
+	// time, it is also halved as often as it takes to get to a single span.
+	maxProbes = 3
+)
 
 // refuse acts on a refusal of the first part of j. The caller holds the lock.
 func (q *Queue) refuse(j *job, kind Kind) outcome {
@@ -28,9 +41,16 @@ func (q *Queue) refuse(j *job, kind Kind) outcome {
 		p.judged, p.since = true, q.stats.Batches
 	}
 	p.refused, p.kind = true, kind
+	p.refusals++
 	j.toBack()
 	q.failing = true
 	q.refusedInRow++
+	if j.parked && j.parkedAt == q.stats.Batches {
+		for i := range j.parts { // nothing has changed since then: the others would be refused too
+			j.parts[i].refused = true
+		}
+	}
+	j.parked = false
 	return q.judge(j)
 }
 
@@ -38,12 +58,14 @@ func (q *Queue) refuse(j *job, kind Kind) outcome {
 // attempt, or none for a while. The caller holds the lock.
 func (q *Queue) judge(j *job) outcome {
 	for len(j.parts) > 0 {
-		if i := j.find(q.hasEvidence); i >= 0 {
+		if i := j.find(q.isCondemned); i >= 0 {
 			q.condemn(j, i)
 			continue
 		}
-		if q.refusals > 0 && j.find(func(p *part) bool { return p.refused }) >= 0 {
-			return q.setAside()
+		if i := j.find(q.isDoubtful); i >= 0 {
+			j.parts[i].refused = false
+			j.toFront(i)
+			break
 		}
 		if i := j.find(func(p *part) bool { return !p.refused }); i >= 0 {
 			j.toFront(i)
@@ -52,7 +74,7 @@ func (q *Queue) judge(j *job) outcome {
 		if q.prober != nil && q.prober != j {
 			return outcome{done: true, park: true, delay: jitter(q.cfg.MinBackoff)}
 		}
-		i := j.probe()
+		i := q.probe(j)
 		if i < 0 {
 			return q.setAside()
 		}
@@ -62,16 +84,21 @@ func (q *Queue) judge(j *job) outcome {
 	return outcome{done: true}
 }
 
-// probe returns the index of the refused part to halve without evidence: the smallest one of two or
-// more spans. It returns -1 if further halves would say nothing new.
-func (j *job) probe() int {
+// probe returns the index of the refused part to halve without evidence: one of the smallest with
+// two or more spans. It returns -1 if further halves would say nothing new for now. The caller
+// holds the lock.
+func (q *Queue) probe(j *job) int {
+	limit := maxProbes
+	if q.refusals == 0 {
+		limit += bits.Len(uint(j.whole.Len())) // down to single spans
+	}
+	if j.probes >= limit || q.refusals > 0 && time.Now().Before(q.nextProbe) {
+		return -1
+	}
 	smallest := -1
 	for i := range j.parts {
 		p := &j.parts[i]
-		switch {
-		case p.kind == Split && p.Len() == 1, p.kind == Bisect && j.probes == maxProbes:
-			return -1
-		case p.Len() > 1 && (smallest < 0 || p.Len() < j.parts[smallest].Len()):
+		if p.Len() > 1 && (smallest < 0 || p.Len() < j.parts[smallest].Len()) {
 			smallest = i
 		}
 	}
@@ -79,10 +106,24 @@ func (j *job) probe() int {
 	return smallest
 }
 
-// hasEvidence reports whether a refused part is known to hold a malformed span, or to be too large.
+// hasEvidence reports whether a refused part is known to hold a malformed span, or to be too large,
+// if no more than inRow refusals are the latest. The caller holds the lock.
+func (q *Queue) hasEvidence(p *part, inRow int) bool {
+	return p.refused && q.stats.Batches > p.since && q.refusedInRow <= inRow
+}
+
+// isCondemned reports whether a part is to be halved or dropped. The caller holds the lock.
+func (q *Queue) isCondemned(p *part) bool {
+	if p.Len() > 1 {
+		return q.hasEvidence(p, maxRefusedInRow)
+	}
+	return p.refusals >= minRefusals && q.hasEvidence(p, maxRefusedDrop)
+}
+
+// isDoubtful reports whether a part is a span that should be sent once more before it is dropped.
 // The caller holds the lock.
-func (q *Queue) hasEvidence(p *part) bool {
-	return p.refused && q.stats.Batches > p.since && q.refusedInRow <= maxRefusedInRow
+func (q *Queue) isDoubtful(p *part) bool {
+	return p.Len() == 1 && p.refusals < minRefusals && q.hasEvidence(p, maxRefusedDrop)
 }
 
 // find returns the index of the first part for which ok returns true, or -1.
@@ -113,7 +154,9 @@ func (q *Queue) condemn(j *job, i int) {
 // setAside returns when a job is tried again whose destination refuses everything. The caller holds
 // the lock.
 func (q *Queue) setAside() outcome {
-	q.prober = nil
+	if q.prober != nil {
+		q.prober, q.nextProbe = nil, time.Now().Add(q.cfg.MaxBackoff)
+	}
 	backoff := q.cfg.MaxBackoff
 	if q.refusals < 30 {
 		backoff = min(backoff, q.cfg.MinBackoff<<q.refusals)
@@ -133,7 +176,7 @@ func (q *Queue) park(j *job) {
 	if q.prober == j {
 		q.prober = nil
 	}
-	j.taken, j.probes = false, 0
+	j.taken, j.probes, j.parked, j.parkedAt = false, 0, true, q.stats.Batches
 	q.parked = append(q.parked, parkedJob{j, time.Now().Add(q.cfg.MaxBackoff)})
 }
 

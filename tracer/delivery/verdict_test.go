@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -124,8 +125,9 @@ func refusesEverything(t *testing.T, kind delivery.Kind, cfg delivery.Config) {
 	if s := stats(t, q); s.Dropped != 0 || s.Queued+s.Spooled != 10000 {
 		t.Errorf("have %+v, want all spans kept", s)
 	}
-	// 10 minutes have 20 delays of 30 s. Each sender needs 10 shorter ones before.
-	if have, most := to.attemptCount(), 40+cfg.Senders*50; have > most {
+	// 10 minutes have 20 delays of 30 s. Each sender needs 10 shorter ones before. A batch is
+	// halved three times in each delay, by one sender.
+	if have, most := to.attemptCount(), 80+20*6+cfg.Senders*50; have > most {
 		t.Errorf("have %d requests in 10 minutes, want %d at most", have, most)
 	}
 	corrected = true
@@ -269,4 +271,101 @@ func TestRetriedWhenRequestedForLong(t *testing.T) {
 		}
 		flush(t, q)
 	})
+}
+
+// Malformed spans in every batch cost only themselves, however many there are.
+func TestRetriedInPartsWithMalformedInEachBatch(t *testing.T) {
+	for name, kind := range kinds {
+		for _, every := range []int{2, 3, 10, 50, 100} {
+			t.Run(fmt.Sprint(name, " of one in ", every), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					to := &destination{answer: func(_ context.Context, _ int, all []string) error {
+						<-time.After(time.Millisecond)
+						for _, s := range all {
+							if strings.HasPrefix(s, "malformed") {
+								return refusal(kind)
+							}
+						}
+						return nil
+					}}
+					q := newQueue(t, delivery.Config{}, to.send)
+					const n = 5000
+					var good []string
+					for i := range n {
+						s := span(i)
+						if i%every == 0 {
+							s = "malformed " + s
+						} else {
+							good = append(good, s)
+						}
+						q.Add([]byte(s))
+						<-time.After(time.Millisecond)
+					}
+					<-time.After(10 * time.Minute)
+					if diff := cmp.Diff(good, to.received()); diff != "" {
+						t.Errorf("-want +have\n%.1000s", diff)
+					}
+					s := stats(t, q)
+					if bad := uint64((n + every - 1) / every); s.Dropped+s.Queued != bad {
+						t.Errorf("have %+v, want %d malformed", s, bad)
+					}
+					if have, most := to.attemptCount(), 100+20*n/every; have > most {
+						t.Errorf("have %d requests, want %d at most", have, most)
+					}
+					_ = closeWithin(q, time.Second)
+				})
+			})
+		}
+	}
+}
+
+// A destination that refuses large batches in the words of malformed ones gets smaller ones.
+func TestRetriedInPartsBelowALimit(t *testing.T) {
+	for name, kind := range kinds {
+		for _, limit := range []int{1, 10, 100} {
+			synctest.Test(t, func(t *testing.T) {
+				to := &destination{answer: func(_ context.Context, _ int, all []string) error {
+					if len(all) > limit {
+						return refusal(kind)
+					}
+					return nil
+				}}
+				q := newQueue(t, delivery.Config{}, to.send)
+				all := spans(3000)
+				addAll(q, all)
+				<-time.After(10 * time.Minute)
+				if diff := cmp.Diff(all, to.received()); diff != "" {
+					t.Errorf("%s above %d spans: -want +have\n%.1000s", name, limit, diff)
+				}
+				flush(t, q)
+			})
+		}
+	}
+}
+
+// Of two collectors behind one address, one refuses everything. Few spans are dropped: those that
+// it alone gets each time.
+func TestRetriedBehindABadReplica(t *testing.T) {
+	for name, kind := range kinds {
+		synctest.Test(t, func(t *testing.T) {
+			to := &destination{answer: func(context.Context, int, []string) error {
+				<-time.After(time.Millisecond)
+				if rand.N(2) == 0 {
+					return refusal(kind)
+				}
+				return nil
+			}}
+			q := newQueue(t, delivery.Config{}, to.send)
+			for i := range 3000 {
+				q.Add([]byte(span(i)))
+				<-time.After(10 * time.Millisecond)
+			}
+			<-time.After(10 * time.Minute)
+			s := stats(t, q)
+			if s.Queued != 0 || s.Dropped > 3000/20 {
+				t.Errorf("%s: have %+v, want at most 150 dropped", name, s)
+			}
+			_ = closeWithin(q, time.Second)
+		})
+	}
 }

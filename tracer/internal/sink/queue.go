@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bookservice/tracer/delivery"
 	"bookservice/tracer/finished"
+	"bookservice/tracer/internal/guard"
 )
 
 // A Destination is what a [Queue] delivers to.
@@ -37,6 +39,9 @@ type Queue struct {
 	queue *delivery.Queue
 	flush time.Duration
 	once  sync.Once
+	log   *slog.Logger
+
+	panicked atomic.Uint64 // spans for which Encode panicked
 }
 
 // NewQueue opens a queue. Its Close takes at most flush. If the queue cannot be opened, to is
@@ -47,19 +52,36 @@ func NewQueue(
 	if to.Close == nil {
 		to.Close = func() {}
 	}
-	queue, err := delivery.New(cfg, to.Send, log.With("backend", to.Backend, "to", to.Address))
+	log = log.With("backend", to.Backend, "to", to.Address)
+	queue, err := delivery.New(cfg, to.Send, log)
 	if err != nil {
 		to.Close()
 		return nil, err
 	}
-	return &Queue{to: to, queue: queue, flush: flush}, nil
+	return &Queue{to: to, queue: queue, flush: flush, log: log}, nil
 }
 
-// Consume encodes the span and queues it.
-func (q *Queue) Consume(s *finished.Span, buf []byte) []byte {
-	buf = q.to.Encode(buf[:0], s)
-	q.queue.Add(buf)
-	return buf
+// Consume encodes the span and queues it. A span for which Encode panics is dropped.
+func (q *Queue) Consume(s *finished.Span, buf []byte) (next []byte) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			q.dropped(cause)
+			next = buf
+		}
+	}()
+	next = q.to.Encode(buf[:0], s)
+	q.queue.Add(next)
+	return next
+}
+
+// encoderPanicked is the reason for dropping a span for which Encode panicked.
+const encoderPanicked = "encoder panicked"
+
+// dropped counts a span for which Encode panicked, and logs the first one.
+func (q *Queue) dropped(cause any) {
+	if q.panicked.Add(1) == 1 {
+		q.log.Error("encoder panicked, its spans are dropped", "panic", fmt.Sprint(cause))
+	}
 }
 
 // ConsumeLive does the same with a span that has not ended, if the destination takes such spans.
@@ -79,12 +101,14 @@ func (q *Queue) Close() error {
 	err := q.queue.Close(ctx)
 	q.once.Do(func() {
 		closed := make(chan struct{})
+		var panicked error
 		go func() {
 			defer close(closed)
-			q.to.Close()
+			panicked = guard.Call(func() error { q.to.Close(); return nil })
 		}()
 		select {
 		case <-closed:
+			err = errors.Join(err, panicked)
 		case <-time.After(max(minCloseTime, q.flush+overtime-time.Since(start))):
 			err = errors.Join(err, errors.New("the destination does not close"))
 		}
@@ -96,4 +120,12 @@ func (q *Queue) Close() error {
 }
 
 // Stats returns the counters of the queue.
-func (q *Queue) Stats() delivery.Stats { return q.queue.Stats() }
+func (q *Queue) Stats() delivery.Stats {
+	s := q.queue.Stats()
+	if n := q.panicked.Load(); n > 0 {
+		s.Added += n
+		s.Dropped += n
+		s.DroppedBy[encoderPanicked] = n
+	}
+	return s
+}

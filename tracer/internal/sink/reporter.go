@@ -13,6 +13,7 @@ import (
 
 	"bookservice/tracer/delivery"
 	"bookservice/tracer/finished"
+	"bookservice/tracer/internal/guard"
 )
 
 const (
@@ -121,7 +122,7 @@ func (s *Reporter) run() {
 			s.send(m)
 		}
 	}
-	s.err = s.reporter.Close()
+	s.err = guard.Call(s.reporter.Close)
 }
 
 func (s *Reporter) send(m model.SpanModel) {

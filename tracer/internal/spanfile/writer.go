@@ -11,6 +11,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"bookservice/tracer/delivery"
+	"bookservice/tracer/internal/ownfile"
 )
 
 // Config describes the file.
@@ -34,6 +35,9 @@ type Writer struct {
 func Open(cfg Config) (*Writer, error) {
 	w := &Writer{
 		use: make(chan struct{}, 1), cfg: cfg, lock: flock.New(cfg.Path + ".lock"),
+	}
+	if err := ownfile.Check(w.lock.Path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
 	locked, err := w.lock.TryLock()
 	if err == nil && !locked {
