@@ -132,8 +132,8 @@ func newPair(t *testing.T) *pair {
 var traceIDs = regexp.MustCompile(`"traceId":"([0-9a-f]+)"`)
 
 // stored waits until the real Zipkin, which stores spans after it has answered, has the spans of
-// the posted list, so that both servers have all spans in the same order. After ten seconds it gives
-// up, and does not wait again: then the servers differ.
+// the posted list, so that both servers have all spans in the same order. After ten seconds it
+// gives up, and does not wait again: then the servers differ.
 func (p *pair) stored(t *testing.T, list string) {
 	t.Helper()
 	if p.differ {
