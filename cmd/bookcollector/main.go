@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bookcollector:", err)
 		return 2
 	}
-	fmt.Fprintln(stdout, s.URL())
+	printAddresses(stdout, s)
 	err = s.Wait(ctx)
 	s.Stop()
 	if err != nil {
@@ -45,4 +45,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// printAddresses prints the page and where tracers send spans.
+func printAddresses(w io.Writer, s *collector.Server) {
+	fmt.Fprintf(w, "page            %s/zipkin/\n", s.URL())
+	fmt.Fprintf(w, "Zipkin          %s/api/v2/spans\n", s.URL())
+	fmt.Fprintf(w, "OTLP over HTTP  %s\n", s.URL())
+	if grpc := s.GRPCURL(); grpc != "" {
+		fmt.Fprintf(w, "OTLP over gRPC  %s\n", grpc)
+	}
 }

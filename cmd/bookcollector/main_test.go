@@ -46,7 +46,7 @@ func TestHelpIsStatus0(t *testing.T) {
 	}
 }
 
-// The command prints the address of the page, serves it, and ends with status 0.
+// The command prints its addresses, serves the page, and ends with status 0.
 func TestCollectorServesUntilTheSignal(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -58,9 +58,15 @@ func TestCollectorServesUntilTheSignal(t *testing.T) {
 		code <- run(ctx, args, &out, &log)
 	}()
 	testkit.Eventually(t, "the address is printed", func() bool {
-		return strings.HasSuffix(out.String(), "/zipkin/\n")
+		return strings.Contains(out.String(), "OTLP over gRPC  http://127.0.0.1:")
 	})
-	page := strings.TrimSpace(out.String())
+	addresses := strings.Fields(out.String())
+	page := addresses[1]
+	base := strings.TrimSuffix(page, "/zipkin/")
+	want := "Zipkin          " + base + "/api/v2/spans\nOTLP over HTTP"
+	if !strings.Contains(out.String(), want) {
+		t.Errorf("have %s, want %s", out.String(), want)
+	}
 	client := &http.Client{Transport: &http.Transport{}}
 	resp, err := client.Get(page)
 	if err != nil {

@@ -104,7 +104,7 @@ func (s *Server) serveHTTP(c *collector.Collector) {
 		<-done
 		return err
 	})
-	s.log.Info("collector serving", "addr", s.Addr(), "page", s.URL())
+	s.log.Info("collector serving", "addr", s.Addr())
 }
 
 func (s *Server) serveGRPC(c *collector.Collector) {
@@ -128,8 +128,27 @@ func (s *Server) serveGRPC(c *collector.Collector) {
 // Addr returns the host:port that HTTP is served on.
 func (s *Server) Addr() string { return s.http.Addr().String() }
 
-// URL returns the address of the page.
-func (s *Server) URL() string { return "http://" + s.Addr() + "/zipkin/" }
+// URL returns the address without a path, for a client on this machine.
+func (s *Server) URL() string { return localURL(s.Addr()) }
+
+// GRPCURL is URL for OTLP over gRPC. It is empty if that is not served.
+func (s *Server) GRPCURL() string {
+	if s.grpc == nil {
+		return ""
+	}
+	return localURL(s.grpc.Addr().String())
+}
+
+// localURL returns the URL of an address that is listened on. One without a host is reached by the
+// name localhost.
+func localURL(addr string) string {
+	if host, port, err := net.SplitHostPort(addr); err == nil {
+		if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+			addr = net.JoinHostPort("localhost", port)
+		}
+	}
+	return "http://" + addr
+}
 
 // Wait returns nil when ctx ends, or an error when serving fails.
 func (s *Server) Wait(ctx context.Context) error {

@@ -109,12 +109,12 @@ func ordered(spans []*zipkinv2.Span) []*zipkinv2.Span {
 // strict splits spans by their whole trace id.
 func strict(spans []*zipkinv2.Span) [][]*zipkinv2.Span {
 	var groups [][]*zipkinv2.Span
+	index := map[zipkinv2.TraceID]int{}
 	for _, s := range spans {
-		i := slices.IndexFunc(groups, func(g []*zipkinv2.Span) bool {
-			return g[0].TraceID == s.TraceID
-		})
-		if i < 0 {
+		i, ok := index[s.TraceID]
+		if !ok {
 			i = len(groups)
+			index[s.TraceID] = i
 			groups = append(groups, nil)
 		}
 		groups[i] = append(groups[i], s)

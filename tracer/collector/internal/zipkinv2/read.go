@@ -110,9 +110,13 @@ func (d *Decoder) finish(s *Span) *Span {
 // ReadJSON reads a list of spans. It returns all of them or an error.
 func (d *Decoder) ReadJSON(data []byte) (spans []*Span, err error) {
 	defer func() {
-		failure, ok := recover().(*jsonError)
-		if !ok {
+		panicked := recover()
+		if panicked == nil {
 			return
+		}
+		failure, ok := panicked.(*jsonError)
+		if !ok {
+			panic(panicked)
 		}
 		cause := failure.err.Error()
 		if strings.Contains(cause, "Expected BEGIN_OBJECT") ||
