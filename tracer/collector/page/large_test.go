@@ -11,8 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The bounds are on what the page's main thread computes, so that only a mistake can miss them. The
-// test logs the times that a reader waits as well:
+// The bounds are on what the page's main thread computes, so that only a mistake can miss them.
+// The test logs the times that a reader waits as well:
 //
 //	go test ./tracer/collector/page -run TestLargeTraces -v
 func TestLargeTraces(t *testing.T) {
@@ -29,7 +29,7 @@ func TestLargeTraces(t *testing.T) {
 			b, shown := showLarge(t, test.spans)
 			computed := b.cpu()
 			if computed > test.shown {
-				t.Errorf("showing the trace: computed for %v, want at most %v", computed, test.shown)
+				t.Errorf("trace shown: computed for %v, want at most %v", computed, test.shown)
 			}
 			click, longestClick := b.clicks(20)
 			frame, longestFrame := b.scrolls(60)
@@ -95,8 +95,8 @@ func showLarge(t *testing.T, n int) (*tab, time.Duration) {
 	return b, time.Duration(ms * float64(time.Millisecond))
 }
 
-// clicks clicks on n rows. It returns what the main thread computes for one, and how long the longest
-// took until its frame.
+// clicks clicks on n rows. It returns what the main thread computes for one, and how long the
+// longest took until its frame.
 func (b *tab) clicks(n int) (computed, longest time.Duration) {
 	b.t.Helper()
 	return b.each(n, `const rows = [...document.querySelectorAll('.wrow:not([hidden])')];
