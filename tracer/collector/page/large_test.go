@@ -41,8 +41,8 @@ func TestLargeTraces(t *testing.T) {
 				t.Errorf("elements: have %d, want at most 1000", nodes)
 			}
 			t.Logf("shown after %v (computed %v); longest click %v (computed %v); "+
-				"longest scrolled frame %v (computed %v); %d elements", shown, computed, longestClick,
-				click, longestFrame, frame, nodes)
+				"longest scrolled frame %v (computed %v); %d elements",
+				shown, computed, longestClick, click, longestFrame, frame, nodes)
 			b.enter("#find", "/api/items/77")
 			b.until("document.querySelector('#found').textContent === '" + test.found + "'")
 			b.shot("large")
