@@ -25,7 +25,8 @@ type Client struct {
 	Tracer    all.Config
 	Discovery discovery.Config
 
-	Secrets Secrets // to mask in output; of ParseClient
+	Sources  Sources  // of the settings that ParseClient has read
+	Warnings Warnings // to log; of ParseClient
 }
 
 // DefaultClient returns the defaults of the flags.
@@ -67,18 +68,18 @@ var clientHelp = help{
 // ParseClient reads bookclient's settings as ParseServer reads bookserver's.
 func ParseClient(args []string, stdout io.Writer) (Client, error) {
 	c := DefaultClient()
-	environment := c.Tracer.ReadEnvironment(os.LookupEnv)
+	environment := c.Tracer.ReadEnvironment(os.LookupEnv, c.Warnings.collect())
 	cmd := newCommand("bookclient", clientHelp)
 	cmd.group("Client", noError(c.registerFlags))
-	cmd.group("Calls", noError(c.Calls.RegisterFlags))
+	cmd.group("Calls", c.Calls.RegisterFlags)
 	cmd.group("Discovery", func(fs *flag.FlagSet) error {
 		return c.Discovery.RegisterFlags(fs, "")
 	})
 	cmd.group("Tracer", func(fs *flag.FlagSet) error { return c.Tracer.RegisterFlags(fs, "") })
-	secrets, err := cmd.parse(args, stdout, func() error {
+	sources, err := cmd.parse(args, stdout, func() error {
 		return firstError(func() error { return environment }, c.Validate)
 	})
-	c.Secrets = secrets
+	c.Sources = sources
 	return c, err
 }
 
@@ -105,13 +106,13 @@ func (c *Client) Validate() error {
 func (c *Client) check() error {
 	switch {
 	case c.ID < math.MinInt32 || c.ID > math.MaxInt32:
-		return invalid("id", c.ID, "must fit in 32 bits")
+		return Invalid("id", c.ID, "must fit in 32 bits")
 	case c.Runs < 1:
-		return invalid("n", c.Runs, "must be 1 or more")
+		return Invalid("n", c.Runs, "must be 1 or more")
 	case c.Lang != "" && c.Lang != "zh" && c.Lang != "en":
-		return invalid("lang", c.Lang, "must be zh, en or empty")
+		return Invalid("lang", c.Lang, "must be zh, en or empty")
 	case c.Wait <= 0:
-		return invalid("wait", c.Wait, "must be more than 0s")
+		return Invalid("wait", c.Wait, "must be more than 0")
 	}
 	return nil
 }

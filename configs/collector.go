@@ -6,21 +6,21 @@ import (
 	"net"
 	"net/netip"
 
-	"bookservice/tracer/collector"
+	spanstore "bookservice/tracer/collector"
 )
 
 // Collector is the configuration of bookcollector.
 type Collector struct {
 	Addr         string // host:port to serve HTTP on; port 0 takes a free port
 	OTLPGRPCAddr string // host:port to serve OTLP over gRPC on; empty for none
-	Store        collector.Config
+	Store        spanstore.Config
 
-	Secrets Secrets // to mask in output; of ParseCollector
+	Sources Sources // of the settings that ParseCollector has read
 }
 
 // DefaultCollector returns the defaults of the flags.
 func DefaultCollector() Collector {
-	return Collector{Addr: "127.0.0.1:9411", Store: collector.DefaultConfig()}
+	return Collector{Addr: "127.0.0.1:9411", Store: spanstore.DefaultConfig()}
 }
 
 var collectorHelp = help{
@@ -46,8 +46,8 @@ func ParseCollector(args []string, stdout io.Writer) (Collector, error) {
 	cmd := newCommand("bookcollector", collectorHelp)
 	cmd.group("Addresses", noError(c.registerFlags))
 	cmd.group("Spans", func(fs *flag.FlagSet) error { return c.Store.RegisterFlags(fs, "") })
-	secrets, err := cmd.parse(args, stdout, c.Validate)
-	c.Secrets = secrets
+	sources, err := cmd.parse(args, stdout, c.Validate)
+	c.Sources = sources
 	c.allowOwnName()
 	return c, err
 }

@@ -100,7 +100,7 @@ func noError(register func(*flag.FlagSet)) func(*flag.FlagSet) error {
 //
 // Package ff is not used: it does not report where a value comes from, its errors have forms of
 // their own, and it ignores unknown variables.
-func (c *command) parse(args []string, stdout io.Writer, validate func() error) (Secrets, error) {
+func (c *command) parse(args []string, stdout io.Writer, validate func() error) (Sources, error) {
 	s := &settings{flags: c.flags, origins: map[string]string{}}
 	err := c.err
 	if err == nil {
@@ -109,7 +109,7 @@ func (c *command) parse(args []string, stdout io.Writer, validate func() error) 
 	if err != nil && !errors.Is(err, ErrDone) {
 		err = s.secrets.maskError(err)
 	}
-	return s.secrets, err
+	return Sources{secrets: s.secrets, origins: s.origins}, err
 }
 
 func (c *command) run(s *settings, args []string, stdout io.Writer, validate func() error) error {

@@ -12,7 +12,7 @@ type Demo struct {
 	Server Server
 	Client Client
 
-	Secrets Secrets // to mask in output; of ParseDemo
+	Sources Sources // of the settings that ParseDemo has read
 }
 
 var demoHelp = help{
@@ -42,7 +42,7 @@ func ParseDemo(args []string, stdout io.Writer) (Demo, error) {
 		registerLang(fs, &d.Client)
 		return nil
 	})
-	secrets, err := cmd.parse(args, stdout, d.Client.Validate)
-	d.Secrets = secrets
+	sources, err := cmd.parse(args, stdout, d.Client.Validate)
+	d.Sources = sources
 	return d, err
 }

@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// platformVariable matches, without the command's prefix, the variables that Kubernetes sets in a
-// pod for each service whose name begins with the command's ("Environment variables" in its page
-// on services), and that Docker sets for a link of that name ("Legacy container links").
+// platformVariable matches variables that a platform sets, without the command's prefix. Kubernetes
+// sets them in a pod for each service whose name begins with the command's. Docker sets them for a
+// link of that name. Sources: "Environment variables" in Kubernetes' page on services, and "Legacy
+// container links" in Docker's documentation.
 var platformVariable = regexp.MustCompile(`^(?:` +
 	`(?:[A-Z0-9_]+_)?SERVICE_(?:HOST|PORT|PORT_[A-Z0-9_]+)=|` +
 	`(?:[A-Z0-9_]+_)?PORT=(?:tcp|udp|sctp)://|` +
@@ -36,7 +37,7 @@ func readEnvironment(fs *flag.FlagSet, prefix string, environ []string) ([]assig
 		name, known := flags[key]
 		switch {
 		case name == "h" || isAction(name) && name != "config":
-			return nil, fmt.Errorf("%s: must be the flag -%s (variables are settings)", key, name)
+			return nil, fmt.Errorf("%s: no setting; use the flag -%s", key, name)
 		case known && value != "":
 			all = append(all, assignment{name, value, key})
 		case !known && !platformVariable.MatchString(rest):

@@ -19,10 +19,10 @@ func TestUnknownVariable(t *testing.T) {
 		"BOOKSERVER_ttl":          "unknown variable (did you mean BOOKSERVER_TTL?)",
 		"BOOKSERVER_BOOKS_":       "unknown variable (did you mean BOOKSERVER_BOOKS?)",
 		"BOOKSERVER_WAIT":         "unknown variable (-h all lists every flag)", // bookclient's
-		"BOOKSERVER_VERSION":      "must be the flag -version (variables are settings)",
-		"BOOKSERVER_PRINT_CONFIG": "must be the flag -print-config (variables are settings)",
-		"BOOKSERVER_H":            "must be the flag -h (variables are settings)",
-		"BOOKSERVER_HELP":         "must be the flag -h (variables are settings)",
+		"BOOKSERVER_VERSION":      "no setting; use the flag -version",
+		"BOOKSERVER_PRINT_CONFIG": "no setting; use the flag -print-config",
+		"BOOKSERVER_H":            "no setting; use the flag -h",
+		"BOOKSERVER_HELP":         "no setting; use the flag -h",
 
 		// Similar to variables of Kubernetes and Docker.
 		"BOOKSERVER_PORT":           "unknown variable (-h all lists every flag)",

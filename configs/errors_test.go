@@ -73,8 +73,8 @@ func TestOneFormForEveryOrigin(t *testing.T) {
 		{"id", "2147483648", "-id 2147483648: must fit in 32 bits"},
 		{"id", "-2147483649", "-id -2147483649: must fit in 32 bits"},
 		{"lang", "fr", `-lang "fr": must be zh, en or empty`},
-		{"wait", "0s", "-wait 0s: must be more than 0s"},
-		{"wait", "-1ns", "-wait -1ns: must be more than 0s"},
+		{"wait", "0s", "-wait 0s: must be more than 0"},
+		{"wait", "-1ns", "-wait -1ns: must be more than 0"},
 	} {
 		t.Run(test.name+"="+test.value, func(t *testing.T) {
 			if test.name != "json" { // a boolean flag has its value behind "=" only
@@ -169,8 +169,8 @@ func TestServerValidate(t *testing.T) {
 		{"-drain-delay 0s", ""},
 		{"-drain-delay -1ns", "-drain-delay -1ns: must be 0s or more"},
 		{"-drain-timeout 1ns", ""},
-		{"-drain-timeout 0s", "-drain-timeout 0s: must be more than 0s"},
-		{"-drain-timeout -1s", "-drain-timeout -1s: must be more than 0s"},
+		{"-drain-timeout 0s", "-drain-timeout 0s: must be more than 0"},
+		{"-drain-timeout -1s", "-drain-timeout -1s: must be more than 0"},
 	} {
 		line, want := test.line, test.want
 		switch err := server(strings.Fields(line), io.Discard); {

@@ -29,7 +29,7 @@ func readFile(flags *flag.FlagSet, path string) ([]assignment, error) {
 		if e, ok := errors.AsType[*iofs.PathError](err); ok {
 			err = e.Err // without the path, which invalid redacts
 		}
-		return nil, invalid("config", path, "must be a file that can be read: "+err.Error())
+		return nil, Invalid("config", path, "must be a file that can be read: "+err.Error())
 	}
 	top, line, err := parseYAML(text)
 	if err != nil {
@@ -111,7 +111,7 @@ func (y *yamlFile) assignments(top *yaml.Node) ([]assignment, error) {
 			return nil, fmt.Errorf("%s: %w", y.at(key), err)
 		}
 		if line, ok := lines[key.Value]; ok {
-			return nil, fmt.Errorf("%s: key %q: must be there once, is on line %d too",
+			return nil, fmt.Errorf("%s: key %q: must occur once, but line %d has it too",
 				y.at(key), key.Value, line)
 		}
 		lines[key.Value] = key.Line
@@ -140,7 +140,7 @@ func (y *yamlFile) checkKey(key *yaml.Node) error {
 	return nil
 }
 
-// valueOf returns the value of a setting: the text as it is written, whatever type YAML sees in it.
+// valueOf returns the value of a setting: the text as it is written, even where YAML sees a number.
 func valueOf(name string, node *yaml.Node) (string, error) {
 	var allowed string
 	switch {
@@ -167,7 +167,7 @@ func listOf(name string, nodes []*yaml.Node) (string, error) {
 		allowed := ""
 		switch {
 		case entry.Kind != yaml.ScalarNode || !isPlain(entry) || isBlank(entry):
-			allowed = "must be a list of texts (entry %d is none)"
+			allowed = "must be a list of texts (entry %d is not one)"
 		case strings.TrimSpace(entry.Value) == "":
 			allowed = "must have no empty entry (entry %d is empty)"
 		case strings.Contains(entry.Value, ","):

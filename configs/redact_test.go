@@ -265,13 +265,13 @@ func TestMaskedOutput(t *testing.T) {
 		`http://user:p@ss/w0rd"1@h/?k=query7`: "http://xxxxx@h/?xxxxx",
 	} {
 		var out bytes.Buffer
-		n, err := c.Secrets.Mask(&out).Write([]byte(text + "\n"))
+		n, err := c.Sources.Mask(&out).Write([]byte(text + "\n"))
 		have := strings.TrimSuffix(out.String(), "\n")
 		if have != want || n != len(text)+1 || err != nil {
 			t.Errorf("%s: have %s, %d, %v, want %s", text, have, n, err, want)
 		}
 	}
-	n, err := c.Secrets.Mask(failing{}).Write([]byte("text"))
+	n, err := c.Sources.Mask(failing{}).Write([]byte("text"))
 	if n != 0 || !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("have %d, %v, want the error of the writer", n, err)
 	}
@@ -286,10 +286,10 @@ func TestNothingToMask(t *testing.T) {
 	var out bytes.Buffer
 	args := []string{"-zipkin-url", "http://h:1/p", "-books", "/a@b"}
 	c, err := configs.ParseServer(args, io.Discard)
-	if err != nil || c.Secrets.Mask(&out) != io.Writer(&out) {
+	if err != nil || c.Sources.Mask(&out) != io.Writer(&out) {
 		t.Errorf("have another writer, %v", err)
 	}
-	if (configs.Secrets{}).Mask(&out) != io.Writer(&out) {
+	if (configs.Sources{}).Mask(&out) != io.Writer(&out) {
 		t.Error("have another writer for no settings")
 	}
 }
@@ -299,7 +299,7 @@ func TestShortSecrets(t *testing.T) {
 	args := []string{"-zipkin-user", "u", "-zipkin-password", "noop"}
 	c, err := configs.ParseServer(args, io.Discard)
 	var out bytes.Buffer
-	_, _ = c.Secrets.Mask(&out).Write([]byte("tracer=noop"))
+	_, _ = c.Sources.Mask(&out).Write([]byte("tracer=noop"))
 	if err != nil || out.String() != "tracer=noop" {
 		t.Errorf("have %q, %v", out.String(), err)
 	}

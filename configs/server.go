@@ -34,7 +34,8 @@ type Server struct {
 	Tracer    all.Config
 	Discovery discovery.Config
 
-	Secrets Secrets // to mask in output; of ParseServer
+	Sources  Sources  // of the settings that ParseServer has read
+	Warnings Warnings // to log; of ParseServer
 }
 
 // DefaultServer returns the defaults of the flags.
@@ -78,18 +79,18 @@ var serverHelp = help{
 // error has the secrets that are known until then.
 func ParseServer(args []string, stdout io.Writer) (Server, error) {
 	c := DefaultServer()
-	environment := c.Tracer.ReadEnvironment(os.LookupEnv)
+	environment := c.Tracer.ReadEnvironment(os.LookupEnv, c.Warnings.collect())
 	cmd := newCommand("bookserver", serverHelp)
 	cmd.group("Server", noError(c.registerFlags))
-	cmd.group("Calls", noError(c.Guards.RegisterFlags))
+	cmd.group("Calls", c.Guards.RegisterFlags)
 	cmd.group("Discovery", func(fs *flag.FlagSet) error {
 		return c.Discovery.RegisterFlags(fs, "")
 	})
 	cmd.group("Tracer", func(fs *flag.FlagSet) error { return c.Tracer.RegisterFlags(fs, "") })
-	secrets, err := cmd.parse(args, stdout, func() error {
+	sources, err := cmd.parse(args, stdout, func() error {
 		return firstError(func() error { return environment }, c.Validate)
 	})
-	c.Secrets = secrets
+	c.Sources = sources
 	return c, err
 }
 
@@ -134,7 +135,7 @@ func (c *Server) checkAddresses() error {
 	case err != nil:
 		return err
 	case c.Advertise == "" && isUnspecified(host):
-		return invalid("grpc-addr", c.GRPCAddr,
+		return Invalid("grpc-addr", c.GRPCAddr,
 			"must have a host unless -advertise host:port is set")
 	}
 	if c.Advertise != "" {
@@ -143,7 +144,7 @@ func (c *Server) checkAddresses() error {
 		case err != nil:
 			return err
 		case isUnspecified(host):
-			return invalid("advertise", c.Advertise, "must have a host that clients can reach")
+			return Invalid("advertise", c.Advertise, "must have a host that clients can reach")
 		}
 	}
 	if c.AdminAddr != "" {
@@ -152,7 +153,7 @@ func (c *Server) checkAddresses() error {
 		case err != nil:
 			return err
 		case !isLoopback(host): // /metrics has no authentication
-			return invalid("admin-addr", c.AdminAddr,
+			return Invalid("admin-addr", c.AdminAddr,
 				"must be a loopback address, such as 127.0.0.1:9090")
 		}
 	}
@@ -161,7 +162,7 @@ func (c *Server) checkAddresses() error {
 
 func (c *Server) checkBooks() error {
 	if strings.Contains(c.Books, "://") {
-		return invalid("books", c.Books, "must be the path of a file, not a URL")
+		return Invalid("books", c.Books, "must be the path of a file, not a URL")
 	}
 	return nil
 }
@@ -176,11 +177,11 @@ func (c *Server) checkDurations() error {
 		{"drain-delay", c.DrainDelay},
 	} {
 		if d.value < 0 {
-			return invalid(d.name, d.value, "must be 0s or more")
+			return Invalid(d.name, d.value, "must be 0s or more")
 		}
 	}
 	if c.DrainTimeout <= 0 {
-		return invalid("drain-timeout", c.DrainTimeout, "must be more than 0s")
+		return Invalid("drain-timeout", c.DrainTimeout, "must be more than 0")
 	}
 	return nil
 }
@@ -201,7 +202,7 @@ func checkAddr(name, addr string, lowest uint64) (host string, err error) {
 	n, errPort := strconv.ParseUint(port, 10, 16)
 	if err != nil || errPort != nil || n < lowest || strings.ContainsAny(host, "/@?#,\"' \t\r\n") {
 		allowed := fmt.Sprintf("must be host:port with a port of %d to 65535", lowest)
-		return "", invalid(name, addr, allowed)
+		return "", Invalid(name, addr, allowed)
 	}
 	return host, nil
 }

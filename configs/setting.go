@@ -4,8 +4,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -32,9 +34,9 @@ type aboutSetting interface {
 	Setting() string // the name of the flag, without the dash
 }
 
-// invalid returns an error about the value of a setting. Text is quoted and redacted, other values
-// are not.
-func invalid(name string, value any, allowed string) error {
+// Invalid returns an error about the value of a setting. Text is quoted and redacted, other values
+// are not. The error has a method Setting() string that returns the name.
+func Invalid(name string, value any, allowed string) error {
 	if text, ok := value.(string); ok {
 		return &settingError{name, strconv.Quote(redact(name, text)), allowed}
 	}
@@ -52,6 +54,31 @@ type settings struct {
 	flags   *flag.FlagSet
 	origins map[string]string // by name of the flag, for the flags that are set
 	secrets Secrets
+}
+
+// Sources has the secrets in the settings of a command, and where each value comes from. The zero
+// value has no settings.
+type Sources struct {
+	secrets Secrets
+	origins map[string]string // as in settings
+}
+
+// Mask returns a writer that masks the secrets in what it writes to w.
+func (s Sources) Mask(w io.Writer) io.Writer { return s.secrets.Mask(w) }
+
+// Locate puts the origin of a setting's value, file:line or the name of a variable, before an error
+// about the setting. Other errors are returned as they are. An error is about a setting if it has a
+// method Setting() string that returns the name of the flag.
+func (s Sources) Locate(err error) error {
+	e, ok := errors.AsType[aboutSetting](err)
+	if !ok || s.origins[e.Setting()] == "" {
+		return err
+	}
+	origin := s.origins[e.Setting()] + ": "
+	if strings.HasPrefix(err.Error(), origin) {
+		return err
+	}
+	return fmt.Errorf("%s%w", origin, err)
 }
 
 // apply sets the flags that a source assigns, unless an earlier source has set them. Within one
@@ -81,16 +108,12 @@ func (s *settings) set(a assignment) error {
 	if _, ok := errors.AsType[aboutSetting](err); ok {
 		return err
 	}
-	return invalid(a.name, a.value, "must be "+allowedValue(s.flags.Lookup(a.name).Value))
+	return Invalid(a.name, a.value, "must be "+allowedValue(s.flags.Lookup(a.name).Value))
 }
 
 // locate puts the origin of a setting's value before an error about it.
 func (s *settings) locate(err error) error {
-	e, ok := errors.AsType[aboutSetting](err)
-	if !ok || s.origins[e.Setting()] == "" {
-		return err
-	}
-	return fmt.Errorf("%s: %w", s.origins[e.Setting()], err)
+	return Sources{origins: s.origins}.Locate(err)
 }
 
 // allowedValue describes the values that a flag accepts, if it has one of package flag's own types.

@@ -17,7 +17,7 @@ const (
 	mustNoScheme = "must be host:port without a scheme"
 	mustPrefix   = "must be a path that begins and ends with a slash"
 	mustTTL      = "must be 2s or more, in whole seconds"
-	mustPositive = "must be more than 0s"
+	mustPositive = "must be more than 0"
 	mustOnce     = "must be listed only once"
 )
 

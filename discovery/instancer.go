@@ -100,7 +100,7 @@ func (i *etcdInstancer) read(ctx, epoch context.Context) (revision int64, err er
 	}
 	i.instances.replace(resp.Kvs, resp.Header.GetRevision(), time.Now())
 	if i.failed() {
-		i.registry.log.Info("can read instances again", "prefix", i.prefix)
+		i.registry.log.Info("reading instances works again", "prefix", i.prefix)
 	}
 	i.update(i.instances.addresses())
 	return resp.Header.GetRevision(), nil

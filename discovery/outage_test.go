@@ -205,7 +205,7 @@ func TestLastListStaysInUseDuringAnOutage(t *testing.T) {
 	if event.Err != nil || !slices.Equal(event.Instances, []string{addrA}) {
 		t.Errorf("have event %v after the outage, want the list", event)
 	}
-	wantLog := []string{"can read instances again", "cannot read instances"}
+	wantLog := []string{"cannot read instances", "reading instances works again"}
 	if have := log.sorted(); !slices.Equal(have, wantLog) {
 		t.Errorf("have log %q, want %q", have, wantLog)
 	}

@@ -77,7 +77,7 @@ func checkEtcd(c Config, selected bool) error {
 		{"etcd-timeout", c.Timeout},
 	} {
 		if d.value < 0 || selected && d.value == 0 {
-			return c.invalid(d.flag, d.value.String(), "must be more than 0s")
+			return c.invalid(d.flag, d.value.String(), "must be more than 0")
 		}
 	}
 	return nil

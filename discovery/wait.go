@@ -89,7 +89,7 @@ func withPrefix(err error) string {
 	return "discovery: " + strings.TrimPrefix(err.Error(), "discovery: ")
 }
 
-// A waitError wraps several errors and has a text of its own.
+// A waitError wraps several errors. Its text is that of no error among them.
 type waitError struct {
 	text   string
 	causes []error

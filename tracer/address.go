@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/openzipkin/zipkin-go/model"
+
+	"bookservice/tracer/internal/settings"
 )
 
 // lookupTimeout limits the resolution of the name in [Config.Address].
@@ -27,7 +29,8 @@ func splitAddress(address string) (host string, port uint16, err error) {
 	host, text, err := net.SplitHostPort(address)
 	n, errPort := strconv.ParseUint(text, 10, 16)
 	if err != nil || errPort != nil || strings.ContainsAny(host, "/@ \t") {
-		return "", 0, fmt.Errorf("tracer: address %q: must be host:port, host or :port", address)
+		return "", 0, fmt.Errorf("tracer: address %q: must be host:port, host or :port",
+			settings.RedactUserinfo(address))
 	}
 	return host, uint16(n), nil
 }

@@ -68,21 +68,13 @@ func TestMalformedB3Single(t *testing.T) {
 		"trace id and hyphen":      b3Trace + "-",
 		"short trace id":           b3IDs[1:],
 		"long trace id":            "0" + b3IDs,
-		"short span id":            b3IDs[:len(b3IDs)-1],
-		"long span id":             b3Trace + "-0" + b3Span,
 		"empty decision":           b3IDs + "-",
 		"unknown decision":         b3IDs + "-f",
 		"long decision":            b3IDs + "-true",
 		"parent without decision":  b3IDs + "-" + b3Parent,
-		"empty parent":             b3IDs + "-1-",
-		"short parent":             b3IDs + "-1-" + b3Parent[1:],
-		"long parent":              b3IDs + "-1-0" + b3Parent,
 		"too many fields":          b3IDs + "-1-" + b3Parent + "-1",
 		"trace id not hexadecimal": b3Trace[:31] + "g-" + b3Span + "-1",
-		"span id not hexadecimal":  b3Trace + "-" + b3Span[:15] + "g-1",
-		"parent not hexadecimal":   b3IDs + "-1-" + b3Parent[:15] + "g",
 		"trace id of zeros":        zeros16 + zeros16 + "-" + b3Span,
-		"span id of zeros":         b3Trace + "-" + zeros16 + "-1",
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkExtracted(t, lines{{"b3", value}}, "", opentracing.ErrSpanContextCorrupted)
@@ -139,20 +131,14 @@ func TestB3Multi(t *testing.T) {
 // TestMalformedB3Multi extracts malformed X-B3 headers.
 func TestMalformedB3Multi(t *testing.T) {
 	for name, in := range map[string]lines{
-		"unknown decision":   b3MultiIDs("Sampled", "maybe"),
-		"no span id":         b3Multi("TraceId", b3Trace, "Sampled", "1"),
-		"no trace id":        b3Multi("SpanId", b3Span),
-		"parent alone":       b3Multi("ParentSpanId", b3Parent),
-		"long trace id":      b3Multi("TraceId", "0"+b3Trace, "SpanId", b3Span),
-		"long span id":       b3Multi("TraceId", b3Trace, "SpanId", "0"+b3Span),
-		"malformed parent":   b3MultiIDs("ParentSpanId", "x"),
-		"long parent":        b3MultiIDs("ParentSpanId", "0"+b3Parent),
-		"ids of zeros":       b3Multi("TraceId", "0", "SpanId", "0"),
-		"span id of zeros":   b3Multi("TraceId", b3Trace, "SpanId", "0"),
-		"two trace ids":      b3MultiIDs("TraceId", b3Trace[16:]),
-		"two span ids":       b3MultiIDs("SpanId", span1),
-		"two parents":        b3MultiIDs("ParentSpanId", b3Parent, "ParentSpanId", span1),
-		"two decisions, bad": b3MultiIDs("Sampled", "x", "Sampled", "1"),
+		"no span id":     b3Multi("TraceId", b3Trace, "Sampled", "1"),
+		"no trace id":    b3Multi("SpanId", b3Span),
+		"parent alone":   b3Multi("ParentSpanId", b3Parent),
+		"long trace id":  b3Multi("TraceId", "0"+b3Trace, "SpanId", b3Span),
+		"ids of zeros":   b3Multi("TraceId", "0", "SpanId", "0"),
+		"two trace ids":  b3MultiIDs("TraceId", b3Trace[16:]),
+		"decision alone": b3Multi("Sampled", "maybe"),
+		"long header":    b3Multi("TraceId", strings.Repeat("1", 513), "SpanId", b3Span),
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkExtracted(t, in, "", opentracing.ErrSpanContextCorrupted)

@@ -11,6 +11,7 @@ import (
 	"bookservice/tracer/delivery"
 	"bookservice/tracer/finished"
 	"bookservice/tracer/internal/recording"
+	"bookservice/tracer/internal/settings"
 	"bookservice/tracer/internal/sink"
 )
 
@@ -44,7 +45,9 @@ type Settings struct {
 	Delivery       DeliveryConfig
 	Logger         *slog.Logger
 
-	backend string // the name
+	backend string          // the name
+	spools  map[string]bool // collects [Destination.Spool] of all queues
+	flags   settings.Prefix
 }
 
 // A Sink receives the finished spans of one tracer for one backend.
@@ -63,6 +66,9 @@ type Destination struct {
 	Encode func(b []byte, s *finished.Span) []byte
 	// Send sends one batch. Its errors decide whether the batch is sent again.
 	Send delivery.SendFunc
+	// SendTimeout is the longest time that one Send may take; 0 means the default of
+	// [delivery.Config].
+	SendTimeout time.Duration
 	// Close releases what Send uses. It is called once, after the last Send. It may be nil.
 	Close func()
 	// InOrder sends one batch at a time, whatever [DeliveryConfig.Senders] is.
@@ -73,14 +79,19 @@ type Destination struct {
 // and, with [DeliveryConfig.Spool], durable. On an error to is closed.
 func (s Settings) Queue(to Destination) (Sink, error) {
 	cfg := s.Delivery.queue(to.Spool)
+	if s.spools != nil {
+		s.spools[to.Spool] = true
+	}
+	cfg.SendTimeout = to.SendTimeout
 	if to.InOrder {
 		cfg.Senders = 1
 	}
 	q, err := sink.NewQueue(sink.Destination{
 		Backend: s.backend, Address: to.Address, Encode: to.Encode, Send: to.Send, Close: to.Close,
 	}, cfg, s.FlushTimeout, s.Logger)
-	if err != nil {
-		return Sink{}, err
+	if err != nil { // the only one is about the spool
+		return Sink{}, s.flags.Invalid("spool", s.Delivery.Spool,
+			"must be a folder that this process alone can use: "+err.Error())
 	}
 	return Sink{q}, nil
 }

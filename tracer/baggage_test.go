@@ -35,20 +35,24 @@ func TestBaggageHeader(t *testing.T) {
 		items   string // separated by "|"
 		sent    string
 	}{
-		"one item":            {"user=ann", "user=ann", "user=ann"},
-		"two items":           {"user=ann,city=rome", "user=ann|city=rome", "user=ann,city=rome"},
-		"repeated header":     {"a=1|b=2|a=3", "a=3|b=2", "a=3,b=2"},
-		"encoded":             {"c=k%C3%B6ln%2C%20rh", "c=köln, rh", "c=k%C3%B6ln%2C%20rh"},
-		"plus sign":           {"sum=1+1", "sum=1+1", "sum=1%2B1"},
-		"equals sign":         {"sum=1=1", "sum=1=1", "sum=1=1"},
-		"percent sign":        {"share=5%25", "share=5%", "share=5%25"},
-		"percent in the key":  {"a%20b=1", "a%20b=1", "a%20b=1"},
-		"empty value":         {"a=", "a=", "a="},
-		"white space":         {" a\t=\t1 ,\tb = 2 ", "a=1|b=2", "a=1,b=2"},
-		"empty members":       {",a=1,,b=2,", "a=1|b=2", "a=1,b=2"},
-		"empty":               {"", "", ""},
-		"properties":          {"a=1 ; ttl = 5 ;secret,b=2", "a=1|b=2", "a=1;ttl=5;secret,b=2"},
-		"not UTF-8":           {"a=%FF", "a=\uFFFD", "a=%EF%BF%BD"},
+		"one item":           {"user=ann", "user=ann", "user=ann"},
+		"two items":          {"user=ann,city=rome", "user=ann|city=rome", "user=ann,city=rome"},
+		"repeated header":    {"a=1|b=2|a=3", "a=3|b=2", "a=1,b=2,a=3"},
+		"encoded":            {"c=k%C3%B6ln%2C%20rh", "c=köln, rh", "c=k%C3%B6ln%2C%20rh"},
+		"plus sign":          {"sum=1+1", "sum=1+1", "sum=1+1"},
+		"equals sign":        {"sum=1=1", "sum=1=1", "sum=1=1"},
+		"percent sign":       {"share=5%25", "share=5%", "share=5%25"},
+		"percent in the key": {"a%20b=1", "a%20b=1", "a%20b=1"},
+		"empty value":        {"a=", "a=", "a="},
+		"white space":        {" a  =1 , b = 2 ;c ", "a=1|b=2", "a  =1 , b = 2 ;c"},
+		"tabs":               {" a\t=\t1 ,\tb = 2 ", "a=1|b=2", "a=1,b = 2"},
+		"malformed encoding": {"a=5%,b=%zz,c=%4", "a=5%|b=%zz|c=%4", "a=5%,b=%zz,c=%4"},
+		"repeated key":       {"a=1,b=2,a=3;p", "a=3|b=2", "a=1,b=2,a=3;p"},
+		"empty members":      {",a=1,,b=2,", "a=1|b=2", "a=1,b=2"},
+		"empty":              {"", "", ""},
+		"properties": {"a=1 ; ttl = 5 ;secret,b=2", "a=1|b=2",
+			"a=1 ; ttl = 5 ;secret,b=2"},
+		"not UTF-8":           {"a=%FF", "a=\uFFFD", "a=%FF"},
 		"keys differ in case": {"A=1,a=2", "A=1|a=2", "A=1,a=2"},
 		"all octets":          {octets, octets, octets},
 	} {
@@ -70,28 +74,29 @@ func TestBaggageHeader(t *testing.T) {
 	}
 }
 
-// TestMalformedBaggageHeader extracts headers of which one member is malformed. All of it is
+// TestMalformedBaggageHeader extracts headers of which one member is malformed. Only that member is
 // dropped.
 func TestMalformedBaggageHeader(t *testing.T) {
 	for name, header := range map[string]string{
-		"no equals sign":           "a=1,b",
-		"no key":                   "=1",
-		"key with a space":         "a b=1",
-		"key beyond ASCII":         "ä=1",
-		"value with a space":       "a=1,b=1 2",
-		"value with a quote":       `a="1"`,
-		"value with a backslash":   `a=1\2`,
-		"value beyond ASCII":       "a=ä",
-		"value with DEL":           "a=\x7f",
-		"malformed encoding":       "a=5%",
-		"empty property":           "a=1;",
-		"property with a space":    "a=1;b c",
-		"property without a key":   "a=1;=b",
-		"property value, a quote":  `a=1;b="c"`,
-		"malformed encoding later": "a=1,b=%zz",
+		"no equals sign":          "b",
+		"no key":                  "=1",
+		"key with a space":        "a b=1",
+		"key beyond ASCII":        "ä=1",
+		"value with a space":      "b=1 2",
+		"value with a quote":      `a="1"`,
+		"value with a backslash":  `a=1\2`,
+		"value beyond ASCII":      "a=ä",
+		"value, not UTF-8":        "a=\xff",
+		"value with DEL":          "a=\x7f",
+		"empty property":          "a=1;",
+		"property with a space":   "a=1;b c",
+		"property without a key":  "a=1;=b",
+		"property value, a quote": `a=1;b="c"`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkBaggage(t, lines{{"baggage", header}}, nil, "", true)
+			checkBaggage(t, lines{{"baggage", "x=+ ;p ," + header + ",y=%ff"}},
+				[]string{"x=+", "y=\uFFFD"}, "x=+ ;p,y=%ff", true)
 		})
 	}
 }

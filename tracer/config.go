@@ -113,9 +113,9 @@ func (c *Config) registrations(o options) (all []func(*flag.FlagSet, string) err
 
 // Validate returns an error about the first invalid setting. Its text is "-flag value: must be …".
 //
-// All settings are checked, whether or not their backend is selected; only a setting that may not
-// be empty is required by the selected backend alone. The options are those of [Open]: they may add
-// backends.
+// All settings are checked, whether or not their backend is selected. Only the selected backends
+// require a setting that must not be empty. The contents of files, such as certificates, are read
+// by [Open], for the selected backends. The options are those of [Open]: they may add backends.
 func (c Config) Validate(opts ...Option) error {
 	o := newOptions(opts)
 	if err := o.err; err != nil {
@@ -158,7 +158,7 @@ func (c *Config) check(recording bool) error {
 	case c.TraceIDBits != 128 && c.TraceIDBits != 64:
 		return c.flags.Invalid("trace-id-bits", c.TraceIDBits, "must be 128 or 64")
 	case c.FlushTimeout <= 0:
-		return c.flags.Invalid("flush-timeout", c.FlushTimeout, "must be above 0s")
+		return c.flags.Invalid("flush-timeout", c.FlushTimeout, "must be more than 0")
 	}
 	return checkAddress(c.Address)
 }

@@ -27,11 +27,11 @@ var settingTests = map[string]struct {
 		`-sample NaN: must be 0 to 1`},
 	"sampler": {func(c *tracer.Config) { c.Sampler.Kind = "some" },
 		`-sampler "some": must be one of always, never, parent, probability, ratelimited`},
-	"rate": {func(c *tracer.Config) { c.Sampler.Rate = 0 }, `-sample-rate 0: must be above 0`},
+	"rate": {func(c *tracer.Config) { c.Sampler.Rate = 0 }, `-sample-rate 0: must be more than 0`},
 	"infinite rate": {func(c *tracer.Config) { c.Sampler.Rate = math.Inf(1) },
-		`-sample-rate +Inf: must be above 0`},
+		`-sample-rate +Inf: must be more than 0`},
 	"rate NaN": {func(c *tracer.Config) { c.Sampler.Rate = math.NaN() },
-		`-sample-rate NaN: must be above 0`},
+		`-sample-rate NaN: must be more than 0`},
 	"operation twice": {func(c *tracer.Config) { c.Sampler.Operations = "a=1,b=1, a=never" },
 		`-sample-operations "a=never": must be the only entry for its operation`},
 	"prefix twice": {func(c *tracer.Config) { c.Sampler.Operations = "a*=1,a=1,a*=2/s" },
@@ -52,9 +52,9 @@ var settingTests = map[string]struct {
 		`-sample-operations "a=Inf/s": ` + mustBeRule},
 	"bits": {func(c *tracer.Config) { c.TraceIDBits = 96 }, `-trace-id-bits 96: must be 128 or 64`},
 	"flush": {func(c *tracer.Config) { c.FlushTimeout = 0 },
-		`-flush-timeout 0s: must be above 0s`},
+		`-flush-timeout 0s: must be more than 0`},
 	"flush negative": {func(c *tracer.Config) { c.FlushTimeout = -1 },
-		`-flush-timeout -1ns: must be above 0s`},
+		`-flush-timeout -1ns: must be more than 0`},
 	"format": {func(c *tracer.Config) { c.Propagation.Inject = "b4" },
 		`-propagation "b4": must be a list of b3, b3multi, jaeger, none, w3c`},
 	"no format": {func(c *tracer.Config) { c.Propagation.Inject = " " },
@@ -95,6 +95,14 @@ var settingTests = map[string]struct {
 		`-zipkin-headers: must be name=value pairs with percent-encoded values; pair 1 is not`},
 	"bad header": {func(c *tracer.Config) { c.Zipkin.Headers = "a=b,a b=s3cret" },
 		`-zipkin-headers: must have names and values that HTTP allows; pair 2 has not`},
+	"header of the connection": {func(c *tracer.Config) { c.Zipkin.Headers = "Host=s3cret" },
+		`-zipkin-headers: must have no header that belongs to the connection; pair 1 has`},
+	"bad token": {func(c *tracer.Config) { c.Zipkin.Token = "s3cret\n1" },
+		`-zipkin-token: must have no control characters`},
+	"user with a colon": {func(c *tracer.Config) { c.Zipkin.User = "ann:s3cret" },
+		`-zipkin-user: must have no colon`},
+	"time-out": {func(c *tracer.Config) { c.Zipkin.Timeout = 99 * time.Millisecond },
+		`-zipkin-timeout 99ms: must be 100ms or more`},
 	"queue": {func(c *tracer.Config) { c.Delivery.QueueBytes = 1<<20 - 1 },
 		`-queue-bytes 1048575: must be 1048576 or more`},
 	"no senders": {func(c *tracer.Config) { c.Delivery.Senders = 0 },
@@ -159,6 +167,7 @@ func TestLimitsOfSettingsAreInclusive(t *testing.T) {
 		QueueBytes: 1 << 20, Senders: 1, SpoolBytes: 1 << 20, SpoolSync: time.Millisecond,
 	}
 	smallest.File.MaxBytes, smallest.File.Keep = 1<<20, 0
+	smallest.Zipkin.Timeout = 100 * time.Millisecond
 	smallest.Propagation.BaggageMaxItems, smallest.Propagation.BaggageMaxBytes = 0, 0
 	smallest.Sampler.Operations, smallest.Zipkin.URL = "a=0,b=0.1/s", "http://h:1"
 	largest.Sample, largest.Sampler.Rate, largest.Delivery.Senders = 1, math.MaxFloat64, 64

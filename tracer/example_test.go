@@ -210,7 +210,7 @@ func ExampleSettings_Reporter() {
 	// closed
 }
 
-// A tracer of another make can be selected by its name.
+// A tracer of another implementation can be selected by its name.
 func ExampleWithTracer() {
 	mock := mocktracer.New()
 	open := func(context.Context, tracer.Config) (opentracing.Tracer, io.Closer, error) {

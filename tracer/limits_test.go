@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
 	"github.com/opentracing/opentracing-go/log"
 	"github.com/openzipkin/zipkin-go/model"
 
@@ -97,8 +98,9 @@ func TestInvalidUTF8IsReplaced(t *testing.T) {
 	}
 }
 
-// TestNumberOfTagsAndLogRecords sets more than the limits. The first ones stay, and a tag that is
-// set can still be changed.
+// TestNumberOfTagsAndLogRecords sets more than the limits. The first tags stay, and a tag that is
+// set can still be changed. Of the log records, the oldest and the newest 64 stay, and a tag has
+// the number of those that are missing.
 func TestNumberOfTagsAndLogRecords(t *testing.T) {
 	tr, spans := memory(t, nil)
 	s := tr.StartSpan("many")
@@ -112,12 +114,22 @@ func TestNumberOfTagsAndLogRecords(t *testing.T) {
 	})
 	have := spans.Spans()[0]
 	_, beyond := have.Tags["tag128"]
-	if len(have.Tags) != 129 || have.Tags["tag0"] != "0" || have.Tags["tag127"] != "changed" ||
-		have.Tags["error"] != "true" || beyond {
-		t.Errorf("have %d tags, want the first 128 and error: %v", len(have.Tags), have.Tags)
+	if len(have.Tags) != 130 || have.Tags["tag0"] != "0" || have.Tags["tag127"] != "changed" ||
+		have.Tags["error"] != "true" || have.Tags["otel.dropped_events_count"] != "3" || beyond {
+		t.Errorf("have %d tags, want the first 128, error and the number of missing records: %v",
+			len(have.Tags), have.Tags)
 	}
-	if n := len(have.Annotations); n != 128 || have.Annotations[127].Value != "127" {
-		t.Errorf("have %d annotations up to %v, want the first 128", n, have.Annotations[n-1])
+	var values, want []string
+	for _, a := range have.Annotations {
+		values = append(values, a.Value)
+	}
+	for i := range 130 {
+		if i < 64 || i >= 67 {
+			want = append(want, fmt.Sprint(i))
+		}
+	}
+	if diff := cmp.Diff(append(want, "late"), values); diff != "" {
+		t.Errorf("annotations: -want +have\n%s", diff)
 	}
 }
 
@@ -209,7 +221,13 @@ func TestReporterMayChangeItsSpans(t *testing.T) {
 	spans := &tracer.Memory{}
 	tr, closer := open(t, c, tracer.WithMemory(spans), withReporter(change, nil))
 	for range 2 {
-		s := startServer(tr, "call", tr.StartSpan("root"))
+		parent, err := tr.Extract(opentracing.TextMap, opentracing.TextMapCarrier{
+			"traceparent": "00-0000000000000000000000000000000a-000000000000000b-01",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := tr.StartSpan("call", opentracing.ChildOf(parent), ext.SpanKindRPCServer)
 		s.SetTag("k", "v").SetTag("peer.service", "caller").SetTag("peer.address", "127.0.0.2:1")
 		s.LogKV("event", "sent")
 		s.Finish()

@@ -22,7 +22,15 @@ func logBackend() Backend {
 type logReporter struct{ log *slog.Logger }
 
 // Send implements reporter.Reporter.
-func (l logReporter) Send(m model.SpanModel) {
+func (l logReporter) Send(m model.SpanModel) { _ = l.TrySend(m) }
+
+// TrySend implements sink.TryReporter. It calls the handler itself, because [slog.Logger] ignores
+// the error of its handler. A handler that is not enabled for a level drops no span.
+func (l logReporter) TrySend(m model.SpanModel) error {
+	ctx := context.Background()
+	if !l.log.Enabled(ctx, slog.LevelInfo) {
+		return nil
+	}
 	attrs := []slog.Attr{
 		slog.String("trace_id", m.TraceID.String()),
 		slog.String("span_id", m.ID.String()),
@@ -45,7 +53,9 @@ func (l logReporter) Send(m model.SpanModel) {
 	if len(m.Annotations) > 0 {
 		attrs = append(attrs, slog.Any("logs", logged(m.Annotations)))
 	}
-	l.log.LogAttrs(context.Background(), slog.LevelInfo, "span", attrs...)
+	record := slog.NewRecord(time.Now(), slog.LevelInfo, "span", 0)
+	record.AddAttrs(attrs...)
+	return l.log.Handler().Handle(ctx, record)
 }
 
 // Close implements reporter.Reporter.

@@ -1,10 +1,12 @@
 package tracer_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/opentracing/opentracing-go/log"
 
 	"bookservice/tracer"
+	"bookservice/tracer/delivery"
 	"bookservice/tracer/tracertest/testkit"
 )
 
@@ -74,5 +77,30 @@ func TestLogIsOneLineForEachSpan(t *testing.T) {
 	if len(call.Logs) != 2 || call.Logs[0]["text"] != "retry" ||
 		call.Logs[0]["at"] != "2023-11-14T22:13:20Z" || call.Tags["a"] != "x y" {
 		t.Errorf("json: have %+v in %s", call, first)
+	}
+}
+
+// A failingHandler is a handler whose disk is full.
+type failingHandler struct{ slog.Handler }
+
+func (failingHandler) Enabled(context.Context, slog.Level) bool  { return true }
+func (h failingHandler) WithAttrs([]slog.Attr) slog.Handler      { return h }
+func (failingHandler) Handle(context.Context, slog.Record) error { return syscall.ENOSPC }
+
+// A span that the handler does not log is dropped, with a reason.
+func TestLogCountsWhatIsNotLogged(t *testing.T) {
+	var m tracer.Metrics
+	tr, closer := open(t, config("log"), tracer.WithMetrics(&m),
+		tracer.WithLogger(slog.New(failingHandler{slog.DiscardHandler})))
+	for range 3 {
+		tr.StartSpan("call").Finish()
+	}
+	err := closer.Close()
+	if want := "tracer: log: 3 spans lost: "; !errors.Is(err, syscall.ENOSPC) ||
+		!strings.HasPrefix(err.Error(), want) {
+		t.Errorf("have error %v, want %s", err, want)
+	}
+	if s := m.Stats().Sinks["log"]; s.Sent != 0 || s.DroppedBy[delivery.Refused] != 3 {
+		t.Errorf("have %+v, want 3 spans refused", s)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openzipkin/zipkin-go/model"
 
+	"bookservice/tracer/delivery"
 	"bookservice/tracer/finished"
 )
 
@@ -29,15 +30,17 @@ func (m *Memory) Spans() []model.SpanModel {
 	return slices.Concat(m.spans[m.oldest:], m.spans[:m.oldest])
 }
 
-func (m *Memory) add(s model.SpanModel) {
+// add adds a span. It reports whether the span has replaced the oldest one.
+func (m *Memory) add(s model.SpanModel) (replaced bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.spans) < maxMemory {
 		m.spans = append(m.spans, s)
-		return
+		return false
 	}
 	m.spans[m.oldest] = s
 	m.oldest = (m.oldest + 1) % maxMemory
+	return true
 }
 
 // memoryBackend returns the memory backend that keeps its spans in m.
@@ -51,13 +54,39 @@ func memoryBackend(m *Memory) Backend {
 type memorySink struct {
 	memory *Memory
 	closed atomic.Bool
+
+	kept, replaced, afterClose atomic.Uint64
 }
 
+// memoryFull is the reason for dropping the oldest span for a new one.
+const memoryFull = "memory full"
+
 func (s *memorySink) Consume(f *finished.Span, buf []byte) []byte {
-	if !s.closed.Load() {
-		s.memory.add(f.SpanModel())
+	switch {
+	case s.closed.Load():
+		s.afterClose.Add(1)
+	case s.memory.add(f.SpanModel()):
+		s.replaced.Add(1)
+	default:
+		s.kept.Add(1)
 	}
 	return buf
+}
+
+// Stats returns the counters of the sink. A span that another has replaced counts as dropped.
+func (s *memorySink) Stats() delivery.Stats {
+	st := delivery.Stats{Sent: s.kept.Load(), DroppedBy: map[string]uint64{}}
+	st.Added = st.Sent
+	for reason, n := range map[string]uint64{
+		memoryFull: s.replaced.Load(), delivery.Closed: s.afterClose.Load(),
+	} {
+		if n > 0 {
+			st.DroppedBy[reason] = n
+			st.Dropped += n
+			st.Added += n
+		}
+	}
+	return st
 }
 
 // Close keeps the spans, so that they can be read.

@@ -5,7 +5,10 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"bookservice/tracer"
+	"bookservice/tracer/delivery"
 )
 
 // TestMemoryHoldsTheNewestSpans finishes more spans than a Memory holds.
@@ -53,5 +56,24 @@ func TestTracersShareAMemory(t *testing.T) {
 	}
 	if want := []string{"books", "shop"}; !slices.Equal(have, want) {
 		t.Errorf("have spans of %v, want %v", have, want)
+	}
+}
+
+// TestMemoryCountsWhatItDrops counts spans that newer ones have replaced, and those after Close.
+func TestMemoryCountsWhatItDrops(t *testing.T) {
+	m := &tracer.Metrics{}
+	tr, closer := open(t, config("memory"), tracer.WithMetrics(m),
+		tracer.WithMemory(&tracer.Memory{}))
+	for range 10010 {
+		tr.StartSpan("call").Finish()
+	}
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+	tr.StartSpan("late").Finish()
+	want := delivery.Stats{Added: 10011, Sent: 10000, Dropped: 11,
+		DroppedBy: map[string]uint64{"memory full": 10, delivery.Closed: 1}}
+	if diff := cmp.Diff(want, m.Stats().Sinks["memory"]); diff != "" {
+		t.Errorf("-want +have\n%s", diff)
 	}
 }

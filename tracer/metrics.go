@@ -15,8 +15,11 @@ type Stats struct {
 	// or when it finishes if sampling.priority was set to 0 later.
 	SampledOut uint64
 	// Clamped is the number of finished spans that ended before they began, and were given a
-	// duration of 1 µs.
+	// duration of 1 µs, or whose start or end was replaced by the current time.
 	Clamped uint64
+	// Unfinished is the number of spans that were unfinished at Close, or that were reported with
+	// the tag unfinished before that, because there were too many.
+	Unfinished uint64
 	// Malformed is the number of headers that could not be read. The X-B3 headers of one call count
 	// as one.
 	Malformed uint64
@@ -45,7 +48,8 @@ func (m *Metrics) Stats() Stats {
 	counts := r.Counts()
 	s := Stats{
 		Finished: counts.Finished, SampledOut: counts.Unsampled, Clamped: counts.Clamped,
-		Malformed: counts.Malformed, BaggageDropped: counts.BaggageDropped,
+		Unfinished: counts.Unfinished,
+		Malformed:  counts.Malformed, BaggageDropped: counts.BaggageDropped,
 		Sinks: map[string]delivery.Stats{},
 	}
 	for name, sink := range sinks {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -18,11 +19,12 @@ import (
 // cannot express. Open does not wait for a destination: one that is down is no error, neither here
 // nor of a span. Open never sets the global tracer.
 //
-// For noop, Open returns [opentracing.NoopTracer] by value, whatever the other settings are.
+// For noop, Open returns [opentracing.NoopTracer] by value and ignores the other settings.
 // Otherwise an error of [Config.Validate] is returned.
 //
 // Close sends queued spans for at most [Config.FlushTimeout]. Its error says how many spans were
-// lost. Close may be called more than once. A span that finishes after Close is dropped.
+// lost. Close may be called more than once. Close logs how many spans are unfinished, and the name
+// and age of the oldest one. A span that finishes after Close is dropped.
 func Open(ctx context.Context, c Config, opts ...Option) (opentracing.Tracer, io.Closer, error) {
 	o := newOptions(opts)
 	selected, err := c.selected(o)
@@ -42,7 +44,7 @@ func Open(ctx context.Context, c Config, opts ...Option) (opentracing.Tracer, io
 	if o.metrics != nil {
 		o.metrics.watch(r, selected, sinks)
 	}
-	return r, recorderCloser{r, sinks}, nil
+	return r, &recorderCloser{recorder: r, sinks: sinks, log: o.log}, nil
 }
 
 // open opens the selected backends and the recorder before them. On an error it returns the sinks
@@ -78,8 +80,13 @@ func (c *Config) openSinks(
 	for _, b := range c.backends(o) {
 		byName[b.Name] = b
 	}
+	spools := map[string]bool{}
 	for _, name := range selected {
-		opened, err := byName[name].Open(ctx, Settings{
+		open := byName[name].Open
+		if open == nil {
+			return sinks, openError(name, errors.New("Open is nil"))
+		}
+		opened, err := open(ctx, Settings{
 			ServiceName:    c.ServiceName,
 			ServiceVersion: c.ServiceVersion,
 			Address:        c.Address,
@@ -88,6 +95,8 @@ func (c *Config) openSinks(
 			Delivery:       c.Delivery,
 			Logger:         o.log,
 			backend:        name,
+			flags:          c.flags,
+			spools:         spools,
 		})
 		if err == nil && opened.sink == nil {
 			err = errors.New("Open returned no sink")
@@ -97,6 +106,7 @@ func (c *Config) openSinks(
 		}
 		sinks = append(sinks, opened.sink)
 	}
+	warnOfOtherSpools(c.Delivery.Spool, spools, o.log)
 	return sinks, nil
 }
 
@@ -150,14 +160,21 @@ func (t *tracerCloser) Close() error {
 	return t.err
 }
 
-// A recorderCloser hands deferred spans to the sinks before it closes them.
+// A recorderCloser closes the recorder, which may hand more spans to the sinks, before the sinks.
 type recorderCloser struct {
 	recorder *recording.Recorder
 	sinks    sinksCloser
+	log      *slog.Logger
+	once     sync.Once
 }
 
-func (c recorderCloser) Close() error {
-	c.recorder.Close()
+func (c *recorderCloser) Close() error {
+	c.once.Do(func() {
+		if left := c.recorder.Close(); left.Spans > 0 {
+			c.log.Warn("spans unfinished at Close", "spans", left.Spans,
+				"oldest", left.Oldest, "age", left.Age)
+		}
+	})
 	return c.sinks.Close()
 }
 

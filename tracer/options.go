@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,9 +15,9 @@ import (
 // [Config.RegisterFlags], [Config.ReadEnvironment], [Config.Validate] and [Open].
 type Option func(*options)
 
-// An OpenFunc opens a whole tracer of another make. The closer may be nil. [Open] ensures that it
-// is called once, and that Close returns within [Config.FlushTimeout]. Of the settings of c, the
-// function decides which it obeys.
+// An OpenFunc opens a complete tracer of another implementation. The closer may be nil. [Open]
+// ensures that it is called once, and that Close returns within [Config.FlushTimeout]. Of the
+// settings of c, the function decides which it obeys.
 type OpenFunc func(ctx context.Context, c Config) (opentracing.Tracer, io.Closer, error)
 
 type options struct {
@@ -41,7 +42,9 @@ func newOptions(opts []Option) options {
 		o.names[b.Name] = true
 	}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return o
 }
@@ -55,8 +58,14 @@ func WithLogger(log *slog.Logger) Option {
 	return func(o *options) { o.log = log }
 }
 
-// WithMemory sets where the backend memory keeps its spans. Several tracers may share a Memory.
-func WithMemory(m *Memory) Option { return func(o *options) { o.memory = m } }
+// WithMemory sets where the backend memory keeps its spans. Several tracers may share a Memory. nil
+// means a Memory that only the tracer has.
+func WithMemory(m *Memory) Option {
+	if m == nil {
+		m = &Memory{}
+	}
+	return func(o *options) { o.memory = m }
+}
 
 // WithMetrics makes m read the counters of the tracer.
 func WithMetrics(m *Metrics) Option { return func(o *options) { o.metrics = m } }
@@ -90,10 +99,18 @@ func WithTransport(t Transport) Option {
 // WithTracer adds a whole tracer of another make that [Config.Backend] may name alone.
 func WithTracer(name string, open OpenFunc) Option {
 	return func(o *options) {
+		if open == nil {
+			open = noTracer
+		}
 		if o.claim(name) {
 			o.tracers[name] = open
 		}
 	}
+}
+
+// noTracer is an [OpenFunc] for one that is nil.
+func noTracer(context.Context, Config) (opentracing.Tracer, io.Closer, error) {
+	return nil, nil, errors.New("the OpenFunc is nil")
 }
 
 // claim reserves the name of a backend.

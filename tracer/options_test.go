@@ -1,7 +1,10 @@
 package tracer_test
 
 import (
+	"errors"
+	"flag"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,5 +74,37 @@ func TestLoggerReplacesSlogDefault(t *testing.T) {
 	}
 	if lines.String() != "" || !strings.Contains(own.String(), "name=call") {
 		t.Errorf("have %q and %q, want the span in the latter", lines.String(), own.String())
+	}
+}
+
+// Arguments that are nil cause an error or have a default; they do not panic.
+func TestNilArguments(t *testing.T) {
+	c := config("memory")
+	tr, closer := open(t, c, nil, tracer.WithMemory(nil), tracer.WithMetrics(nil),
+		tracer.WithLogger(nil))
+	tr.StartSpan("call").Finish()
+	if err := errors.Join(closer.Close(), c.ReadEnvironment(nil)); err != nil {
+		t.Error(err)
+	}
+	for name, opt := range map[string]tracer.Option{
+		"tracer":  tracer.WithTracer("other", nil),
+		"backend": tracer.WithBackend(tracer.Backend{Name: "other"}),
+	} {
+		_, _, err := tracer.Open(t.Context(), config("other"), opt)
+		if err == nil || !strings.HasPrefix(err.Error(), "tracer: other: ") {
+			t.Errorf("%s: have error %v, want one that names the backend", name, err)
+		}
+	}
+}
+
+// A prefix that package flag does not accept is an error.
+func TestBadFlagPrefix(t *testing.T) {
+	for _, prefix := range []string{"-x", "a=b"} {
+		fs := flag.NewFlagSet("", flag.ContinueOnError)
+		c := tracer.DefaultConfig()
+		if err := c.RegisterFlags(fs, prefix); err == nil ||
+			!strings.Contains(err.Error(), strconv.Quote(prefix)) {
+			t.Errorf("have error %v, want one that names the prefix %q", err, prefix)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package tracer_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/opentracing/opentracing-go"
@@ -20,17 +22,17 @@ import (
 const (
 	hex16       = `[0-9a-f]{16}`
 	hex16or32   = `([0-9a-f]{32}|[0-9a-f]{16})`
-	stateMember = `[a-z0-9][a-z0-9_\-*/]*(@[a-z][a-z0-9_\-*/]*)?=[ -+\--<>-~]*[!-+\--<>-~]`
+	stateMember = `[a-z0-9][a-z0-9_\-*/@]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]`
 	token       = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
 	octets      = `[!#-+\--:<-\[\]-~]*`
-	baggageItem = token + "=" + octets + "(;" + token + "(=" + octets + ")?)*"
+	baggageItem = token + " *= *" + octets + "( *; *" + token + " *(= *" + octets + ")?)*"
 	b3Single    = `^([01d]|` + hex16or32 + `-` + hex16 + `(-[01d](-` + hex16 + `)?)?)$`
 	stateList   = `^ *(` + stateMember + `)? *(, *(` + stateMember + `)? *)*$`
 	uberTraceID = `^` + hex16or32 + `:` + hex16 + `:(` + hex16 + `|0):[013]$`
 )
 
 var (
-	validTraceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-` + hex16 + `-0[01]$`)
+	validTraceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-` + hex16 + `-0[0-3]$`)
 	validHeaders     = map[string]*regexp.Regexp{
 		"traceparent":       validTraceparent,
 		"tracestate":        regexp.MustCompile(stateList),
@@ -41,7 +43,7 @@ var (
 		"x-b3-sampled":      regexp.MustCompile(`^[01]$`),
 		"x-b3-flags":        regexp.MustCompile(`^1$`),
 		"uber-trace-id":     regexp.MustCompile(uberTraceID),
-		"baggage":           regexp.MustCompile(`^` + baggageItem + `(,` + baggageItem + `)*$`),
+		"baggage":           regexp.MustCompile(`^` + baggageItem + `( *, *` + baggageItem + `)*$`),
 	}
 	printable = regexp.MustCompile(`^[ -~]+$`) // allowed in gRPC metadata
 	zeroID    = regexp.MustCompile(`(^|[-:])(0{32}|0{16})($|[-:])`)
@@ -107,6 +109,9 @@ func checkRoundTrips(t *testing.T, tr opentracing.Tracer, sc opentracing.SpanCon
 	t.Helper()
 	out := inject(t, tr, sc)
 	checkWellFormed(t, out)
+	if len(out) == 0 { // a trace id without a span or a decision: no format can express it
+		return
+	}
 	for name, carry := range carriers {
 		again, err := carry(tr, sc)
 		if err != nil {
@@ -226,29 +231,160 @@ func FuzzJaeger(f *testing.F) {
 	})
 }
 
-// FuzzBaggage extracts baggage from the W3C header and from headers with prefixes, and sets items.
+// FuzzBaggage extracts baggage from the W3C header, from headers with prefixes and from
+// jaeger-baggage, and sets items.
 func FuzzBaggage(f *testing.F) {
 	f.Add("user=ann,city=k%C3%B6ln;ttl=5; secret", "tenant", "a+b%20c")
 	f.Add(" a = b ,\tc=%", "A", "ä\x00\xff")
 	f.Add("a=1,a=2,,", "a b", "")
 	f.Add(strings.Repeat("k=v,", 100), "", "v")
+	f.Add("a=+++;p=+,b=%zz%4,c=%ff ;q", "b", "x=1,y=2")
+	f.Add(strings.Repeat("k=v ,", 63)+"k=", "user", strings.Repeat("+", 9000))
 	tr, _ := memory(f, injecting(everyFormat))
 	f.Fuzz(func(t *testing.T, header, key, value string) {
 		in := lines{{"traceparent", w3cParent}, {"baggage", header}}
-		before := tracer.Malformed(tr)
+		malformed, dropped := tracer.Malformed(tr), tracer.BaggageDropped(tr)
 		sc, err := tr.Extract(opentracing.HTTPHeaders, in)
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkRoundTrips(t, tr, sc)
-		if out := inject(t, tr, sc); tracer.Malformed(tr) > before && out["baggage"] != "" {
-			t.Errorf("injected %q after a malformed header", out["baggage"])
+		whole := tracer.Malformed(tr) == malformed && tracer.BaggageDropped(tr) == dropped
+		plain := strings.Trim(header, " \t")
+		exact := whole && len(plain) <= 8192 && !strings.Contains(plain, "\t") &&
+			!emptyMember.MatchString(plain)
+		if have := inject(t, tr, sc)["baggage"]; exact && have != plain {
+			t.Errorf("have %q sent, want %q as it was received", have, plain)
 		}
 		checkAnyHeaders(t, tr,
-			lines{{"baggage", header}, {"uberctx-" + key, value}, {"baggage-" + key, value}},
+			lines{{"baggage", header}, {"uberctx-" + key, value}, {"baggage-" + key, value},
+				{"ot-baggage-x" + key, header}, {"jaeger-baggage", value}, {"baggage", value}},
 			lines{{"traceparent", w3cParent}})
-		span := tr.StartSpan("x").SetBaggageItem(key, value)
+		span := tr.StartSpan("x", opentracing.ChildOf(sc)).SetBaggageItem(key, value)
 		checkRoundTrips(t, tr, span.Context())
+		checkSetItem(t, sc, span, key, value)
+	})
+}
+
+// emptyMember matches a list that has an empty member.
+var emptyMember = regexp.MustCompile(`^ *(,|$)|, *(,|$)`)
+
+// checkSetItem checks that setting an item changes no other item.
+func checkSetItem(
+	t *testing.T, before opentracing.SpanContext, span opentracing.Span, key, value string,
+) {
+	t.Helper()
+	items := func(sc opentracing.SpanContext) map[string]string {
+		all := map[string]string{}
+		sc.ForeachBaggageItem(func(k, v string) bool { all[k] = v; return true })
+		return all
+	}
+	want, have := items(before), items(span.Context())
+	if v, ok := have[key]; ok && v == strings.ToValidUTF8(value, "\uFFFD") {
+		want[key] = v
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("after SetBaggageItem(%q, %q): -want +have\n%s", key, value, diff)
+	}
+}
+
+// FuzzCensus extracts any value of grpc-trace-bin.
+func FuzzCensus(f *testing.F) {
+	whole := censusOf(trace128, span1, 1)
+	for _, s := range []string{
+		whole, whole[:27], whole[:18], censusOf(trace128, zeros16, 0), "\x00", "AAB",
+		censusOf(zeros16+zeros16, span1, 1), base64.StdEncoding.EncodeToString([]byte(whole)),
+	} {
+		f.Add([]byte(s))
+	}
+	tr, _ := memory(f, injecting(everyFormat))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		checkAnyHeaders(t, tr, lines{{"grpc-trace-bin", string(value)}},
+			lines{{"b3", trace64 + "-" + span1 + "-1"}})
+	})
+}
+
+// FuzzJaegerDebug extracts any value of jaeger-debug-id. The trace has debug, and its first span
+// the text as a tag.
+func FuzzJaegerDebug(f *testing.F) {
+	for _, s := range []string{"x", "a%20b+c", "%zz", "\xff", " ", strings.Repeat("ä", 3000)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		tr, spans := memory(t, injecting(everyFormat))
+		in := lines{{"jaeger-debug-id", value}}
+		checkAnyHeaders(t, tr, in, lines{{"b3", trace64 + "-" + span1 + "-1"}})
+		sc, err := tr.Extract(opentracing.TextMap, in)
+		if err != nil {
+			return
+		}
+		tr.StartSpan("x", opentracing.ChildOf(sc)).Finish()
+		last := spans.Spans()[0]
+		tag, ok := last.Tags["jaeger-debug-id"]
+		if !last.Debug || !ok || len(tag) > 4096 || !utf8.ValidString(tag) {
+			t.Errorf("have debug %v and the tag %q", last.Debug, tag)
+		}
+	})
+}
+
+// FuzzFormats extracts all formats at once, whatever they hold: the same ids, different ones, or
+// none. A span of the trace is well formed, and its parent is a span that one of the headers names.
+func FuzzFormats(f *testing.F) {
+	const ids = trace128 + "-" + span1
+	f.Add(ids+"-1", trace128, span1, parent1, "1", "00-"+ids+"-03", trace128+":"+span1+":0:1",
+		"a=b", []byte(censusOf(trace128, span1, 1)))
+	f.Add("0", trace128, b3Span, span1, "", "00-"+trace128+"-"+parent1+"-00", "1:undefined:0:3",
+		"b3="+ids+"-d", []byte(censusOf(trace128, zeros16, 1)))
+	f.Add(trace128+"-undefined-1-x", trace128, "undefined", "undefined", "undefined",
+		"cc-"+ids+"-ff-x", trace128+":0::0", "a@=1,A=2,a@=3", []byte("AAA="))
+	f.Add("", "", "", "", "", "", "", "", []byte{})
+	f.Fuzz(func(t *testing.T,
+		b3, trace, span, parent, sampled, traceparent, uber, state string, census []byte,
+	) {
+		tr, spans := memory(t, injecting(everyFormat))
+		in := append(lines{{"b3", b3}, {"traceparent", traceparent}, {"uber-trace-id", uber},
+			{"tracestate", state}, {"grpc-trace-bin", string(census)}},
+			b3Multi("TraceId", trace, "SpanId", span, "ParentSpanId", parent,
+				"Sampled", sampled)...)
+		sc, err := tr.Extract(opentracing.TextMap, in)
+		if err != nil {
+			return
+		}
+		checkRoundTrips(t, tr, sc)
+		own := tr.StartSpan("x", opentracing.ChildOf(sc),
+			opentracing.Tag{Key: "sampling.priority", Value: 1})
+		checkRoundTrips(t, tr, own.Context())
+		own.Finish()
+		last := spans.Spans()[0]
+		caller := sc.(tracer.SpanContext)
+		var named string
+		if last.ParentID != nil {
+			named = last.ParentID.String()
+		}
+		if named != caller.SpanID() || last.ID == 0 || last.TraceID.Empty() ||
+			caller.TraceID() != "" && last.TraceID.String() != caller.TraceID() {
+			t.Errorf("have span %v of trace %v below %q, want it below %q of %q", last.ID,
+				last.TraceID, named, caller.SpanID(), caller.TraceID())
+		}
+	})
+}
+
+// FuzzAllocations extracts one header many times and bounds what is allocated.
+func FuzzAllocations(f *testing.F) {
+	for _, name := range []string{
+		"baggage", "tracestate", "b3", "uberctx-a", "jaeger-baggage", "jaeger-debug-id",
+		"uber-trace-id", "grpc-trace-bin", "x-b3-sampled",
+	} {
+		f.Add(name, "a=1,b=%41+;p", uint16(50))
+	}
+	f.Add("baggage", "A=1,,b", uint16(3000))
+	tr, _ := memory(f, injecting(everyFormat))
+	f.Fuzz(func(t *testing.T, name, value string, times uint16) {
+		in := repeated{lines{{name, value}, {"traceparent", w3cParent}}, int(times)}
+		have := allocatedBytes(func() { _, _ = tr.Extract(opentracing.HTTPHeaders, in) })
+		if have > 1<<20 { // other goroutines allocate too
+			t.Errorf("have %d bytes allocated for %d times %d", have, times, len(value))
+		}
 	})
 }
 

@@ -93,8 +93,9 @@ func TestPrecedenceOfFormats(t *testing.T) {
 			{"tracestate", "a=1,b3=" + w3cTrace + "-" + span1 + "-d"}}, w3cTrace, "d"},
 		"no debug": {lines{w3c,
 			{"tracestate", "b3=" + w3cTrace + "-" + span1 + "-1"}}, w3cTrace, "1"},
-		"debug in a malformed tracestate": {lines{w3c,
-			{"tracestate", "b3=" + w3cTrace + "-" + span1 + "-d,B=1"}}, w3cTrace, "1"},
+		"debug beside a malformed member": {lines{w3c,
+			{"tracestate", "b3=" + w3cTrace + "-" + span1 + "-d,B=1"}}, w3cTrace, "d"},
+		"malformed debug": {lines{w3c, {"tracestate", "b3=" + w3cTrace + "-d"}}, w3cTrace, "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr, _ := memory(t, nil)
@@ -112,8 +113,8 @@ func TestPrecedenceOfFormats(t *testing.T) {
 func TestParentOfALaterFormat(t *testing.T) {
 	const jaeger = trace128 + ":" + span1 + ":" + parent1 + ":1"
 	for traceparent, want := range map[string]string{
-		"00-" + trace128 + "-" + span1 + "-01":   parent1,
-		"00-" + trace128 + "-" + parent1 + "-01": "", // another span of the trace
+		"00-" + trace128 + "-" + span1 + "-01":  parent1,
+		"00-" + trace128 + "-" + b3Span + "-01": "", // another span of the trace
 	} {
 		tr, _ := memory(t, nil)
 		sc := extract(t, tr, lines{{"traceparent", traceparent}, {"uber-trace-id", jaeger}})

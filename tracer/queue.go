@@ -2,6 +2,8 @@ package tracer
 
 import (
 	"flag"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -38,11 +40,12 @@ func (d *DeliveryConfig) defineFlags(fs *flag.FlagSet) {
 	fs.IntVar(&d.Senders, "senders", d.Senders,
 		"concurrent requests to a destination under load, 1 to 64")
 	fs.StringVar(&d.Spool, "spool", d.Spool,
-		"folder for spans while a destination is down; empty keeps them in memory only")
+		"folder for spans that memory has no room for or that must survive this process while a "+
+			"destination is down; empty for none")
 	fs.Int64Var(&d.SpoolBytes, "spool-bytes", d.SpoolBytes,
 		"disk space for spooled spans of one destination, in bytes, 1048576 or more")
 	fs.DurationVar(&d.SpoolSync, "spool-sync", d.SpoolSync,
-		"time after which an unsent span is on disk, 1ms or more")
+		"time after which a span that has not been sent is on disk, with -spool; 1ms or more")
 }
 
 func (d *DeliveryConfig) check(flags settings.Prefix) error {
@@ -57,6 +60,22 @@ func (d *DeliveryConfig) check(flags settings.Prefix) error {
 		return flags.Invalid("spool-sync", d.SpoolSync, "must be 1ms or more")
 	}
 	return nil
+}
+
+// warnOfOtherSpools logs the folders below dir with spans that no queue of this tracer sends. used
+// has the names of those in use.
+func warnOfOtherSpools(dir string, used map[string]bool, log *slog.Logger) {
+	if dir == "" {
+		return
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		if n := delivery.SpoolFiles(path); n > 0 && !used[entry.Name()] {
+			log.Warn("spool of another backend or format, its spans are not sent",
+				"folder", path, "files", n)
+		}
+	}
 }
 
 // queue returns the settings of one destination's queue. Each has a spool folder of its own.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -261,7 +262,7 @@ func TestSpoolThatIsInUse(t *testing.T) {
 	closed := 0
 	to.Close = func() { closed++ }
 	_, _, err := tracer.Open(t.Context(), c, withQueue(to), tracer.WithLogger(quiet))
-	if err == nil || !strings.HasPrefix(err.Error(), "tracer: queue: ") || closed != 1 {
+	if err == nil || !strings.HasPrefix(err.Error(), "-spool ") || closed != 1 {
 		t.Errorf("have %v, and %d destinations closed, want an error and 1", err, closed)
 	}
 	if err := closer.Close(); err != nil {
@@ -336,5 +337,84 @@ func TestKilledProcessLosesNoSpooledSpan(t *testing.T) {
 	s := m.Stats().Sinks["zipkin"]
 	if s.Recovered != childSpans || s.Sent != childSpans {
 		t.Errorf("have %+v, want %d spans recovered and sent", s, childSpans)
+	}
+}
+
+// TestCloseIsBounded closes tracers whose destination, log handler and file do not return.
+func TestCloseIsBounded(t *testing.T) {
+	const flush = 2 * time.Second
+	for name, test := range map[string]struct {
+		hangs string // what hangs
+		lost  string // the error; empty for none
+	}{
+		"send":  {"send", "tracer: queue : 100 spans lost: "},
+		"close": {"close", "tracer: queue : the destination does not close"},
+		"both":  {"send close", "tracer: queue : 100 spans lost: "},
+		"log":   {"log", ""},
+		"all":   {"send close log", "tracer: queue : 100 spans lost: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				hang := func(what string) {
+					if strings.Contains(test.hangs, what) {
+						<-release
+					}
+				}
+				c := config("queue,log")
+				c.FlushTimeout, c.Delivery.Spool = flush, t.TempDir()
+				if strings.Contains(test.hangs, "send") {
+					c.Delivery.Spool = ""
+				}
+				tr, closer := open(t, c, withQueue(tracer.Destination{
+					Send:  func(context.Context, delivery.Batch) error { hang("send"); return nil },
+					Close: func() { hang("close") },
+				}), tracer.WithLogger(slog.New(handlerFunc(func() { hang("log") }))))
+				for range 100 {
+					tr.StartSpan("call").Finish()
+				}
+				start := time.Now()
+				err := closer.Close()
+				if took := time.Since(start); took > flush+time.Second {
+					t.Errorf("Close took %v, want %v at most", took, flush+time.Second)
+				}
+				if !strings.Contains(fmt.Sprint(err), test.lost) {
+					t.Errorf("have %v, want %s", err, test.lost)
+				}
+				close(release)
+				<-time.After(time.Minute) // the goroutines end
+			})
+		})
+	}
+}
+
+// A handlerFunc is called for each log line. It has no lock, unlike the handlers of slog: a
+// synctest bubble does not see that a goroutine waits for a lock.
+type handlerFunc func()
+
+func (f handlerFunc) Enabled(context.Context, slog.Level) bool  { return true }
+func (f handlerFunc) Handle(context.Context, slog.Record) error { f(); return nil }
+func (f handlerFunc) WithAttrs([]slog.Attr) slog.Handler        { return f }
+func (f handlerFunc) WithGroup(string) slog.Handler             { return f }
+
+// TestOtherSpoolsAreNamed opens a tracer whose spool has the spans of other backends.
+func TestOtherSpoolsAreNamed(t *testing.T) {
+	c := config("zipkin")
+	c.Delivery.Spool, c.FlushTimeout = t.TempDir(), time.Millisecond
+	c.Zipkin.URL = "http://" + testkit.ClosedAddr(t) + "/"
+	for _, format := range []string{tracer.ZipkinJSON, tracer.ZipkinProto} {
+		var lines testkit.Buffer
+		c.Zipkin.Format = format
+		tr, closer := open(t, c, tracer.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))))
+		tr.StartSpan("call").Finish()
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+		other := filepath.Join(c.Delivery.Spool, "zipkin-json")
+		has := strings.Contains(lines.String(), "spool of another backend or format, its spans "+
+			`are not sent" folder=`+other+" files=1\n")
+		if want := format == tracer.ZipkinProto; has != want {
+			t.Errorf("%s: have %q, want %s named: %v", format, lines.String(), other, want)
+		}
 	}
 }

@@ -44,8 +44,8 @@ func (s *SamplerConfig) defineFlags(fs *flag.FlagSet) {
 	fs.Float64Var(&s.Rate, "sample-rate", s.Rate,
 		"new traces a second that -sampler ratelimited records")
 	fs.StringVar(&s.Operations, "sample-operations", s.Operations,
-		"samplers of single operations: a list of name=always, =never, =0.1 or =10/s; "+
-			"name* is a prefix")
+		"samplers of single operations: a list of name=always, name=never, name=0.1 (a share) "+
+			"or name=10/s (traces a second); name* matches names that begin with name")
 	fs.BoolVar(&s.IgnoreParent, "sample-ignore-parent", s.IgnoreParent,
 		"decide anew for traces from other processes")
 }
@@ -58,7 +58,7 @@ func (s *SamplerConfig) check(flags settings.Prefix) error {
 			"must be one of always, never, parent, probability, ratelimited")
 	}
 	if !(s.Rate > 0) || math.IsInf(s.Rate, 0) {
-		return flags.Invalid("sample-rate", s.Rate, "must be above 0")
+		return flags.Invalid("sample-rate", s.Rate, "must be more than 0")
 	}
 	_, err := sampling.ParseRules(settings.SplitList(s.Operations))
 	if rule, ok := errors.AsType[*sampling.RuleError](err); ok {

@@ -25,17 +25,21 @@ type Transport struct {
 // TransportSettings are the settings of the zipkin backend that concern a transport.
 type TransportSettings struct {
 	ServiceName string
-	ContentType string      // of the messages: application/x-protobuf or application/json
-	TLS         *tls.Config // from [ZipkinConfig]; not to be changed
+	ContentType string // of the messages: application/x-protobuf or application/json
+	// TLS returns the configuration for the next connection, made from the files of
+	// [ZipkinConfig]. Files that have changed are read again, so it is to be called for each
+	// connection. The configuration must not be changed.
+	TLS func() *tls.Config
 }
 
 // A MessageSender sends messages, each a list of spans as Zipkin's collectors read it.
 type MessageSender struct {
 	// Address is shown in logs and errors. It must not contain credentials.
 	Address string
-	// Send sends one message, and returns when the other side has confirmed it or ctx ends. It may
-	// be called concurrently, and must not keep the message. A [*delivery.SendError] says what
-	// becomes of the spans; after any other error the message is sent again.
+	// Send sends one message, and returns when the other side has confirmed it or ctx ends. ctx has
+	// the time limit of the attempt. Send may be called concurrently, and must not keep the
+	// message. A [*delivery.SendError] says what becomes of the spans; after any other error the
+	// message is sent again.
 	Send func(ctx context.Context, message []byte) error
 	// Close releases what Send uses. It is called once, after the last Send. It may be nil.
 	Close func()

@@ -1,6 +1,8 @@
 package tracer_test
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -103,15 +105,136 @@ func checkTraceparent(
 	}
 }
 
-// TestTraceFlags extracts flags of which only the lowest bit has a meaning.
+// TestTraceFlags extracts flags. The lowest bit says that the trace is sampled. The random flag is
+// passed on as it was received; other bits are sent as zero.
 func TestTraceFlags(t *testing.T) {
-	for flags, want := range map[string]bool{
-		"00": false, "01": true, "02": false, "03": true, "fe": false, "ff": true, "10": false,
+	for flags, want := range map[string]struct {
+		sampled bool
+		sent    string
+	}{
+		"00": {false, "00"}, "01": {true, "01"}, "02": {false, "02"}, "03": {true, "03"},
+		"fe": {false, "02"}, "ff": {true, "03"}, "10": {false, "00"}, "05": {true, "01"},
 	} {
+		for _, version := range []string{"00", "cc"} {
+			tr, _ := memory(t, nil)
+			in := lines{{"traceparent", version + w3cParent[2:53] + flags}}
+			if have := extract(t, tr, in).(tracer.SpanContext).Sampled(); have != want.sampled {
+				t.Errorf("flags %s: have sampled %v, want %v", flags, have, want.sampled)
+			}
+			out, own := passOn(t, tr, in)
+			checkTraceparent(t, out, own, true)
+			have := out["traceparent"]
+			if !strings.HasPrefix(have, "00-") || have[53:] != want.sent {
+				t.Errorf("flags %s of version %s: have %q sent on, want flags %s", flags, version,
+					have, want.sent)
+			}
+		}
+	}
+}
+
+// TestRandomFlag begins and continues traces. The flag states that the last 56 bits of the trace id
+// are random: it is set if the trace begins here, whatever the sampler decides. In a trace that
+// arrives it stays as traceparent has it; other formats do not state it.
+func TestRandomFlag(t *testing.T) {
+	const b3 = w3cTrace + "-1234567890123456-1"
+	for name, test := range map[string]struct {
+		in     lines
+		random bool
+	}{
+		"new trace":            {nil, true},
+		"malformed":            {lines{{"traceparent", "x"}}, true},
+		"decision without ids": {lines{{"b3", "1"}}, true},
+		"baggage alone":        {lines{{"baggage", "a=1"}}, true},
+		"set":                  {lines{{"traceparent", w3cParent[:53] + "03"}}, true},
+		"unset":                {lines{{"traceparent", w3cParent}}, false},
+		"b3":                   {lines{{"b3", b3}}, false},
+		"b3 and traceparent":   {lines{{"b3", b3}, {"traceparent", w3cParent[:53] + "02"}}, true},
+		"b3 of another trace": {lines{{"b3", b3Short},
+			{"traceparent", w3cParent[:53] + "03"}}, false},
+		"trace without a span": {lines{{"b3", w3cTrace + "-undefined-1"}}, false},
+		"b3 and an unset flag": {lines{{"b3", b3}, {"traceparent", w3cParent}}, false},
+		"grpc-trace-bin and it": {lines{{"grpc-trace-bin", censusOf(w3cTrace, span1, 1)},
+			{"traceparent", w3cParent[:53] + "03"}}, true},
+	} {
+		for _, share := range []float64{0, 1} {
+			for _, bits := range []int{64, 128} {
+				tr, _ := memory(t, func(c *tracer.Config) { c.Sample, c.TraceIDBits = share, bits })
+				out, own := passOn(t, tr, test.in)
+				parent, flags := out["traceparent"], 0
+				if own.Sampled() {
+					flags |= 1
+				}
+				if test.random {
+					flags |= 2
+				}
+				if want := fmt.Sprintf("%02d", flags); !strings.HasSuffix(parent, "-"+want) {
+					t.Errorf("%s, %d bits: have %q, want flags %s", name, bits, parent, want)
+				}
+			}
+		}
+	}
+	t.Run("children and carriers", func(t *testing.T) {
 		tr, _ := memory(t, nil)
-		in := lines{{"traceparent", w3cParent[:53] + flags}}
-		if have := extract(t, tr, in).(tracer.SpanContext).Sampled(); have != want {
-			t.Errorf("flags %s: have sampled %v, want %v", flags, have, want)
+		root := tr.StartSpan("root")
+		child := tr.StartSpan("child", opentracing.ChildOf(root.Context()))
+		for name, carry := range carriers {
+			again, err := carry(tr, child.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if have := inject(t, tr, again)["traceparent"]; !strings.HasSuffix(have, "-03") {
+				t.Errorf("%s: have %q, want the random flag", name, have)
+			}
+		}
+	})
+}
+
+// TestNewTraceIDsAreRandom counts the bits of the last seven bytes of new trace ids.
+func TestNewTraceIDsAreRandom(t *testing.T) {
+	const n = 4000
+	for _, bits := range []int{64, 128} {
+		tr, _ := memory(t, func(c *tracer.Config) { c.TraceIDBits, c.Sample = bits, 0 })
+		var ones [64]int
+		for range n {
+			id := tr.StartSpan("x").Context().(tracer.SpanContext).TraceID()
+			low, err := strconv.ParseUint(id[len(id)-16:], 16, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for bit := range ones {
+				ones[bit] += int(low >> bit & 1)
+			}
+		}
+		for bit, have := range ones[:56] {
+			if have < n*2/5 || have > n*3/5 { // 12 standard deviations
+				t.Errorf("%d bits: have bit %d set in %d of %d ids", bits, bit, have, n)
+			}
+		}
+	}
+}
+
+// TestW3CMultipleRequests makes three calls of one service
+// (test_multiple_requests_… of the suite of w3c/trace-context).
+func TestW3CMultipleRequests(t *testing.T) {
+	for name, test := range map[string]struct {
+		in     lines
+		traces int // different trace ids
+	}{
+		"with_valid_traceparent": {lines{{"traceparent", w3cParent}}, 1},
+		"without_traceparent":    {nil, 3},
+		"with_illegal_traceparent": {lines{
+			{"traceparent", "00-" + zeros16 + zeros16 + w3cParent[35:]}}, 3},
+	} {
+		tr, _ := memory(t, injecting("w3c"))
+		traces, parents := map[string]bool{}, map[string]bool{}
+		for range 3 {
+			out, own := passOn(t, tr, test.in)
+			checkTraceparent(t, out, own, test.traces == 1)
+			traces[out["traceparent"][3:35]], parents[out["traceparent"][36:52]] = true, true
+		}
+		if len(traces) != test.traces || len(parents) != 3 {
+			t.Errorf("%s: have %d traces and %d parents, want %d and 3", name, len(traces),
+				len(parents), test.traces)
 		}
 	}
 }

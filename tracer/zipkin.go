@@ -2,15 +2,17 @@ package tracer
 
 import (
 	"context"
-	"crypto/tls"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"bookservice/tracer/delivery"
+	"bookservice/tracer/internal/rfc9110"
 	"bookservice/tracer/internal/settings"
 	"bookservice/tracer/internal/zipkin"
 )
@@ -35,10 +37,15 @@ type ZipkinConfig struct {
 	Transport string // [ZipkinHTTP], or a transport among the options
 	Format    string // [ZipkinProto] or [ZipkinJSON]; Zipkin's collectors accept both
 
-	// Files for TLS, with every transport, in PEM format.
+	// Files for TLS, with every transport, in PEM format. They are read again when they change.
 	CA   string // certificates to verify the server with; empty for those of the system
 	Cert string // client certificate; empty for none
 	Key  string // private key of Cert
+
+	// Timeout limits one attempt to deliver a batch, with every transport: 100 ms or more. An
+	// attempt begins with 10 s, or with Timeout if that is shorter. After two attempts in a row
+	// that did not end in time, the limit doubles, up to Timeout.
+	Timeout time.Duration
 
 	// Settings of [ZipkinHTTP].
 	URL      string // of the collector's POST endpoint, http or https
@@ -51,7 +58,7 @@ type ZipkinConfig struct {
 
 func defaultZipkin() ZipkinConfig {
 	return ZipkinConfig{
-		Transport: ZipkinHTTP, Format: ZipkinProto, Gzip: true,
+		Transport: ZipkinHTTP, Format: ZipkinProto, Gzip: true, Timeout: time.Minute,
 		URL: "http://127.0.0.1:9411/api/v2/spans",
 	}
 }
@@ -82,6 +89,9 @@ func (z zipkinBackend) registerFlags(fs *flag.FlagSet, prefix string) error {
 			"certificates to verify Zipkin with (PEM file); empty for the system's")
 		fs.StringVar(&z.Cert, "zipkin-cert", z.Cert, "client certificate (PEM file) for Zipkin")
 		fs.StringVar(&z.Key, "zipkin-key", z.Key, "private key (PEM file) of -zipkin-cert")
+		fs.DurationVar(&z.Timeout, "zipkin-timeout", z.Timeout,
+			"limit of one attempt to send spans to Zipkin, 100ms or more; attempts begin with 10s "+
+				"and have more after time-outs")
 		fs.StringVar(&z.User, "zipkin-user", z.User, "user name for Zipkin")
 		settings.Secret(fs, &z.Password, "zipkin-password", "password of -zipkin-user")
 		settings.Secret(fs, &z.Token, "zipkin-token", "bearer token for Zipkin")
@@ -89,6 +99,9 @@ func (z zipkinBackend) registerFlags(fs *flag.FlagSet, prefix string) error {
 			"HTTP headers for Zipkin: comma-separated name=value pairs, values percent-encoded")
 	})
 }
+
+// minTimeout is the shortest limit of one attempt to deliver a batch.
+const minTimeout = 100 * time.Millisecond
 
 // names returns the names of the linked transports.
 func (z zipkinBackend) names() []string {
@@ -109,6 +122,9 @@ func (z zipkinBackend) check(selected bool) error {
 	}
 	if err := z.tlsFiles().Check(); err != nil {
 		return err
+	}
+	if (selected || z.Timeout != 0) && z.Timeout < minTimeout {
+		return z.flags.Invalid("zipkin-timeout", z.Timeout, "must be 100ms or more")
 	}
 	if err := z.checkHTTP(selected && z.Transport == ZipkinHTTP); err != nil {
 		return err
@@ -138,8 +154,12 @@ func (z zipkinBackend) checkHTTP(selected bool) error {
 	case z.User != "" && z.Token != "":
 		return z.flags.InvalidSecret("zipkin-token",
 			"must be empty if "+z.flags.Flag("zipkin-user")+" is set")
+	case strings.Contains(z.User, ":"): // it would end there (RFC 7617, section 2)
+		return z.flags.InvalidSecret("zipkin-user", "must have no colon")
+	case !rfc9110.IsFieldValue(z.token()):
+		return z.flags.InvalidSecret("zipkin-token", "must have no control characters")
 	}
-	_, err := z.header()
+	_, err := z.headers()
 	return err
 }
 
@@ -151,33 +171,31 @@ func (z zipkinBackend) tlsFiles() settings.TLSFiles {
 	}
 }
 
-// header returns the headers of each post.
-func (z zipkinBackend) header() (http.Header, error) {
+// token returns the bearer token. A token that was read from a file often ends with a line feed.
+func (z zipkinBackend) token() string { return strings.TrimSpace(z.Token) }
+
+// headers returns the headers that the user has set.
+func (z zipkinBackend) headers() (map[string]string, error) {
 	pairs, problem := settings.ParseHeaders(z.Headers)
 	if problem != "" {
 		return nil, z.flags.InvalidSecret("zipkin-headers", problem)
 	}
-	h := http.Header{}
-	for name, value := range pairs {
-		h.Set(name, value)
-	}
-	if z.Token != "" {
-		h.Set("Authorization", "Bearer "+strings.TrimSpace(z.Token))
-	}
-	return h, nil
+	return pairs, nil
 }
 
 func (z zipkinBackend) open(ctx context.Context, s Settings) (Sink, error) {
-	tlsConfig, err := z.tlsFiles().Config()
+	files, err := z.tlsFiles().Open(s.Logger)
 	if err != nil {
 		return Sink{}, err
 	}
 	format := zipkin.Format(z.Format)
-	to := Destination{Spool: "zipkin-" + z.Format, Encode: format.Encode}
+	to := Destination{
+		Spool: "zipkin-" + z.Format, Encode: format.Encode, SendTimeout: z.Timeout,
+	}
 	for _, t := range z.transports {
 		if t.Name == z.Transport {
 			err = to.useTransport(ctx, t, format, TransportSettings{
-				ServiceName: s.ServiceName, ContentType: format.ContentType(), TLS: tlsConfig,
+				ServiceName: s.ServiceName, ContentType: format.ContentType(), TLS: files.Config,
 			})
 			if err != nil {
 				return Sink{}, err
@@ -185,20 +203,28 @@ func (z zipkinBackend) open(ctx context.Context, s Settings) (Sink, error) {
 			return s.Queue(to)
 		}
 	}
-	if err := z.useHTTP(&to, tlsConfig, s.Delivery.Senders); err != nil {
+	if err := z.useHTTP(&to, files, s.Delivery.Senders); err != nil {
 		return Sink{}, err
 	}
 	return s.Queue(to)
 }
 
-func (z zipkinBackend) useHTTP(to *Destination, tlsConfig *tls.Config, senders int) error {
-	header, err := z.header()
+func (z zipkinBackend) useHTTP(to *Destination, files *settings.TLS, senders int) error {
+	pairs, err := z.headers()
 	if err != nil {
 		return err
 	}
+	header := http.Header{}
+	for name, value := range pairs {
+		header.Set(name, value)
+	}
+	if z.token() != "" {
+		header.Set("Authorization", "Bearer "+z.token())
+	}
 	sender := zipkin.NewSender(zipkin.Config{
 		URL: z.URL, Header: header, User: z.User, Password: z.Password, Gzip: z.Gzip,
-		TLS: tlsConfig, Format: zipkin.Format(z.Format), Senders: senders,
+		TLS: files, Format: zipkin.Format(z.Format), Senders: senders,
+		Secrets: append(settings.HeaderSecrets(slices.Collect(maps.Values(pairs))...), z.token()),
 	})
 	to.Address, to.Send, to.Close = settings.RedactURL(z.URL), sender.Send, sender.Close
 	return nil
@@ -214,8 +240,6 @@ func (to *Destination) useTransport(
 	}
 	to.Address, to.Close = sender.Address, sender.Close
 	to.Send = func(ctx context.Context, batch delivery.Batch) error {
-		ctx, cancel := context.WithTimeout(ctx, zipkin.PostTimeout)
-		defer cancel()
 		return sender.Send(ctx, format.Message(batch))
 	}
 	return nil

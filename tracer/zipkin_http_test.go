@@ -54,6 +54,34 @@ func TestZipkinOverTLS(t *testing.T) {
 	}
 }
 
+// TestZipkinCertificatesAreReadAgain changes the certificates of both sides while spans are
+// delivered. New connections must use the new ones.
+func TestZipkinCertificatesAreReadAgain(t *testing.T) {
+	t.Parallel()
+	for _, proto := range []string{"http/1.1", "h2"} {
+		r := testkit.NewRotation(t)
+		to := &receiver.Zipkin{}
+		server := httptest.NewUnstartedServer(to)
+		server.TLS, server.EnableHTTP2 = r.ServerTLS(proto), proto == "h2"
+		server.Config.ErrorLog = slog.NewLogLogger(quiet.Handler(), slog.LevelInfo)
+		server.StartTLS()
+		defer server.Close()
+		c := config("zipkin")
+		c.Zipkin.URL = server.URL + "/api/v2/spans"
+		c.Zipkin.CA, c.Zipkin.Cert, c.Zipkin.Key = r.CA, r.Cert, r.Key
+		tr, closer := open(t, c)
+		for n := range 3 {
+			tr.StartSpan("call").Finish()
+			testkit.Eventually(t, "the span arrives", func() bool { return len(to.Spans(t)) > n })
+			r.Rotate(t)
+			server.CloseClientConnections()
+		}
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestUnusableTLSFiles opens tracers with missing or unsuitable files.
 func TestUnusableTLSFiles(t *testing.T) {
 	a := testkit.NewAuthority(t)
@@ -220,6 +248,7 @@ func TestZipkinKeepsAConnectionForEachSender(t *testing.T) {
 // TestPostsToZipkinAreLimited has a collector that does not answer the first post. The post ends
 // after 10 s, and the spans are sent again.
 func TestPostsToZipkinAreLimited(t *testing.T) {
+	testkit.Slow(t)
 	t.Parallel()
 	release := make(chan struct{})
 	to := &receiver.Zipkin{}

@@ -1,6 +1,7 @@
 package tracer_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 
 	"bookservice/tracer"
 	"bookservice/tracer/tracertest/receiver"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // TestZipkinAndMemoryReportTheSameSpans sends spans in both formats, to a collector that refuses
@@ -143,26 +145,130 @@ func TestZipkinFormats(t *testing.T) {
 	}
 }
 
-// TestZipkinRedirectIsAnError sends to a collector that redirects to a login page. The spans are
-// lost, and the page is not requested.
+// TestZipkinRedirectIsAnError sends to collectors that redirect to a login page, or to another
+// host. The spans are lost, nothing is requested there, and Close returns in time.
 func TestZipkinRedirectIsAnError(t *testing.T) {
 	t.Parallel()
-	var logins atomic.Int32
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/login" {
-			logins.Add(1)
-			return
+	var followed atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		followed.Add(1)
+	}))
+	defer other.Close()
+	for _, status := range []int{300, 301, 302, 303, 307, 308} {
+		for _, location := range []string{"/login", other.URL, ""} {
+			t.Run(strconv.Itoa(status)+" "+location, func(t *testing.T) {
+				t.Parallel()
+				srv := httptest.NewServer(http.HandlerFunc(
+					func(w http.ResponseWriter, r *http.Request) {
+						if r.URL.Path == "/login" {
+							followed.Add(1)
+							return
+						}
+						w.Header().Set("Location", location)
+						w.WriteHeader(status)
+						_, _ = io.WriteString(w, "please\nlog in")
+					}))
+				defer srv.Close()
+				c := config("zipkin")
+				c.Zipkin.URL, c.FlushTimeout = srv.URL+"/api/v2/spans", 300*time.Millisecond
+				want := "1 spans lost: the collector answered " + strconv.Itoa(status) + " " +
+					http.StatusText(status) + ": please log in"
+				start := time.Now()
+				if err := sendOne(t, c); err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("have %v, want %s", err, want)
+				}
+				if took := time.Since(start); took > c.FlushTimeout+time.Second {
+					t.Errorf("Close took %v, want the flush timeout", took)
+				}
+			})
 		}
-		http.Redirect(w, r, "/login", http.StatusFound)
+	}
+	t.Cleanup(func() {
+		if n := followed.Load(); n != 0 {
+			t.Errorf("have %d requests elsewhere, want none", n)
+		}
+	})
+}
+
+// TestSlowZipkinIsWaitedFor has a collector that stores spans and answers after 12 s. The attempts
+// after two time-outs of 10 s have more time, so the third one succeeds.
+func TestSlowZipkinIsWaitedFor(t *testing.T) {
+	testkit.Slow(t)
+	t.Parallel()
+	to := &receiver.Zipkin{}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		to.ServeHTTP(w, r)
+		<-time.After(12 * time.Second)
 	}))
 	defer srv.Close()
 	c := config("zipkin")
-	c.Zipkin.URL, c.FlushTimeout = srv.URL+"/api/v2/spans", 2*time.Second
-	const want = "1 spans lost: the collector answered 302 Found"
-	if err := sendOne(t, c); err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("have %v, want %s", err, want)
+	c.Zipkin.URL = srv.URL + "/api/v2/spans"
+	m := &tracer.Metrics{}
+	tr, closer := open(t, c, tracer.WithMetrics(m))
+	tr.StartSpan("call").Finish()
+	start := time.Now()
+	for m.Stats().Sinks["zipkin"].Sent == 0 && time.Since(start) < time.Minute {
+		<-time.After(100 * time.Millisecond)
 	}
-	if n := logins.Load(); n != 0 {
-		t.Errorf("have %d requests of the page, want none", n)
+	if err := closer.Close(); err != nil || len(to.Spans(t)) != 3 {
+		t.Errorf("have %v after %d attempts, want success with the third", err, len(to.Spans(t)))
+	}
+}
+
+// TestZipkinTimeoutSetting has a collector that does not answer the first post. The attempt ends
+// after the time of the setting.
+func TestZipkinTimeoutSetting(t *testing.T) {
+	t.Parallel()
+	to := &receiver.Zipkin{}
+	var posts atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if posts.Add(1) == 1 {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
+			return
+		}
+		to.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	c := config("zipkin")
+	c.Zipkin.URL, c.Zipkin.Timeout = srv.URL+"/api/v2/spans", 200*time.Millisecond
+	tr, closer := open(t, c)
+	start := time.Now()
+	tr.StartSpan("call").Finish()
+	testkit.Eventually(t, "the span arrives", func() bool { return len(to.Spans(t)) == 1 })
+	if took := time.Since(start); took < 200*time.Millisecond || took > 5*time.Second {
+		t.Errorf("have the span sent again after %v, want 200 ms", took)
+	}
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A wrapped RoundTripper is what programs put in place of [http.DefaultTransport].
+type wrapped struct{ http.RoundTripper }
+
+// TestOpenWithAnotherDefaultTransport replaces [http.DefaultTransport], before and after Open,
+// by one that fails. Spans do not pass through it.
+func TestOpenWithAnotherDefaultTransport(t *testing.T) {
+	before := http.DefaultTransport
+	t.Cleanup(func() { http.DefaultTransport = before })
+	for _, replacement := range []http.RoundTripper{
+		wrapped{http.NewFileTransport(http.Dir(t.TempDir()))}, nil,
+	} {
+		to := receiver.NewZipkin(t, 0)
+		c := config("zipkin")
+		c.Zipkin.URL = to.URL
+		http.DefaultTransport = replacement
+		if err := sendOne(t, c); err != nil {
+			t.Errorf("replaced before Open: %v", err)
+		}
+		http.DefaultTransport = before
+		tr, closer := open(t, c)
+		http.DefaultTransport = replacement
+		tr.StartSpan("call").Finish()
+		if err := closer.Close(); err != nil || len(to.Spans(t)) != 2 {
+			t.Errorf("replaced after Open: %v, and %d spans, want 2", err, len(to.Spans(t)))
+		}
+		http.DefaultTransport = before
 	}
 }

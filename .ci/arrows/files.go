@@ -152,8 +152,8 @@ func references(name, module string) ([]reference, error) {
 	return refs, nil
 }
 
-// packageName guesses the name of the package with the given path, as goimports does: the last
-// element that is no version, without "go-" before it, and without what follows a dash or dot.
+// packageName guesses the name of the package with the given path, as goimports does. It is the
+// last element that is no version, without a leading "go-" and without what follows a dash or dot.
 func packageName(importPath string) string {
 	base := path.Base(importPath)
 	if number, ok := strings.CutPrefix(base, "v"); ok && path.Dir(importPath) != "." {

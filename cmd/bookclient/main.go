@@ -31,14 +31,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.Is(err, configs.ErrDone) {
 		return 0
 	}
-	stdout, stderr = cfg.Secrets.Mask(stdout), cfg.Secrets.Mask(stderr)
+	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
 	if err == nil {
-		err = request(ctx, cfg, stdout, logging.New(stderr, slog.LevelInfo))
+		log := logging.New(stderr, slog.LevelInfo)
+		cfg.Warnings.Log(ctx, log)
+		err = request(ctx, cfg, stdout, log)
 	}
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(stderr, "bookclient:", err)
+	fmt.Fprintln(stderr, "bookclient:", cfg.Sources.Locate(err))
 	switch {
 	case ctx.Err() != nil:
 		return 0

@@ -28,13 +28,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.Is(err, configs.ErrDone) {
 		return 0
 	}
-	stdout, stderr = cfg.Secrets.Mask(stdout), cfg.Secrets.Mask(stderr)
+	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
 	var s *collector.Server
 	if err == nil {
 		s, err = collector.Start(cfg, logging.New(stderr, slog.LevelInfo))
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "bookcollector:", err)
+		fmt.Fprintln(stderr, "bookcollector:", cfg.Sources.Locate(err))
 		return 2
 	}
 	printAddresses(stdout, s)

@@ -38,9 +38,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bookdemo:", err)
 		return 2
 	}
-	stdout, stderr = cfg.Secrets.Mask(stdout), cfg.Secrets.Mask(stderr)
+	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
 	if err := demo(ctx, cfg, stdout, logging.New(stderr, slog.LevelWarn)); err != nil {
-		fmt.Fprintln(stderr, "bookdemo:", err)
+		fmt.Fprintln(stderr, "bookdemo:", cfg.Sources.Locate(err))
 		if ctx.Err() != nil {
 			return 0 // a signal ended it
 		}

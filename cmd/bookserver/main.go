@@ -29,15 +29,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.Is(err, configs.ErrDone) {
 		return 0
 	}
-	stdout, stderr = cfg.Secrets.Mask(stdout), cfg.Secrets.Mask(stderr)
+	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
 	var s *server.Server
 	spans := &tracer.Memory{}
 	if err == nil {
 		log := logging.New(stderr, slog.LevelInfo)
+		cfg.Warnings.Log(ctx, log)
 		s, err = server.Start(ctx, cfg, log, tracer.WithMemory(spans))
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "bookserver:", err)
+		fmt.Fprintln(stderr, "bookserver:", cfg.Sources.Locate(err))
 		if ctx.Err() != nil {
 			return 0 // a signal ended the start
 		}

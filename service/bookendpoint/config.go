@@ -28,13 +28,19 @@ func DefaultConfig() Config {
 	return Config{RateEvery: time.Second, RateBurst: 100000, RateMode: RateDelay}
 }
 
-// RegisterFlags defines a flag in fs for each setting. The values in c are the defaults.
-func (c *Config) RegisterFlags(fs *flag.FlagSet) {
+// RegisterFlags defines a flag in fs for each setting. The values in c are the defaults. If fs
+// already has one of the flags, RegisterFlags defines none and returns an error that names it.
+func (c *Config) RegisterFlags(fs *flag.FlagSet) error {
+	return settings.RegisterFlags(fs, c.defineFlags)
+}
+
+func (c *Config) defineFlags(fs *flag.FlagSet) {
 	fs.DurationVar(&c.RateEvery, "rate-every", c.RateEvery,
 		"rate limit: interval at which one more call is allowed")
-	fs.IntVar(&c.RateBurst, "rate-burst", c.RateBurst, "rate limit: calls allowed in a burst")
+	fs.IntVar(&c.RateBurst, "rate-burst", c.RateBurst,
+		"rate limit: calls allowed in a burst, 1 or more")
 	fs.StringVar(&c.RateMode, "rate-mode", c.RateMode,
-		"what to do with calls over the rate limit: delay, reject, off (no limit)")
+		"what to do with calls over the rate limit: delay, reject, or off for no limit")
 }
 
 // Validate returns an error for the first setting that is not valid. The error contains the flag,
@@ -51,5 +57,5 @@ func (c *Config) Validate() error {
 	case RateDelay, RateReject, RateOff:
 		return nil
 	}
-	return settings.NewError("rate-mode", c.RateMode, "delay, reject or off")
+	return settings.NewError("rate-mode", c.RateMode, "one of delay, reject, off")
 }

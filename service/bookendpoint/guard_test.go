@@ -16,7 +16,9 @@ import (
 func TestDefaults(t *testing.T) {
 	want := bookendpoint.Config{RateEvery: time.Second, RateBurst: 100000, RateMode: "delay"}
 	have := bookendpoint.DefaultConfig()
-	have.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError))
+	if err := have.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError)); err != nil {
+		t.Fatal(err)
+	}
 	if have != want || have.Validate() != nil {
 		t.Errorf("have %+v, %v, want %+v", have, have.Validate(), want)
 	}
@@ -30,14 +32,16 @@ func TestValidate(t *testing.T) {
 		{"-rate-every=0", "-rate-every 0s: must be more than 0"},
 		{"-rate-every=-1s", "-rate-every -1s: must be more than 0"},
 		{"-rate-burst=0", "-rate-burst 0: must be 1 or more"},
-		{"-rate-mode=drop", `-rate-mode "drop": must be delay, reject or off`},
-		{"-rate-mode=", `-rate-mode "": must be delay, reject or off`},
+		{"-rate-mode=drop", `-rate-mode "drop": must be one of delay, reject, off`},
+		{"-rate-mode=", `-rate-mode "": must be one of delay, reject, off`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.args, func(t *testing.T) {
 			c := bookendpoint.DefaultConfig()
 			fs := flag.NewFlagSet("", flag.ContinueOnError)
-			c.RegisterFlags(fs)
+			if err := c.RegisterFlags(fs); err != nil {
+				t.Fatal(err)
+			}
 			if err := fs.Parse(strings.Fields(tt.args)); err != nil {
 				t.Fatal(err)
 			}

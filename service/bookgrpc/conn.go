@@ -23,6 +23,12 @@ const (
 // bandwidth, which would add a ping to most calls.
 const windowSize = 1 << 20
 
+// maxHeaderList is the limit in bytes for the metadata of a call as gRPC counts them: names, values
+// and 32 bytes for each. Without it the limit is 16 MiB, which costs a client 8 KiB, because a
+// repeated value is one byte on the wire. The limit is twice the largest baggage that the tracer's
+// settings allow (64 KiB): the other half is for tracestate and credentials.
+const maxHeaderList = 128 << 10
+
 // Dial returns a plain-text connection to the server at addr (host:port). Dial does not wait for
 // the connection: gRPC connects in the background, and repeats a failed attempt within 2.4 s. When
 // an established connection is lost, the next call connects again. A server that does not respond
@@ -63,13 +69,19 @@ func DialOptions() []grpc.DialOption {
 }
 
 // ServerOptions returns the options for a gRPC server of the book service: go-kit's interceptor,
-// which stores the method in the context; fixed flow-control windows; and a keepalive policy that
-// permits the pings of [Dial]'s connections. By default gRPC closes connections that ping so often.
+// which stores the method in the context; fixed flow-control windows; a limit of 128 KiB for the
+// metadata of a call; and a keepalive policy that permits the pings of [Dial]'s connections. By
+// default gRPC closes connections that ping so often.
+//
+// A call with more metadata fails with codes.Internal: clients that obey the server's setting do
+// not send it, and the stream of others is reset with FRAME_SIZE_ERROR, which has this code in
+// gRPC.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(grpctransport.Interceptor),
 		grpc.StaticStreamWindowSize(windowSize),
 		grpc.StaticConnWindowSize(windowSize),
+		grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime: pingAfter / 2, PermitWithoutStream: true,
 		}),

@@ -42,25 +42,34 @@ func DefaultConfig() Config {
 	}
 }
 
-// RegisterFlags defines a flag in fs for each setting. The values in c are the defaults.
-func (c *Config) RegisterFlags(fs *flag.FlagSet) {
+// RegisterFlags defines a flag in fs for each setting. The values in c are the defaults. If fs
+// already has one of the flags, RegisterFlags defines none and returns an error that names it.
+func (c *Config) RegisterFlags(fs *flag.FlagSet) error {
+	return settings.RegisterFlags(fs, c.defineFlags)
+}
+
+func (c *Config) defineFlags(fs *flag.FlagSet) {
 	fs.IntVar(&c.RetryAttempts, "retry-attempts", c.RetryAttempts,
-		"maximum attempts of a call, including the first")
+		"largest number of attempts of a call, including the first, 1 or more")
 	fs.DurationVar(&c.RetryTimeout, "retry-timeout", c.RetryTimeout,
 		"timeout for all attempts of a call together")
 	fs.DurationVar(&c.RetryBackoff, "retry-backoff", c.RetryBackoff,
-		"delay before the second attempt; doubles for each further one up to 1s; with jitter")
+		"delay before the second attempt, 0s to 1s; doubles for each further one up to 1s; "+
+			"with jitter")
 	fs.DurationVar(&c.BreakerTimeout, "breaker-timeout", c.BreakerTimeout,
 		"timeout for a call with all its attempts")
 	fs.Float64Var(&c.BreakerErrorPercent, "breaker-error-percent", c.BreakerErrorPercent,
-		"percentage of failed calls that opens the circuit breaker")
+		"percentage of failed calls that opens the circuit breaker: more than 0, "+
+			"at most 100")
 	fs.IntVar(&c.BreakerMinRequests, "breaker-min-requests", c.BreakerMinRequests,
-		"minimum calls within -breaker-window to open the circuit breaker")
+		"smallest number of calls within -breaker-window that can open the circuit breaker, "+
+			"1 or more")
 	fs.DurationVar(&c.BreakerWindow, "breaker-window", c.BreakerWindow,
-		"time over which the circuit breaker counts calls")
+		"time over which the circuit breaker counts calls, 10ms or more")
 	fs.DurationVar(&c.BreakerOpen, "breaker-open", c.BreakerOpen,
 		"time until an open circuit breaker permits a trial call")
-	fs.IntVar(&c.MaxConcurrent, "max-concurrent", c.MaxConcurrent, "maximum concurrent calls")
+	fs.IntVar(&c.MaxConcurrent, "max-concurrent", c.MaxConcurrent,
+		"largest number of concurrent calls, 1 or more")
 }
 
 // Validate returns an error for the first setting that is not valid. The error contains the flag,

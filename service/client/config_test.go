@@ -17,7 +17,9 @@ func TestDefaults(t *testing.T) {
 		BreakerWindow: 10 * time.Second, BreakerOpen: 10 * time.Second, MaxConcurrent: 1000,
 	}
 	have := client.DefaultConfig()
-	have.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError))
+	if err := have.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError)); err != nil {
+		t.Fatal(err)
+	}
 	if have != want {
 		t.Errorf("defaults: have %+v, want %+v", have, want)
 	}
@@ -53,7 +55,9 @@ func TestValidate(t *testing.T) {
 		t.Run(tt.args, func(t *testing.T) {
 			c := client.DefaultConfig()
 			fs := flag.NewFlagSet("", flag.ContinueOnError)
-			c.RegisterFlags(fs)
+			if err := c.RegisterFlags(fs); err != nil {
+				t.Fatal(err)
+			}
 			if err := fs.Parse(strings.Fields(tt.args)); err != nil {
 				t.Fatal(err)
 			}

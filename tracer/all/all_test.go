@@ -124,7 +124,7 @@ func TestEnvironmentOfEveryBackend(t *testing.T) {
 		switch name {
 		case "OTEL_SERVICE_NAME":
 			return "shop", true
-		case "OTEL_EXPORTER_OTLP_PROTOCOL":
+		case "OTEL_EXPORTER_OTLP_HEADERS":
 			return "x", true
 		}
 		return "", false
@@ -132,7 +132,8 @@ func TestEnvironmentOfEveryBackend(t *testing.T) {
 	if err != nil || c.ServiceName != "shop" {
 		t.Errorf("have %v and name %q, want shop", err, c.ServiceName)
 	}
-	const want = `OTEL_EXPORTER_OTLP_PROTOCOL "x": must be grpc or http/protobuf`
+	const want = "OTEL_EXPORTER_OTLP_HEADERS: " +
+		"must be name=value pairs with percent-encoded values; pair 1 is not"
 	if err := c.Validate(); err == nil || err.Error() != want {
 		t.Errorf("have %v, want %s", err, want)
 	}

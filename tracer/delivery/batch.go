@@ -64,25 +64,3 @@ func (b Batch) halve() (first, second Batch) {
 	}
 	return first, second
 }
-
-// join returns one batch with the spans of all parts.
-func join(parts []Batch) Batch {
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	all := Batch{firstAdd: parts[0].firstAdd}
-	for _, part := range parts {
-		for span := range part.All() {
-			all.add(span)
-		}
-	}
-	return all
-}
-
-// countSpans returns the number of spans in all parts.
-func countSpans(parts []Batch) (spans int) {
-	for _, part := range parts {
-		spans += part.Len()
-	}
-	return spans
-}

@@ -5,15 +5,31 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 )
 
-// logTimeout is how long Close waits for the log handler.
+// After its context has ended, Close waits for other code no longer than this. The times count from
+// the end of the context.
+const (
+	sendOvertime = 200 * time.Millisecond // for the Sends
+	diskOvertime = 600 * time.Millisecond // for the spool
+	logOvertime  = 800 * time.Millisecond // for the log handler
+)
+
+// logTimeout is how long Close waits for the log handler in any case.
 const logTimeout = time.Second
 
+// errDiskHangs is the cause of a loss if the disk does not answer.
+var errDiskHangs = errors.New("spool: the disk does not answer")
+
 // Close sends the queued spans until ctx ends. The remaining spans are written to the spool, or
-// dropped if that is not possible. If spans were dropped, the error has their number and wraps the
-// latest error of the spool or the destination.
+// dropped if that is not possible. If spans were dropped since the call, the error has their number
+// and wraps the latest error of the spool or the destination.
+//
+// Close returns at most 800 ms after the end of ctx, even if the SendFunc, the disk or the log
+// handler does not return. Spans whose fate is unknown then count as dropped. With a spool, Close
+// writes all unsent spans to it when half of the time until the deadline of ctx has passed.
 //
 // Later calls of Close wait for the first one and return its error. Close waits up to 1 s for a
 // slow log handler.
@@ -21,75 +37,91 @@ func (q *Queue) Close(ctx context.Context) error {
 	q.mu.Lock()
 	first := !q.closeCalled
 	q.closeCalled = true
+	before := maps.Clone(q.stats.DroppedBy)
+	if deadline, ok := ctx.Deadline(); ok && first {
+		q.spoolAllFrom = time.Now().Add(time.Until(deadline) / 2)
+	}
 	q.mu.Unlock()
 	if first {
-		q.close(ctx)
+		q.close(ctx, before)
 	}
 	<-q.closed
 	select {
 	case <-q.reporterDone:
+	case <-q.logLate:
 	case <-time.After(logTimeout):
 	}
 	return q.closeErr
 }
 
-func (q *Queue) close(ctx context.Context) {
-	q.ageTimer.Stop()
+// close ends all goroutines that do not hang. before is Stats.DroppedBy at the call of Close.
+func (q *Queue) close(ctx context.Context, before map[string]uint64) {
+	defer context.AfterFunc(ctx, q.stop)()
 	close(q.closing)
+	q.ageTimer.Stop()
 	q.work.Broadcast()
-	release := context.AfterFunc(ctx, q.stop)
 	q.senders.Wait()
-	release()
 	q.cancel()
+	q.parkTimer.Stop()
+	q.mu.Lock()
+	q.sendersEnded = true
+	q.readerWork.Signal()
+	q.mu.Unlock()
 	close(q.sendersDone)
-	q.spooler.Wait()
-	q.closeErr = q.spoolRemaining()
+	var diskErr error
+	if q.spool != nil {
+		select {
+		case <-q.diskDone:
+		case <-q.diskLate:
+			diskErr = errDiskHangs
+		}
+	}
+	q.closeErr = q.finish(before, diskErr)
 	close(q.closed)
 }
 
-// stop ends the current attempts and prevents further ones.
+// stop ends the current attempts and prevents further ones. It is called when the context of Close
+// ends.
 func (q *Queue) stop() {
 	q.mu.Lock()
 	q.stopped = true
 	q.mu.Unlock()
 	q.cancel()
-	q.work.Broadcast()
-}
-
-// spoolRemaining writes the remaining batches to the spool and drops the rest. The senders and the
-// spooler must have ended.
-func (q *Queue) spoolRemaining() error {
-	q.mu.Lock()
-	q.seal()
-	rest := q.sealed
-	q.sealed, q.free = nil, nil
-	q.mu.Unlock()
-	var err error
-	if q.spool != nil {
-		for len(rest) > 0 && err == nil {
-			if err = q.spool.append(rest[0], q.markSpooled); err == nil {
-				rest = rest[1:]
-			}
-		}
-		err = errors.Join(err, q.spool.close())
+	for after, late := range map[time.Duration]chan struct{}{
+		sendOvertime: q.sendLate, diskOvertime: q.diskLate, logOvertime: q.logLate,
+	} {
+		time.AfterFunc(after, func() { close(late) })
 	}
-	return q.dropRemaining(rest, err)
+	q.work.Broadcast()
+	q.returned.Broadcast()
+	q.readerWork.Signal()
 }
 
-// dropRemaining drops the batches that could be neither sent nor spooled. err is the error of the
-// spool.
-func (q *Queue) dropRemaining(rest []Batch, err error) error {
+// finish drops the spans that could be neither sent nor spooled. It returns the result of Close.
+func (q *Queue) finish(before map[string]uint64, diskErr error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	lost := countSpans(rest)
-	for _, b := range rest {
-		q.bytes -= b.cost()
+	q.final = true
+	q.open, q.free, q.waiting, q.loaded, q.parked, q.remaining = Batch{}, nil, nil, nil, nil, nil
+	q.bytes = 0
+	if lost := q.stats.Queued; lost > 0 {
+		q.stats.Queued = 0
+		q.drop(int(lost), NotFlushed)
 	}
-	q.stats.Queued -= uint64(lost)
-	if lost > 0 {
-		q.drop(lost, NotFlushed)
-		cause := cmp.Or(err, q.lastErr, context.DeadlineExceeded)
-		err = fmt.Errorf("%d spans lost: %w", lost, cause)
+	err := cmp.Or(q.spoolErr, diskErr)
+	lost, by := uint64(0), map[string]uint64{}
+	for _, reason := range []string{NotFlushed, Refused, TooBig} {
+		if n := q.stats.DroppedBy[reason] - before[reason]; n > 0 {
+			lost += n
+			by[reason] = n
+		}
 	}
-	return err
+	if lost == 0 {
+		return err
+	}
+	text := fmt.Sprintf("%d spans lost", lost)
+	if lost > q.stats.DroppedBy[NotFlushed] {
+		text += " (" + Stats{DroppedBy: by}.DropReasons() + ")"
+	}
+	return fmt.Errorf("%s: %w", text, cmp.Or(err, q.lastErr, context.DeadlineExceeded))
 }

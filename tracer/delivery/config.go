@@ -18,6 +18,10 @@ type Config struct {
 	BatchAge time.Duration
 	// Senders is the maximum number of batches that are sent at the same time. The default is 8.
 	Senders int
+	// SendTimeout is the longest time that an attempt may take. An attempt begins with 10 s, or
+	// with SendTimeout if that is shorter. After two attempts in a row that did not end in time,
+	// the time doubles, up to SendTimeout. The default is 1 minute.
+	SendTimeout time.Duration
 	// MinBackoff is the backoff before the first retry. It doubles with each further retry of the
 	// batch. The default is 100 ms.
 	MinBackoff time.Duration
@@ -40,6 +44,7 @@ func (c Config) withDefaults() Config {
 	c.BatchBytes = cmp.Or(c.BatchBytes, 256<<10)
 	c.BatchAge = cmp.Or(c.BatchAge, 500*time.Millisecond)
 	c.Senders = cmp.Or(c.Senders, 8)
+	c.SendTimeout = cmp.Or(c.SendTimeout, time.Minute)
 	c.MinBackoff = cmp.Or(c.MinBackoff, 100*time.Millisecond)
 	c.MaxBackoff = cmp.Or(c.MaxBackoff, 30*time.Second)
 	c.SpoolBytes = cmp.Or(c.SpoolBytes, 1<<30)

@@ -67,6 +67,7 @@ func ExampleSendError() {
 	// Output:
 	// accepted: ab
 	// accepted: c
+	// 1 spans lost (1 refused): span malformed
 	// sent 3, dropped by reason: map[refused:1]
 }
 
@@ -94,7 +95,7 @@ func ExampleHTTPError() {
 			return err // the queue retries
 		}
 		defer resp.Body.Close()
-		err = delivery.HTTPError(resp.StatusCode, resp.Header)
+		err = delivery.HTTPError(resp.StatusCode, resp.Header, nil)
 		fmt.Println("result:", err)
 		return err
 	}

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -56,9 +57,48 @@ func TestFrameSize(t *testing.T) {
 		size int
 		ok   bool
 	}{{0, true}, {maxSpanBytes, true}, {maxSpanBytes + 1, false}} {
-		span, ok := readFrame(appendFrame(nil, make([]byte, test.size)))
+		span, ok := readFrame(appendFrame(nil, make([]byte, test.size)), nil)
 		if ok != test.ok || ok && len(span) != test.size {
 			t.Errorf("%d bytes: have %d bytes, %v, want %v", test.size, len(span), ok, test.ok)
 		}
+	}
+}
+
+// Frames behind damage are found whatever their length is.
+func TestFramesBehindDamage(t *testing.T) {
+	var intact []byte
+	var want []int
+	for _, size := range []int{0, 1, 511, 512, 513, 1023, 1024, 1025, 4096, 70000, 1 << 20} {
+		intact = appendFrame(intact, bytes.Repeat([]byte{byte(size)}, size))
+		want = append(want, size)
+	}
+	for _, garbage := range [][]byte{{1}, bytes.Repeat([]byte{0xff}, 700)} {
+		batch, d := readFrames(slices.Concat(garbage, intact, garbage, intact))
+		var have []int
+		for span := range batch.All() {
+			have = append(have, len(span))
+		}
+		if !slices.Equal(have, slices.Concat(want, want)) {
+			t.Errorf("have spans of %v bytes, want %v twice", have, want)
+		}
+		if d != (damage{2, 2 * len(garbage)}) {
+			t.Errorf("have damage %+v, want two regions of %d bytes", d, len(garbage))
+		}
+	}
+}
+
+// BenchmarkFramesOfPlausibleLengths reads files in which three of four bytes start a header with a
+// length that the file has room for. The time for a byte does not depend on the size of the file.
+func BenchmarkFramesOfPlausibleLengths(b *testing.B) {
+	for _, size := range []int{1 << 16, 1 << 18, 1 << 20} {
+		b.Run(fmt.Sprint(size>>10, "KiB"), func(b *testing.B) {
+			file := bytes.Repeat([]byte{0, byte(size >> 17), 0, 0}, size/4)
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				if batch, d := readFrames(file); batch.Len() != 0 || d.bytes != size {
+					b.Fatalf("have %d spans and damage %+v, want only damage", batch.Len(), d)
+				}
+			}
+		})
 	}
 }

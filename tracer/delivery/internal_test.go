@@ -2,68 +2,39 @@ package delivery
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"testing"
-	"time"
 )
 
-// writeFile returns a file with the spans of its batch only, although another file has room.
-func TestSpoolWriteFile(t *testing.T) {
-	cfg := Config{Spool: t.TempDir()}.withDefaults()
-	s, err := openSpool(cfg, disk{})
-	if err != nil {
+// A job of a sender gets a file of its own, although the current file has room.
+func TestJobFileIsItsOwn(t *testing.T) {
+	q := &Queue{cfg: Config{Spool: t.TempDir()}.withDefaults(), jobs: map[*job]bool{}}
+	q.work.L, q.readerWork.L = &q.mu, &q.mu
+	if err := q.openSpool(disk{}); err != nil {
 		t.Fatal(err)
 	}
 	var first, second Batch
 	first.add([]byte("one"))
 	first.add([]byte("two"))
 	second.add([]byte("three"))
-	if err := s.append(first, func(Batch) {}); err != nil {
+	q.appending = newJob(first)
+	if err := q.append(q.appending); err != nil {
 		t.Fatal(err)
 	}
-	f, err := s.writeFile(second)
-	if err != nil {
+	j := newJob(second)
+	q.jobs[j] = true
+	if err := q.writeJob(j); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(f.path)
+	data, err := os.ReadFile(j.file.path)
 	if want := appendFrame(nil, []byte("three")); err != nil || !bytes.Equal(data, want) ||
-		f.spans != 1 || f.size != int64(len(want)) {
-		t.Errorf("have %q, %v in %+v, want one span", data, err, f)
+		j.file.spans != 1 || j.file.size != int64(len(want)) {
+		t.Errorf("have %q, %v in %+v, want one span", data, err, j.file)
 	}
-	if g, _ := s.take(func(int64) bool { return true }); g == nil || g.spans != 2 {
-		t.Errorf("have %+v, want the file with two spans", g)
+	if len(q.files) != 1 || q.files[0].spans != 2 {
+		t.Errorf("have %v, want the file with two spans", q.files)
 	}
-	if err := s.close(); err != nil {
+	if err := q.spool.close(); err != nil {
 		t.Error(err)
 	}
-}
-
-// A sender that has found the spool empty does not wait if the spool has changed in the meantime.
-func TestSpoolChangedBeforeWait(t *testing.T) {
-	send := func(context.Context, Batch) error { return nil }
-	q, err := New(Config{}, send, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q.mu.Lock()
-	generation := q.generation
-	q.spoolChanged()
-	q.mu.Unlock()
-	returned := make(chan struct{})
-	go func() {
-		defer close(returned)
-		if j, end := q.nextFromMemory(generation, false); j != nil || end {
-			t.Errorf("have job %v and end %v, want another look at the spool", j, end)
-		}
-	}()
-	select {
-	case <-returned:
-	case <-time.After(10 * time.Second):
-		t.Error("the sender waits")
-	}
-	if err := q.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
-	<-returned
 }

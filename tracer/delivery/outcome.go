@@ -4,21 +4,24 @@ import "time"
 
 // An outcome is the result of an attempt to send the first part of a job.
 type outcome struct {
-	done      bool          // the part was sent, dropped or split; otherwise it is sent again
-	delay     time.Duration // before the part is sent again
+	done      bool          // the part was sent, dropped or refused; otherwise it is sent again
+	park      bool          // the destination refuses everything: the job is set aside
+	delay     time.Duration // before the part is sent again, or before the next job
 	requested bool          // the destination requested the delay
 }
 
-// handle acts on err, the result of an attempt to send the first part of j.
-func (q *Queue) handle(j *job, err error, took, backoff time.Duration) outcome {
+// handle acts on the result of an attempt.
+func (q *Queue) handle(a *attempt, backoff time.Duration) outcome {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.stats.Latency.observe(took)
-	if err == nil {
+	q.stats.Latency.observe(a.took)
+	q.adaptTimeout(a)
+	j := a.job
+	if a.err == nil {
 		q.accepted(j, 0)
-		return outcome{done: true}
+		return q.judge(j)
 	}
-	e := asSendError(err)
+	e := asSendError(a.err)
 	if !q.stopped { // otherwise the error only reports the end of the context
 		q.lastErr = e.Err
 	}
@@ -28,11 +31,11 @@ func (q *Queue) handle(j *job, err error, took, backoff time.Duration) outcome {
 	case Drop:
 		q.dropPart(j, Refused)
 	case Split, Bisect:
-		q.splitPart(j, e.Kind)
+		return q.refuse(j, e.Kind)
 	default:
 		return q.scheduleRetry(e, backoff)
 	}
-	return outcome{done: true}
+	return q.judge(j)
 }
 
 // accepted counts the first part as sent, except for the rejected spans. After a failure it wakes
@@ -42,7 +45,7 @@ func (q *Queue) accepted(j *job, rejected int) {
 	q.stats.Sent += uint64(part.Len() - rejected)
 	q.stats.Batches++
 	q.stats.Bytes += uint64(len(part.data))
-	q.configErr = ""
+	q.configErr, q.refusedInRow, q.refusals, q.prober = "", 0, 0, nil
 	if rejected > 0 {
 		q.drop(rejected, Refused)
 	}
@@ -50,6 +53,7 @@ func (q *Queue) accepted(j *job, rejected int) {
 		q.failing = false
 		close(q.recovered)
 		q.recovered = make(chan struct{})
+		q.work.Broadcast() // parked jobs may be tried, and the reader may read ahead
 	}
 	q.finishPart(j)
 }
@@ -60,19 +64,6 @@ func (q *Queue) dropPart(j *job, reason string) {
 	q.finishPart(j)
 }
 
-// splitPart halves the first part; a single span is dropped. The caller holds the lock.
-func (q *Queue) splitPart(j *job, kind Kind) {
-	switch {
-	case j.parts[0].Len() > 1:
-		first, second := j.parts[0].halve()
-		j.parts = append([]Batch{first, second}, j.parts[1:]...)
-	case kind == Split:
-		q.dropPart(j, TooBig)
-	default:
-		q.dropPart(j, Refused)
-	}
-}
-
 // finishPart removes the first part, which was sent or dropped, from j. The caller holds the lock.
 func (q *Queue) finishPart(j *job) {
 	part := j.parts[0]
@@ -81,11 +72,13 @@ func (q *Queue) finishPart(j *job) {
 	} else {
 		q.stats.Queued -= uint64(part.Len())
 	}
-	q.bytes -= part.cost()
-	j.parts, j.partlyDone = j.parts[1:], true
-	if q.spool != nil {
-		q.spoolChanged() // memory may now have room for a file of the spool
+	if j.sends > 0 { // abandoned Sends, which read the memory of the part
+		j.pinned += part.cost()
+	} else {
+		q.bytes -= part.cost()
 	}
+	j.parts, j.partlyDone = j.parts[1:], true
+	q.readerWork.Signal() // memory may now have room for a file of the spool
 }
 
 // scheduleRetry returns when the first part is sent again. The caller holds the lock.
@@ -96,46 +89,16 @@ func (q *Queue) scheduleRetry(e *SendError, backoff time.Duration) outcome {
 	q.stats.Retried++
 	q.failing = true
 	if e.Kind == RetryAfterFix {
-		if text := e.Error(); text != q.configErr {
-			q.configErr, q.pendingReport.configErr = text, e.Err
-			notify(q.reportC)
-		}
+		q.reportRejected(e.Err)
 		return outcome{delay: q.cfg.MaxBackoff}
 	}
-	q.pendingReport.retried = true
-	notify(q.reportC)
-	if e.After <= 0 {
+	q.report(retried)
+	after := min(e.After, maxRetryAfter)
+	if after <= 0 {
 		return outcome{delay: jitter(backoff)}
 	}
-	if until := time.Now().Add(e.After); until.After(q.notBefore) {
+	if until := time.Now().Add(after); until.After(q.notBefore) {
 		q.notBefore = until
 	}
-	return outcome{delay: max(e.After, jitter(backoff)), requested: true}
-}
-
-// releaseJob recycles the memory of j if it is complete. Otherwise the queue has stopped sending:
-// the unsent parts stay in the spool, or are requeued for spoolRemaining.
-func (q *Queue) releaseJob(j *job) {
-	q.mu.Lock()
-	delete(q.jobs, j)
-	if spooling := j.spooling; spooling != nil {
-		q.mu.Unlock()
-		<-spooling
-		q.mu.Lock()
-	}
-	complete := len(j.parts) == 0
-	switch {
-	case complete:
-		q.recycle(j.whole)
-	case j.file == nil:
-		q.sealed = append(j.parts, q.sealed...)
-	}
-	q.mu.Unlock()
-	switch {
-	case j.file == nil:
-	case complete:
-		q.removeFile(j.file)
-	default:
-		q.leaveFile(j)
-	}
+	return outcome{delay: max(after, jitter(backoff)), requested: true}
 }

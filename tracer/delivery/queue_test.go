@@ -147,8 +147,7 @@ func TestBounded(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "100 spans lost: ") {
 		t.Errorf("have %v, want 100 spans lost", err)
 	}
-	const want = `msg="spans dropped" dropped=1000 ` +
-		`reasons="map[not flushed:100 queue full:900]"` + "\n"
+	const want = ` total=1000 reasons="100 not flushed, 900 queue full"` + "\n"
 	if have := log.String(); strings.Count(have, "\n") != 2 || !strings.Contains(have, want) {
 		t.Errorf("have %q, want a warning at once and a last one with %q", have, want)
 	}
@@ -168,8 +167,8 @@ func TestBoundedWarnings(t *testing.T) {
 		}
 		flush(t, q)
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-		if len(lines) != 4 || !strings.Contains(lines[2], "dropped=23 ") ||
-			!strings.Contains(lines[3], "dropped=25 ") {
+		if len(lines) != 4 || !strings.Contains(lines[2], "total=23 ") ||
+			!strings.Contains(lines[3], "total=25 ") {
 			t.Errorf("have\n%s\nwant lines after 0, 10 and 20 s, and one of Close", log.String())
 		}
 	})
@@ -489,8 +488,10 @@ func TestBoundedLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	q.Add([]byte("a"))
-	flush(t, q)
-	const want = `msg="spans dropped" dropped=1 reasons=map[refused:1] err="410 Gone"` + "\n"
+	if err := closeWithin(q, time.Minute); err == nil {
+		t.Error("have no error of Close, want the refusal")
+	}
+	const want = `msg="spans dropped" dropped=1 total=1 reasons="1 refused" err="410 Gone"` + "\n"
 	if have := log.String(); strings.Count(have, "\n") != 1 || !strings.Contains(have, want) {
 		t.Errorf("have %q, want one line with %q", have, want)
 	}
@@ -538,8 +539,15 @@ func TestRetriedInParts(t *testing.T) {
 			stop := watchStats(t, q)
 			all := spans(100)
 			addAll(q, all)
-			flush(t, q)
+			err := closeWithin(q, time.Minute)
 			stop()
+			wantErr := "<nil>"
+			if test.reason != "" {
+				wantErr = fmt.Sprintf("1 spans lost (1 %s): ", test.reason)
+			}
+			if !strings.HasPrefix(fmt.Sprint(err), wantErr) {
+				t.Errorf("have error %v, want %s", err, wantErr)
+			}
 			want := slices.DeleteFunc(all, func(s string) bool { return s == test.lost })
 			if diff := cmp.Diff(want, to.received()); diff != "" {
 				t.Errorf("-want +have\n%s", diff)
@@ -562,7 +570,10 @@ func TestPanicInSendFunc(t *testing.T) {
 	}}
 	q := newQueue(t, delivery.Config{}, to.send)
 	addAll(q, spans(100))
-	flush(t, q)
+	if err := closeWithin(q, time.Minute); err == nil ||
+		err.Error() != "1 spans lost (1 refused): panic: 42" {
+		t.Errorf("have %v, want the panic", err)
+	}
 	s := stats(t, q)
 	if s.Sent != 99 || s.DroppedBy[delivery.Refused] != 1 || len(to.received()) != 99 {
 		t.Errorf("have %+v, want 99 sent and one refused", s)
@@ -578,7 +589,13 @@ func TestPartial(t *testing.T) {
 		}}
 		q := newQueue(t, delivery.Config{}, to.send)
 		addAll(q, spans(10))
-		flush(t, q)
+		wantErr := "<nil>"
+		if want > 0 {
+			wantErr = fmt.Sprintf("%d spans lost (%d refused): odd ones", want, want)
+		}
+		if have := fmt.Sprint(closeWithin(q, time.Minute)); have != wantErr {
+			t.Errorf("have %s, want %s", have, wantErr)
+		}
 		s := stats(t, q)
 		if s.Sent != 10-want || s.DroppedBy[delivery.Refused] != want || to.attemptCount() != 1 {
 			t.Errorf("have %+v after %d attempts, want %d refused and the rest sent in one",
@@ -851,7 +868,9 @@ func TestSoak(t *testing.T) {
 
 func heap() uint64 {
 	var m runtime.MemStats
-	runtime.GC()
+	for range 2 { // a second time for what a finalizer or a pool has kept
+		runtime.GC()
+	}
 	runtime.ReadMemStats(&m)
 	return m.HeapInuse + m.StackInuse
 }

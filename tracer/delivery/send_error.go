@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // A SendError is an error of a [SendFunc] that determines what the queue does with the batch. Any
@@ -24,10 +26,12 @@ const (
 	// Retry sends the batch again after a backoff. Until SendError.After has passed, or Close is
 	// called, the queue sends no batch at all.
 	Retry Kind = iota
-	// Split means that the batch is too large. It is sent in two halves; a single span is dropped.
+	// Split means that the batch is too large. It is sent in two halves. A single span is dropped
+	// if the destination accepts other spans. Otherwise it is kept, as with RetryAfterFix.
 	Split
 	// Bisect means that a span of the batch is malformed. The batch is halved until only the
-	// malformed span is dropped.
+	// malformed span is dropped. If the destination accepts no other span, all are kept, as with
+	// RetryAfterFix.
 	Bisect
 	// RetryAfterFix means that the configuration is wrong. The error is logged, and the batch is
 	// sent again every Config.MaxBackoff.
@@ -72,9 +76,11 @@ func asSendError(err error) *SendError {
 //   - 413 is [Split].
 //   - 400 and 422 are [Bisect].
 //   - All other statuses are [RetryAfterFix], for example 401, 403, 404, 405 and redirects.
-func HTTPError(status int, header http.Header) error {
-	e := &SendError{Kind: RetryAfterFix,
-		Err: fmt.Errorf("the collector answered %d %s", status, http.StatusText(status))}
+//
+// The text has the first 200 bytes of the body in one line.
+func HTTPError(status int, header http.Header, body []byte) error {
+	e := &SendError{Kind: RetryAfterFix, Err: fmt.Errorf("the collector answered %d %s%s",
+		status, http.StatusText(status), quote(body))}
 	switch {
 	case status/100 == 2:
 		return nil
@@ -87,6 +93,22 @@ func HTTPError(status int, header http.Header) error {
 		e.Kind, e.After = Retry, retryAfter(header.Get("Retry-After"))
 	}
 	return e
+}
+
+// maxQuoted is how many bytes of an answer are quoted.
+const maxQuoted = 200
+
+// quote returns the text of an answer in one line, with ": " before it. It returns nothing for an
+// answer without text.
+func quote(body []byte) string {
+	text := strings.ToValidUTF8(string(body[:min(len(body), maxQuoted)]), "")
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return !unicode.IsPrint(r) || unicode.IsSpace(r)
+	}), " ")
+	if text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 // maxRetryAfter is the longest delay that the Retry-After header can request.

@@ -25,17 +25,17 @@ func TestHTTPError(t *testing.T) {
 		599: delivery.Retry, 600: delivery.RetryAfterFix,
 	} {
 		var e *delivery.SendError
-		if err := delivery.HTTPError(status, nil); !errors.As(err, &e) || e.Kind != want {
+		if err := delivery.HTTPError(status, nil, nil); !errors.As(err, &e) || e.Kind != want {
 			t.Errorf("%d: have %v of kind %v, want %v", status, err, e.Kind, want)
 		}
 	}
 	for _, status := range []int{200, 202, 204, 299} {
-		if err := delivery.HTTPError(status, nil); err != nil {
+		if err := delivery.HTTPError(status, nil, nil); err != nil {
 			t.Errorf("%d: have %v, want nil", status, err)
 		}
 	}
 	const want = "the collector answered 404 Not Found"
-	if have := delivery.HTTPError(404, nil).Error(); have != want {
+	if have := delivery.HTTPError(404, nil, nil).Error(); have != want {
 		t.Errorf("have %q, want %q", have, want)
 	}
 }
@@ -52,7 +52,7 @@ func TestRetryAfter(t *testing.T) {
 			"Wed, 21 Oct 2115 07:28:00 GMT": 5 * time.Minute,
 		} {
 			var e *delivery.SendError
-			err := delivery.HTTPError(429, http.Header{"Retry-After": {value}})
+			err := delivery.HTTPError(429, http.Header{"Retry-After": {value}}, nil)
 			if !errors.As(err, &e) || e.After != want {
 				t.Errorf("%q: have %v, want %v", value, e.After, want)
 			}

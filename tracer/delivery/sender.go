@@ -2,164 +2,108 @@ package delivery
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"time"
 )
 
-// A job is a batch that a sender is sending. The queue's lock guards it.
-type job struct {
-	parts      []Batch       // the unsent parts, in order; more than one after a split
-	whole      Batch         // all spans; its memory is recycled
-	file       *spoolFile    // the file that holds the spans, or nil
-	partlyDone bool          // some of the spans in file are sent or dropped
-	spooling   chan struct{} // not nil while the spooler writes the job; closed afterwards
-}
-
-// runSender is the goroutine of a sender.
+// runSender is the goroutine of a sender. It never waits for the disk.
 func (q *Queue) runSender() {
 	for {
-		j, ok := q.nextJob()
-		if !ok {
+		j := q.nextJob()
+		if j == nil {
 			return
 		}
-		for len(j.parts) > 0 && q.deliver(j) {
+		var o outcome
+		more := true
+		for more && !o.park {
+			o, more = q.deliver(j)
 		}
-		q.releaseJob(j)
-	}
-}
-
-// nextJob waits for a batch. Batches of the spool come first. It returns false when the sender must
-// end. It does not hold the queue's lock during disk operations, because Add needs the lock.
-func (q *Queue) nextJob() (*job, bool) {
-	for {
-		q.mu.Lock()
-		generation, onDisk := q.generation, q.stats.Spooled > 0 && !q.stopped
-		q.mu.Unlock()
-		more := false
-		if onDisk {
-			var f *spoolFile
-			if f, more = q.spool.take(q.reserve); f != nil {
-				return q.load(f), true
-			}
-		}
-		if j, end := q.nextFromMemory(generation, more); j != nil || end {
-			return j, j != nil
+		q.release(j, o.park)
+		if o.park {
+			q.wait(o, 0)
 		}
 	}
 }
 
-// reserve reserves memory for a file of this size. It returns false if Config.QueueBytes would be
-// exceeded, unless no other spans are in memory: the file may be larger than Config.QueueBytes.
-func (q *Queue) reserve(size int64) bool {
+// nextJob waits for a job. It returns nil when the sender must end: sending has stopped, or the
+// queue is closing and neither memory nor spool can have another job.
+func (q *Queue) nextJob() *job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.bytes > 0 && int64(q.bytes)+size > int64(q.cfg.QueueBytes) {
-		return false
+	for !q.stopped {
+		if j := q.takeJob(); j != nil {
+			j.taken = true
+			q.jobs[j] = true
+			return j
+		}
+		if q.closeCalled && !q.mayHaveJobs() {
+			q.work.Broadcast()
+			return nil
+		}
+		q.idle++
+		q.readerWork.Signal()
+		q.work.Wait()
+		q.idle--
 	}
-	q.bytes += int(size)
-	return true
+	return nil
 }
 
-// nextFromMemory takes the oldest batch in memory. Without one it waits, unless the spool's state
-// has changed since generation. end reports that the sender must end: sending has stopped, or the
-// queue is closing and neither memory nor spool can have another batch. more reports whether the
-// spool has a file.
-func (q *Queue) nextFromMemory(generation uint64, more bool) (j *job, end bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.stopped {
-		return nil, true
+// takeJob takes the next job that can be sent, or nil. Jobs of the spool come first if the reader
+// has loaded them. The caller holds the lock.
+func (q *Queue) takeJob() *job {
+	if j := popFirst(&q.loaded); j != nil {
+		q.readerWork.Signal()
+		return j
 	}
-	if b, ok := q.nextBatch(); ok {
-		j = &job{parts: []Batch{b}, whole: b}
-		q.jobs[j] = true
-		return j, false
-	}
-	if q.generation != generation {
-		return nil, false
-	}
-	if q.closeCalled && !more && q.spooling == 0 {
-		return nil, true
-	}
-	q.work.Wait()
-	return nil, false
-}
-
-// nextBatch takes the oldest batch that is full or old enough, or any if the queue is closing. The
-// caller holds the lock.
-func (q *Queue) nextBatch() (b Batch, ok bool) {
-	due := q.closeCalled || time.Since(q.open.firstAdd) >= q.cfg.BatchAge
-	if len(q.sealed) == 0 && due {
+	if len(q.waiting) == 0 && (q.closeCalled || time.Since(q.open.firstAdd) >= q.cfg.BatchAge) {
 		q.seal()
 	}
-	if len(q.sealed) == 0 {
-		return b, false
+	if j := popFirst(&q.waiting); j != nil {
+		return j
 	}
-	return q.popSealed(), true
+	if j := q.appending; j != nil && time.Since(q.appendingSince) >= reclaimAfter {
+		q.appending = nil // the writer removes it from the file when the disk answers
+		return j
+	}
+	return q.takeParked()
 }
 
-// load reads a file of the spool into a job. It drops the spans that are no longer readable.
-func (q *Queue) load(f *spoolFile) *job {
-	data, err := q.spool.files.ReadFile(f.path)
-	b, d := readFrames(data)
-	// The file holds more spans if a failed write was not rolled back. They are still in memory.
-	b = b.truncate(f.spans)
-	lost := f.spans - b.Len()
-	j := &job{whole: b, file: f}
-	switch {
-	case err != nil:
-		q.warn("spool file not readable", "err", err)
-		q.spool.forget(f)
-		j.file = nil
-	case lost > 0 || d != f.damage:
-		f.spans, f.damage = b.Len(), d
-		q.warn(damagedMsg, f.damagedArgs()...)
-	}
+// mayHaveJobs reports whether takeJob can return another job later, apart from jobs that other
+// senders have. The caller holds the lock.
+func (q *Queue) mayHaveJobs() bool {
+	return len(q.parked) > 0 || q.appending != nil ||
+		q.spool != nil && (q.reading || len(q.files) > 0 || q.currentSpans > 0)
+}
 
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if err != nil {
-		q.lastErr = err
+// popFirst removes and returns the first job, or nil.
+func popFirst(jobs *[]*job) *job {
+	if len(*jobs) == 0 {
+		return nil
 	}
-	if lost > 0 {
-		q.stats.Spooled -= uint64(lost)
-		q.drop(lost, SpoolDamaged)
-	}
-	q.bytes += b.cost() - int(f.size) // reserve has added f.size
-	if b.Len() > 0 {
-		j.parts = []Batch{b}
-	}
+	j := (*jobs)[0]
+	(*jobs)[0] = nil // releases its memory, which the array would keep
+	*jobs = (*jobs)[1:]
 	return j
 }
 
-// deliver sends the first part of j until it is sent, dropped or split. It returns false if the
-// queue has stopped sending before that.
-func (q *Queue) deliver(j *job) bool {
+// deliver makes one attempt to send the first part of j and waits for the next, if one is needed.
+// more is false when j is complete, set aside, or the queue has stopped sending.
+func (q *Queue) deliver(j *job) (o outcome, more bool) {
 	backoff := q.cfg.MinBackoff
 	for q.waitAllowed() {
-		start := time.Now()
-		err := q.attempt(j.parts[0])
-		o := q.handle(j, err, time.Since(start), backoff)
-		if o.done {
-			return true
+		a := q.begin(j)
+		if a == nil {
+			break
 		}
-		var ok bool
-		if backoff, ok = q.waitRetry(o, backoff); !ok {
-			return false
+		a.run()
+		if o = q.handle(a, backoff); o.done {
+			return o, len(j.parts) > 0 && !o.park
+		}
+		if backoff, more = q.wait(o, backoff); !more {
+			break
 		}
 	}
-	return false
-}
-
-// attempt sends b. A panic of the SendFunc is treated as a malformed span in b.
-func (q *Queue) attempt(b Batch) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = &SendError{Kind: Bisect, Err: fmt.Errorf("panic: %v", cause)}
-		}
-	}()
-	return q.send(q.ctx, b)
+	return o, false
 }
 
 // waitAllowed waits until the time that the destination requested for any batch, or until Close is
@@ -174,10 +118,10 @@ func (q *Queue) waitAllowed() bool {
 	return !stopped
 }
 
-// waitRetry waits for the delay of o and returns the next backoff. It returns false if the queue
-// has stopped sending. A call of Close ends the wait; so does the success of another sender, unless
-// the destination requested the delay.
-func (q *Queue) waitRetry(o outcome, backoff time.Duration) (next time.Duration, ok bool) {
+// wait waits for the delay of o and returns the next backoff. It returns false if the queue has
+// stopped sending. A call of Close ends the wait; so does the success of another sender, unless the
+// destination requested the delay.
+func (q *Queue) wait(o outcome, backoff time.Duration) (next time.Duration, ok bool) {
 	q.mu.Lock()
 	recovered, closing := q.recovered, q.closing
 	if q.closeCalled {
@@ -213,3 +157,36 @@ func waitOrWake(ctx context.Context, d time.Duration, wake1, wake2 <-chan struct
 // jitter returns a random duration between half of backoff and backoff, so that many processes do
 // not retry at the same time.
 func jitter(backoff time.Duration) time.Duration { return backoff/2 + rand.N(backoff/2+1) }
+
+// release ends the work of a sender on j: j is complete, is parked, or the queue has stopped
+// sending.
+func (q *Queue) release(j *job, park bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	j.taken = false
+	switch {
+	case len(j.parts) == 0:
+		delete(q.jobs, j)
+		q.discard(j)
+	case park:
+		q.park(j)
+	default:
+		delete(q.jobs, j)
+		q.remaining = append(q.remaining, j)
+	}
+}
+
+// discard releases what a complete job holds. The caller holds the lock.
+func (q *Queue) discard(j *job) {
+	if j.writing {
+		return // the writer calls discard
+	}
+	if j.file != nil {
+		q.removals = append(q.removals, j.file)
+		q.readerWork.Signal()
+	}
+	if j.sends == 0 {
+		q.recycle(j.whole)
+	}
+	j.whole = Batch{}
+}

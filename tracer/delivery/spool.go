@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/gofrs/flock"
@@ -16,10 +16,14 @@ import (
 // errSpoolFull is returned when a batch would exceed Config.SpoolBytes.
 var errSpoolFull = errors.New("spool full")
 
-const spoolSuffix = ".spans"
+// The name of a spool file is a number of spoolDigits hexadecimal digits, and spoolSuffix.
+const (
+	spoolDigits = 16
+	spoolSuffix = ".spans"
+)
 
-// A spool is a folder of files, each of which holds one or more batches. Its methods may be called
-// concurrently.
+// A spool is a folder of files, each of which holds one or more batches. Only the writer goroutine
+// uses it, apart from files and size.
 type spool struct {
 	dir       string
 	maxBytes  int64 // maximum size of all files
@@ -28,14 +32,12 @@ type spool struct {
 	lock      *flock.Flock
 	size      atomic.Int64 // of all files, including those that senders have taken
 
-	mu      sync.Mutex
-	sealed  []*spoolFile // complete files, oldest first
-	current *spoolFile   // the file being written, or nil
-	out     file         // of current
-	next    uint64       // number of the next file
+	current *spoolFile // the file being written, or nil
+	out     file       // of current
+	next    uint64     // number of the next file
 }
 
-// A spoolFile is a file of the spool. Only the goroutine that took it may use it.
+// A spoolFile is a file of the spool. Only the goroutine that has it may use it.
 type spoolFile struct {
 	path   string
 	spans  int
@@ -60,6 +62,9 @@ func openSpool(cfg Config, files fileSystem) (*spool, error) {
 		lock:      flock.New(filepath.Join(cfg.Spool, "lock")),
 	}
 	if err := s.createDir(); err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	if err := checkOwn(s.lock.Path()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	switch locked, err := s.lock.TryLock(); {
@@ -91,86 +96,95 @@ func (s *spool) createDir() error {
 	return nil
 }
 
-// scan adds the files of an earlier process to s.sealed, in their order. It returns the number of
-// intact spans and of damaged regions in all files.
-func (s *spool) scan(log *slog.Logger) (spans, damaged int, err error) {
+// scan returns the usable files of an earlier process, in their order, and the number of damaged
+// regions in all files. It passes over what is not a file of this user.
+func (s *spool) scan(log *slog.Logger) (found []*spoolFile, damaged int, err error) {
 	entries, err := os.ReadDir(s.dir) // sorted by name
 	if err != nil {
-		return 0, 0, fmt.Errorf("spool: %w", err)
+		return nil, 0, fmt.Errorf("spool: %w", err)
 	}
 	for _, entry := range entries {
-		name := entry.Name()
-		var number uint64
-		_, err := fmt.Sscanf(name, "%016x"+spoolSuffix, &number)
-		if err != nil || !strings.HasSuffix(name, spoolSuffix) {
+		number, ok := spoolNumber(entry.Name())
+		if !ok {
 			continue
 		}
 		s.next = number + 1
-		f := &spoolFile{path: filepath.Join(s.dir, name)}
-		err = s.scanFile(f)
+		f := &spoolFile{path: filepath.Join(s.dir, entry.Name())}
+		err := checkOwn(f.path)
+		if err == nil {
+			err = s.scanFile(f)
+		}
 		if f.damage.bytes > 0 {
 			log.Warn(damagedMsg, f.damagedArgs()...)
 		}
 		if err != nil {
 			log.Warn("spool file not usable", "err", err)
 		}
-		spans += f.spans
+		if f.spans > 0 {
+			found = append(found, f)
+		}
 		damaged += f.damage.regions
 	}
-	return spans, damaged, nil
+	return found, damaged, nil
 }
 
-// scanFile adds f to s.sealed. It removes a file without intact spans.
+// SpoolFiles returns the number of files with spans in the folder of a spool. It returns 0 for a
+// folder that cannot be read.
+func SpoolFiles(dir string) (n int) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		if _, ok := spoolNumber(entry.Name()); ok {
+			n++
+		}
+	}
+	return n
+}
+
+// spoolNumber returns the number in the name of a spool file.
+func spoolNumber(name string) (n uint64, ok bool) {
+	digits, ok := strings.CutSuffix(name, spoolSuffix)
+	if !ok || len(digits) != spoolDigits {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 16, 64)
+	return n, err == nil
+}
+
+// checkOwn returns an error unless path is a regular file, and no link, of the user who runs this
+// process. Reading anything else could block, or send what another user has written.
+func checkOwn(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: not a regular file", path)
+	case !ownedByUser(info):
+		return fmt.Errorf("%s: owned by another user", path)
+	}
+	return nil
+}
+
+// scanFile reads f. It removes a file without intact spans.
 func (s *spool) scanFile(f *spoolFile) error {
 	data, err := s.files.ReadFile(f.path)
 	if err != nil {
 		return err
 	}
-	f.size = int64(len(data))
 	var batch Batch
 	batch, f.damage = readFrames(data)
-	f.spans = batch.Len()
+	f.size, f.spans = int64(len(data)), batch.Len()
 	if f.spans == 0 {
 		return s.files.Remove(f.path)
 	}
 	s.size.Add(f.size)
-	s.sealed = append(s.sealed, f)
 	return nil
 }
 
-// append writes b to the current file, syncs it and calls written. No other goroutine can take the
-// file before that. After an error, no span of b is spooled.
-func (s *spool) append(b Batch, written func(Batch)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.write(b); err != nil {
-		return err
-	}
-	written(b)
-	if s.current.size >= s.fileBytes {
-		s.seal()
-	}
-	return nil
-}
-
-// writeFile writes b to a new file, syncs it and returns it. The file belongs to the caller.
-func (s *spool) writeFile(b Batch) (*spoolFile, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seal()
-	if err := s.write(b); err != nil {
-		return nil, err
-	}
-	f := s.current
-	_ = s.out.Close() // its content is synced
-	s.current, s.out = nil, nil
-	return f, nil
-}
-
-// write appends the frames of b to the current file, or to a new one, and syncs it. The caller
-// holds the lock.
+// write appends the frames of b to the current file, or to a new one, and syncs it. After an error,
+// no span of b is in the current file.
 func (s *spool) write(b Batch) error {
-	frames := make([]byte, 0, len(b.data)+frameHeader*b.Len())
+	frames := make([]byte, 0, b.cost())
 	for span := range b.All() {
 		frames = appendFrame(frames, span)
 	}
@@ -186,18 +200,27 @@ func (s *spool) write(b Batch) error {
 	if err == nil {
 		err = s.out.Sync()
 	}
-	if err != nil {
-		return errors.Join(err, s.rollBack())
-	}
-	s.current.spans += b.Len()
 	s.current.size += int64(len(frames))
+	s.current.spans += b.Len()
 	s.size.Add(int64(len(frames)))
+	if err != nil {
+		return errors.Join(err, s.undo(b))
+	}
 	return nil
 }
 
-// createFile creates the current file and syncs the folder. The caller holds the lock.
+// undo removes b, the latest batch, from the current file. If the file cannot be truncated, it has
+// more frames than spoolFile.spans, which are ignored in this process.
+func (s *spool) undo(b Batch) error {
+	s.current.size -= int64(b.cost())
+	s.current.spans -= b.Len()
+	s.size.Add(-int64(b.cost()))
+	return s.out.Truncate(s.current.size)
+}
+
+// createFile creates the current file and syncs the folder.
 func (s *spool) createFile() error {
-	path := filepath.Join(s.dir, fmt.Sprintf("%016x", s.next)+spoolSuffix)
+	path := filepath.Join(s.dir, fmt.Sprintf("%0*x", spoolDigits, s.next)+spoolSuffix)
 	out, err := s.files.Create(path)
 	if err != nil {
 		return err
@@ -211,43 +234,20 @@ func (s *spool) createFile() error {
 	return nil
 }
 
-// rollBack removes a partial write from the current file and seals it. The caller holds the lock.
-func (s *spool) rollBack() error {
-	err := s.out.Truncate(s.current.size)
-	s.seal()
-	return err
-}
-
-// seal completes the current file; an empty one is removed. The caller holds the lock.
-func (s *spool) seal() {
-	if s.current == nil {
-		return
+// seal completes the current file and returns it. It returns nil if the file has no span; it is
+// removed then.
+func (s *spool) seal() *spoolFile {
+	f := s.current
+	if f == nil {
+		return nil
 	}
 	_ = s.out.Close() // its content is synced
-	if s.current.spans > 0 {
-		s.sealed = append(s.sealed, s.current)
-	} else {
-		_ = s.files.Remove(s.current.path)
-	}
 	s.current, s.out = nil, nil
-}
-
-// take returns the oldest file if reserve returns true for its size, otherwise nil. The file then
-// belongs to the caller. more reports whether the spool has had a file.
-func (s *spool) take(reserve func(size int64) bool) (f *spoolFile, more bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.sealed) == 0 {
-		s.seal()
+	if f.spans == 0 {
+		_ = s.files.Remove(f.path)
+		return nil
 	}
-	if len(s.sealed) == 0 {
-		return nil, false
-	}
-	if f = s.sealed[0]; !reserve(f.size) {
-		return nil, true
-	}
-	s.sealed = s.sealed[1:]
-	return f, true
+	return f
 }
 
 // forget subtracts f from the size of the spool. The file stays on disk.
@@ -260,9 +260,4 @@ func (s *spool) remove(f *spoolFile) error {
 }
 
 // close unlocks the folder. Its files stay for the next process.
-func (s *spool) close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seal()
-	return s.lock.Close()
-}
+func (s *spool) close() error { return s.lock.Close() }

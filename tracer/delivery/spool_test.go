@@ -364,12 +364,13 @@ func TestBoundedWithSpoolInTime(t *testing.T) {
 	})
 }
 
-// Files are read while QueueBytes has room for them, several at the same time. A file that is
-// larger than QueueBytes is read on its own.
+// Files are read while QueueBytes has room for them: one for each sender, and one ahead. A file
+// that is larger than QueueBytes is read on its own.
 func TestBoundedReading(t *testing.T) {
 	const fileSize = 83 * frameSize
-	for _, test := range []struct{ queueBytes, concurrent int }{
-		{100, 1}, {fileSize, 1}, {2*fileSize - 1, 1}, {2 * fileSize, 2}, {1 << 20, 3},
+	for _, test := range []struct{ queueBytes, concurrent, read int }{
+		{100, 1, 1}, {fileSize, 1, 1}, {2*fileSize - 1, 1, 1}, {2 * fileSize, 2, 2},
+		{3 * fileSize, 3, 3}, {1 << 20, 3, 4},
 	} {
 		dir, want := t.TempDir(), spans(4*83)
 		fillSpool(t, dir, want)
@@ -380,11 +381,13 @@ func TestBoundedReading(t *testing.T) {
 		}}
 		q := newQueue(t, delivery.Config{Spool: dir, QueueBytes: test.queueBytes, Senders: 3,
 			BatchBytes: 1000}, to.send)
-		testkit.Eventually(t, "files are read",
-			func() bool { return to.attemptCount() == test.concurrent })
+		testkit.Eventually(t, "files are read", func() bool {
+			return to.attemptCount() == test.concurrent &&
+				q.Stats().QueueBytes == test.read*fileSize
+		})
 		<-time.After(10 * time.Millisecond)
 		s := stats(t, q)
-		if n := to.attemptCount(); n != test.concurrent || s.QueueBytes != n*fileSize {
+		if n := to.attemptCount(); n != test.concurrent || s.QueueBytes != test.read*fileSize {
 			t.Errorf("%+v: have %d files and %d bytes in memory", test, n, s.QueueBytes)
 		}
 		close(release)
@@ -654,7 +657,7 @@ func TestDurableDamage(t *testing.T) {
 				damaged = size
 			}
 			checkDamageLog(t, log.String(), path, test.regions > 0, damaged)
-			dropped := fmt.Sprintf("map[spool damaged:%d]", test.regions)
+			dropped := fmt.Sprintf("reasons=\"%d spool damaged\"", test.regions)
 			if test.regions > 0 && !strings.Contains(log.String(), dropped) {
 				t.Errorf("have %q, want %q in it", log.String(), dropped)
 			}

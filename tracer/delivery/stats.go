@@ -1,7 +1,10 @@
 package delivery
 
 import (
+	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -35,6 +38,7 @@ type Stats struct {
 	DroppedBy map[string]uint64 // dropped spans by reason
 	Recovered uint64            // found intact in the spool by New
 	Retried   uint64            // failed attempts that were followed by a retry
+	Abandoned uint64            // calls of the SendFunc that did not return in time
 	Batches   uint64            // batches that the destination accepted
 	Bytes     uint64            // uncompressed size of these batches
 
@@ -42,6 +46,15 @@ type Stats struct {
 	SpoolBytes int64 // current size of the spool, as limited by Config.SpoolBytes
 
 	Latency Latency
+}
+
+// DropReasons returns DroppedBy as text for a log line, such as "3 not flushed, 900 queue full".
+func (s Stats) DropReasons() string {
+	reasons := make([]string, 0, len(s.DroppedBy))
+	for _, reason := range slices.Sorted(maps.Keys(s.DroppedBy)) {
+		reasons = append(reasons, fmt.Sprintf("%d %s", s.DroppedBy[reason], reason))
+	}
+	return strings.Join(reasons, ", ")
 }
 
 // Latency is a histogram of the duration of attempts, including failed ones.

@@ -13,6 +13,8 @@ const FieldEvent = "event"
 type LogRecord struct {
 	Time   time.Time
 	Fields []Tag // in order, as they were when they were logged
+	// ErrorType is the Go type of the error that was logged, or empty.
+	ErrorType string
 }
 
 // Get returns the value of the first field with this key, or "".

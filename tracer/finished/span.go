@@ -7,8 +7,18 @@ import (
 	"github.com/openzipkin/zipkin-go/model"
 )
 
-// TagError is the key of the tag that marks a span as failed (OpenTracing's semantic conventions).
-const TagError = "error"
+// Keys of tags that stand for fields of a [Span], in formats without such fields.
+const (
+	// TagError marks a span as failed (OpenTracing's semantic conventions).
+	TagError = "error"
+	// TagDroppedLogs and TagDroppedLinks have the number of dropped log records and links, under
+	// the names that OpenTelemetry specifies for formats without such fields.
+	TagDroppedLogs  = "otel.dropped_events_count"
+	TagDroppedLinks = "otel.dropped_links_count"
+	// TagReferences lists the links: child_of or follows_from, trace id and span id, separated by
+	// colons, the links separated by commas.
+	TagReferences = "opentracing.references"
+)
 
 // A Span is a span that has ended. It is valid only during the call that it is passed to, and must
 // not be changed: its memory is reused. [Span.SpanModel] makes a copy that may be kept.
@@ -21,8 +31,19 @@ type Span struct {
 	Model model.SpanModel
 	// Tags are the tags with unique keys, without the error tag.
 	Tags []Tag
-	// Logs are the log records, in the order in which they were logged.
+	// Logs are the log records, in the order in which they were logged. If there were more than
+	// 128, those are the oldest and the newest 64.
 	Logs []LogRecord
+	// DroppedLogs is the number of log records that are missing between them. It is also the tag
+	// [TagDroppedLogs].
+	DroppedLogs int
+	// Links are the references beside the parent, at most 128. They are also the tag
+	// [TagReferences].
+	Links []Link
+	// DroppedLinks is the number of further references. It is also the tag [TagDroppedLinks].
+	DroppedLinks int
+	// PeerHost is the name of the peer's host, or empty. It is also a tag, as it was set.
+	PeerHost string
 	// Error is the value of the error tag: the message of the error, or "true" if no message is
 	// known. It is empty if the span did not fail.
 	Error string
@@ -30,6 +51,14 @@ type Span struct {
 	Tracestate string
 	// ParentRemote reports that another process made the parent.
 	ParentRemote bool
+}
+
+// A Link is a reference to another span.
+type Link struct {
+	TraceID     model.TraceID
+	ID          model.ID
+	Tracestate  string // of the other span; may be empty
+	FollowsFrom bool   // the reference is a FollowsFrom, not a ChildOf
 }
 
 // A Tag is a key with a value: a tag of a span, or a field of a log record.

@@ -6,15 +6,21 @@
 //	tr, closer, err := tracer.Open(ctx, c, kafka.Transport(&kc))
 //
 // A span counts as sent when all in-sync replicas have it. The producer is idempotent: what it
-// repeats itself, for at most 10 s, is stored once.
+// repeats itself within the time limit of an attempt is stored once.
+//
+// The brokers of the cluster that those in the settings name are connected to, too, and receive the
+// same credentials: that is how Kafka's clients find the leader of a partition.
 package kafka
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -24,6 +30,7 @@ import (
 
 	"bookservice/tracer"
 	"bookservice/tracer/delivery"
+	"bookservice/tracer/internal/conns"
 	"bookservice/tracer/internal/settings"
 )
 
@@ -46,6 +53,7 @@ type Config struct {
 func DefaultConfig() Config { return Config{Brokers: "127.0.0.1:9092", Topic: "zipkin"} }
 
 // Transport adds the transport to a tracer. It reads c when the tracer is opened.
+// c must not be nil.
 func Transport(c *Config) tracer.Option {
 	return tracer.WithTransport(tracer.Transport{
 		Name:          Name,
@@ -86,12 +94,15 @@ func (c *Config) check(selected bool) error {
 		return c.flags.Invalid("kafka-brokers", c.Brokers, c.mustNotBeEmpty())
 	case selected && c.Topic == "":
 		return c.flags.Invalid("kafka-topic", c.Topic, c.mustNotBeEmpty())
-	case c.SASL != "" && c.User == "":
+	}
+	if _, err := c.mechanism(); err != nil {
+		return err
+	}
+	if c.SASL != "" && c.User == "" {
 		return c.flags.Invalid("kafka-user", c.User,
 			"must not be empty for "+c.flags.Flag("kafka-sasl")+" "+c.SASL)
 	}
-	_, err := c.mechanism()
-	return err
+	return nil
 }
 
 func (c *Config) mustNotBeEmpty() string {
@@ -117,45 +128,81 @@ func (c *Config) mechanism() (sasl.Mechanism, error) {
 }
 
 func (c *Config) open(_ context.Context, s tracer.TransportSettings) (tracer.MessageSender, error) {
-	opts := []kgo.Opt{
-		kgo.SeedBrokers(c.brokers()...),
-		kgo.DefaultProduceTopic(c.Topic),
-		kgo.AllowAutoTopicCreation(),
-		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
-		kgo.ProducerLinger(0), // a message is a batch already
-		// The queue sends an abandoned batch again. Without this option the client would keep a
-		// batch that it has sent until the broker is back, and Close would wait for it.
-		kgo.AllowIdempotentProduceCancellation(),
-	}
 	mechanism, err := c.mechanism()
 	if err != nil {
 		return tracer.MessageSender{}, err
 	}
-	if mechanism != nil {
-		opts = append(opts, kgo.SASL(mechanism))
+	k := &kafkaSender{secrets: settings.NewSecrets(c.Password)}
+	k.clients.Open = func(sockets *conns.Sockets) (*kgo.Client, error) {
+		return kgo.NewClient(c.options(mechanism, sockets, s.TLS)...)
 	}
-	if c.TLS {
-		opts = append(opts, kgo.DialTLSConfig(s.TLS))
-	}
-	client, err := kgo.NewClient(opts...)
-	if err != nil {
-		return tracer.MessageSender{}, err
-	}
+	k.clients.Shut = (*kgo.Client).Close
 	return tracer.MessageSender{
 		Address: "kafka " + strings.Join(c.brokers(), ",") + " " + c.Topic,
-		Send: func(ctx context.Context, message []byte) error {
-			return send(ctx, client, message)
-		},
-		Close: client.Close,
+		Send:    k.send,
+		Close:   k.clients.Close,
 	}, nil
 }
 
-func send(ctx context.Context, client *kgo.Client, message []byte) error {
-	err := client.ProduceSync(ctx, &kgo.Record{Value: message}).FirstErr()
+// produceTimeout is how long the brokers may take to replicate a message. The context of an attempt
+// ends earlier, unless the user has set a longer time.
+const produceTimeout = time.Minute
+
+func (c *Config) options(
+	mechanism sasl.Mechanism, sockets *conns.Sockets, config func() *tls.Config,
+) []kgo.Opt {
+	dial := sockets.Dial
+	if c.TLS {
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return sockets.DialTLS(ctx, network, address, config())
+		}
+	}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.brokers()...),
+		kgo.Dialer(dial),
+		kgo.DefaultProduceTopic(c.Topic),
+		kgo.AllowAutoTopicCreation(),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
+		kgo.ProducerLinger(0), // a message is a batch already
+		kgo.ProduceRequestTimeout(produceTimeout),
+		// The queue sends an abandoned batch again. Without this option the client would keep a
+		// batch that it has sent until the broker is back, and Close would wait for it.
+		kgo.AllowIdempotentProduceCancellation(),
+	}
+	if mechanism != nil {
+		opts = append(opts, kgo.SASL(mechanism))
+	}
+	return opts
+}
+
+// A kafkaSender produces messages. Its client is replaced when the brokers' connections are dead.
+type kafkaSender struct {
+	clients conns.Renewed[*kgo.Client]
+	secrets settings.Secrets
+}
+
+func (k *kafkaSender) send(ctx context.Context, message []byte) error {
+	record := &kgo.Record{Value: bytes.Clone(message)} // the client may keep it after ctx has ended
+	err := k.clients.Do(ctx, func(client *kgo.Client) error {
+		return produce(ctx, client, record)
+	})
 	if err == nil {
 		return nil
 	}
-	return &delivery.SendError{Kind: errorKind(err), Err: err}
+	return &delivery.SendError{Kind: errorKind(err), Err: k.secrets.Error(err)}
+}
+
+// produce returns when the record is stored or ctx ends. The client alone would wait longer for a
+// broker that it has sent the record to.
+func produce(ctx context.Context, client *kgo.Client, record *kgo.Record) error {
+	done := make(chan error, 1)
+	client.Produce(ctx, record, func(_ *kgo.Record, err error) { done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func errorKind(err error) delivery.Kind {

@@ -139,19 +139,7 @@ func TestLargeMessagesAreSplit(t *testing.T) {
 		cluster.KeepControl()
 		code := refusals[0]
 		refusals = refusals[1:]
-		produce := req.(*kmsg.ProduceRequest)
-		response := produce.ResponseKind().(*kmsg.ProduceResponse)
-		for _, topic := range produce.Topics {
-			rt := kmsg.NewProduceResponseTopic()
-			rt.Topic, rt.TopicID = topic.Topic, topic.TopicID
-			for _, partition := range topic.Partitions {
-				rp := kmsg.NewProduceResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = partition.Partition, code
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			response.Topics = append(response.Topics, rt)
-		}
-		return response, nil, true
+		return refuse(req.(*kmsg.ProduceRequest), code), nil, true
 	})
 	m := &tracer.Metrics{}
 	tr, closer := config(cluster).open(t, tracer.WithMetrics(m))
@@ -164,6 +152,22 @@ func TestLargeMessagesAreSplit(t *testing.T) {
 	if have := len(consumed(t, cluster)); have != 10 {
 		t.Errorf("have %d spans, want 10; %+v", have, m.Stats())
 	}
+}
+
+// refuse returns the answer that refuses all messages of a request with the code.
+func refuse(produce *kmsg.ProduceRequest, code int16) kmsg.Response {
+	response := produce.ResponseKind().(*kmsg.ProduceResponse)
+	for _, topic := range produce.Topics {
+		rt := kmsg.NewProduceResponseTopic()
+		rt.Topic, rt.TopicID = topic.Topic, topic.TopicID
+		for _, partition := range topic.Partitions {
+			rp := kmsg.NewProduceResponseTopicPartition()
+			rp.Partition, rp.ErrorCode = partition.Partition, code
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		response.Topics = append(response.Topics, rt)
+	}
+	return response
 }
 
 // TestSASL authenticates with each mechanism. With a wrong password the span is lost. The error

@@ -2,10 +2,10 @@ package otlp
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"net/url"
-	"time"
+	"log/slog"
+	"maps"
+	"slices"
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 
@@ -14,7 +14,7 @@ import (
 	"bookservice/tracer/internal/settings"
 )
 
-// A client sends one encoded ExportTraceServiceRequest.
+// A client sends one encoded ExportTraceServiceRequest. It returns when ctx ends.
 type client interface {
 	export(ctx context.Context, request []byte) (*coltracepb.ExportTraceServiceResponse, error)
 	close()
@@ -22,35 +22,38 @@ type client interface {
 
 // connection is what a client is made from.
 type connection struct {
-	url     *url.URL
 	headers map[string]string
-	tls     *tls.Config
+	secrets []string // that errors must not show
+	tls     *settings.TLS
 	gzip    bool
-	timeout time.Duration // of one request
-	senders int           // concurrent requests
+	senders int // concurrent requests
 }
 
 func (c *Config) open(_ context.Context, s tracer.Settings) (tracer.Sink, error) {
+	c.environment.warn(s.Logger)
 	headers, _ := settings.ParseHeaders(c.headers().text)
-	tlsConfig, err := c.environment.tls()
+	files, err := c.environment.tls(s.Logger)
 	if err != nil {
 		return tracer.Sink{}, err
 	}
 	to := connection{
-		url: c.url(), headers: headers, tls: tlsConfig, gzip: c.environment.gzip(),
-		timeout: c.environment.requestTimeout(), senders: s.Delivery.Senders,
+		headers: headers, secrets: settings.HeaderSecrets(slices.Collect(maps.Values(headers))...),
+		tls: files, gzip: c.environment.gzip(), senders: s.Delivery.Senders,
 	}
-	dial := dialGRPC
+	var cl client
+	var address string
 	if c.protocol().text == HTTP {
-		dial = dialHTTP
+		address = c.url().String()
+		cl = dialHTTP(address, to)
+	} else {
+		address = c.endpoint().text
+		cl = dialGRPC(c.target(), to)
 	}
-	cl, err := dial(to)
-	if err != nil {
-		return tracer.Sink{}, err
+	e := &exporter{
+		client: cl, secrets: settings.NewSecrets(to.secrets...), head: requestHead(newResource(s)),
 	}
-	e := &exporter{client: cl, timeout: to.timeout, head: requestHead(newResource(s))}
 	return s.Queue(tracer.Destination{
-		Spool: "otlp", Address: settings.RedactURL(to.url.String()),
+		Spool: "otlp", Address: settings.RedactURL(address), SendTimeout: c.timeout(),
 		Encode: appendSpan, Send: e.send, Close: cl.close,
 	})
 }
@@ -59,13 +62,11 @@ func (c *Config) open(_ context.Context, s tracer.Settings) (tracer.Sink, error)
 // assembled without decoding it.
 type exporter struct {
 	client  client
-	timeout time.Duration
+	secrets settings.Secrets
 	head    []byte // what precedes the spans in a ResourceSpans message
 }
 
 func (e *exporter) send(ctx context.Context, batch delivery.Batch) error {
-	ctx, cancel := context.WithTimeout(ctx, e.timeout)
-	defer cancel()
 	response, err := e.client.export(ctx, appendRequest(nil, e.head, batch.Bytes()))
 	if err != nil {
 		return err
@@ -73,18 +74,18 @@ func (e *exporter) send(ctx context.Context, batch delivery.Batch) error {
 	if partial := response.GetPartialSuccess(); partial.GetRejectedSpans() > 0 {
 		return &delivery.SendError{
 			Kind: delivery.Partial, Rejected: int(partial.GetRejectedSpans()),
-			Err: fmt.Errorf("the collector rejected %d spans: %s",
-				partial.GetRejectedSpans(), partial.GetErrorMessage()),
+			Err: fmt.Errorf("the collector rejected %d spans: %s", partial.GetRejectedSpans(),
+				e.secrets.Quote(partial.GetErrorMessage())),
 		}
 	}
 	return nil
 }
 
 // tls reads the files that the variables name.
-func (e *environment) tls() (*tls.Config, error) {
+func (e *environment) tls(log *slog.Logger) (*settings.TLS, error) {
 	return settings.TLSFiles{
 		CA:   settings.File{Name: e.ca.name, Path: e.ca.text},
 		Cert: settings.File{Name: e.cert.name, Path: e.cert.text},
 		Key:  settings.File{Name: e.key.name, Path: e.key.text},
-	}.Config()
+	}.Open(log)
 }

@@ -4,10 +4,14 @@ import (
 	"flag"
 	"strings"
 	"testing"
+	"time"
 
 	"bookservice/tracer"
 	"bookservice/tracer/otlp"
 )
+
+const mustBeMetadata = "must have names of letters, digits and -_. that are not gRPC's own, " +
+	"and values of printable ASCII characters"
 
 // TestSettings checks the errors about settings, whether or not the backend is selected.
 func TestSettings(t *testing.T) {
@@ -17,20 +21,61 @@ func TestSettings(t *testing.T) {
 	}{
 		{`-otlp-protocol "udp": must be grpc or http/protobuf`,
 			func(c *otlp.Config) { c.Protocol = "udp" }},
-		{`-otlp-endpoint "here:4317": must be like http://127.0.0.1:4317`,
-			func(c *otlp.Config) { c.Endpoint = "here:4317" }},
+		{`-otlp-endpoint "here:0": must be like http://127.0.0.1:4317, collector:4317 or ` +
+			`unix:///run/otlp.sock`,
+			func(c *otlp.Config) { c.Endpoint = "here:0" }},
+		{`-otlp-endpoint "here:4318": must be like http://127.0.0.1:4318`,
+			func(c *otlp.Config) { c.Protocol, c.Endpoint = otlp.HTTP, "here:4318" }},
+		{`-otlp-timeout 99ms: must be 100ms or more, or 0s`,
+			func(c *otlp.Config) { c.Timeout = 99 * time.Millisecond }},
+		{`-otlp-timeout -1s: must be 100ms or more, or 0s`,
+			func(c *otlp.Config) { c.Timeout = -time.Second }},
 		{`-otlp-endpoint "http://xxxxx@h:4317": must have no user: set headers for credentials`,
 			func(c *otlp.Config) { c.Endpoint = "http://u:s3cret@h:4317" }},
 		{`-otlp-headers: must be name=value pairs with percent-encoded values; pair 2 is not`,
 			func(c *otlp.Config) { c.Headers = "a=b,secret" }},
 		{`-otlp-headers: must have names and values that HTTP allows; pair 1 has not`,
 			func(c *otlp.Config) { c.Headers = "a b=secret" }},
+		{`-otlp-headers: must have names and values that HTTP allows; pair 2 has not`,
+			func(c *otlp.Config) { c.Headers = "a=b,key=secret%0A" }},
+		{`-otlp-headers: must be name=value pairs with percent-encoded values; pair 1 is not`,
+			func(c *otlp.Config) { c.Headers = "=secret" }},
+		{`-otlp-headers: must have no header that belongs to the connection; pair 1 has`,
+			func(c *otlp.Config) { c.Headers = "Transfer-Encoding=chunked" }},
+		{`-otlp-headers: ` + mustBeMetadata,
+			func(c *otlp.Config) { c.Headers = "a!b=secret" }},
+		{`-otlp-headers: ` + mustBeMetadata,
+			func(c *otlp.Config) { c.Headers = "grpc-timeout=secret" }},
+		{`-otlp-headers: ` + mustBeMetadata,
+			func(c *otlp.Config) { c.Headers = "Content-Type=text" }},
+		{`-otlp-headers: ` + mustBeMetadata,
+			func(c *otlp.Config) { c.Headers = "key=s%C3%A9cret" }},
 	} {
 		for _, backend := range []string{"otlp", "noop"} {
 			s := config(backend)
 			test.change(&s.OTLP)
 			if err := s.Validate(otlp.Backend(&s.OTLP)); err == nil || err.Error() != test.want {
 				t.Errorf("%s: have %v, want %s", backend, err, test.want)
+			}
+		}
+	}
+}
+
+// TestHeadersThatAreAllowed has headers that the protocol allows, of which gRPC allows less.
+func TestHeadersThatAreAllowed(t *testing.T) {
+	for _, protocol := range protocols {
+		for headers, http := range map[string]bool{
+			"": false, "Authorization=Bearer%20abc, x-tenant=1": false, "api_key.v1=a%2Cb": false,
+			"trace-bin=%C3%A9": false, "key=": false, "key=a=b": false,
+			"a!b=c": true, "grpc-timeout=1": true, "key=%C3%A9": true,
+		} {
+			if http && protocol == otlp.GRPC {
+				continue
+			}
+			s := config("otlp")
+			s.OTLP.Protocol, s.OTLP.Headers = protocol, headers
+			if err := s.Validate(otlp.Backend(&s.OTLP)); err != nil {
+				t.Errorf("%s: %q: have %v", protocol, headers, err)
 			}
 		}
 	}

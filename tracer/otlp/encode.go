@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"net"
@@ -26,18 +27,26 @@ const (
 	scopeSpansScope = 1
 	scopeSpansSpans = 2
 
-	spanTraceID    = 1
-	spanID         = 2
-	spanTraceState = 3
-	spanParentID   = 4
-	spanName       = 5
-	spanKind       = 6
-	spanStart      = 7
-	spanEnd        = 8
-	spanAttributes = 9
-	spanEvents     = 11
-	spanStatus     = 15
-	spanFlags      = 16
+	spanTraceID       = 1
+	spanID            = 2
+	spanTraceState    = 3
+	spanParentID      = 4
+	spanName          = 5
+	spanKind          = 6
+	spanStart         = 7
+	spanEnd           = 8
+	spanAttributes    = 9
+	spanEvents        = 11
+	spanDroppedEvents = 12
+	spanLinks         = 13
+	spanDroppedLinks  = 14
+	spanStatus        = 15
+	spanFlags         = 16
+
+	linkTraceID    = 1
+	linkSpanID     = 2
+	linkTraceState = 3
+	linkAttributes = 4
 
 	eventTime       = 1
 	eventName       = 2
@@ -65,7 +74,13 @@ const (
 	attrPeerService = "peer.service"
 	attrPeerAddress = "network.peer.address"
 	attrPeerPort    = "network.peer.port"
+	attrServerName  = "server.address" // of the peer of a client
+	attrServerPort  = "server.port"
+	attrClientName  = "client.address" // of the peer of a server
+	attrClientPort  = "client.port"
 	attrMessage     = "exception.message"
+	attrType        = "exception.type"
+	attrRefType     = "opentracing.ref_type"
 	eventException  = "exception"
 )
 
@@ -73,11 +88,17 @@ const (
 // compatibility). Attribute names are unique: of two fields that map to one name, the second keeps
 // its own name; of two fields with one name, the first is used.
 var exceptionAttributes = map[string]string{
-	"error.object": attrMessage,
-	"error.kind":   "exception.type",
-	"message":      attrMessage,
-	"stack":        "exception.stacktrace",
+	"error.object":  attrMessage,
+	"error":         attrMessage, // OpenTracing before version 1.2
+	"error.message": attrMessage,
+	"err":           attrMessage,
+	"message":       attrMessage,
+	"payload":       attrMessage, // of OpenTracing's deprecated log methods
+	fieldErrorKind:  attrType,
+	"stack":         "exception.stacktrace",
 }
+
+const fieldErrorKind = "error.kind"
 
 // appendSpan appends the span to b as a ScopeSpans message with one span. Concatenated messages are
 // one message with all spans.
@@ -105,12 +126,21 @@ func appendSpanFields(b []byte, s *finished.Span) []byte {
 	b = appendNanos(b, spanStart, m.Timestamp)
 	b = appendNanos(b, spanEnd, m.Timestamp.Add(m.Duration))
 	for _, t := range s.Tags {
-		b = appendAttribute(b, spanAttributes, t)
+		switch t.Key {
+		case finished.TagDroppedLogs, finished.TagDroppedLinks, finished.TagReferences:
+		default:
+			b = appendAttribute(b, spanAttributes, t)
+		}
 	}
 	b = appendPeer(b, s)
 	for _, r := range s.Logs {
 		b = wire.AppendMessage(b, spanEvents, func(b []byte) []byte { return appendEvent(b, r) })
 	}
+	b = wire.AppendVarint(b, spanDroppedEvents, uint64(s.DroppedLogs))
+	for _, l := range s.Links {
+		b = wire.AppendMessage(b, spanLinks, func(b []byte) []byte { return appendLink(b, l) })
+	}
+	b = wire.AppendVarint(b, spanDroppedLinks, uint64(s.DroppedLinks))
 	b = appendStatus(b, s.Error)
 	return wire.AppendFixed32(b, spanFlags, flags(s))
 }
@@ -141,13 +171,18 @@ func appendStatus(b []byte, message string) []byte {
 
 // appendPeer appends the attributes of the peer that no tag has: attribute names are unique.
 func appendPeer(b []byte, s *finished.Span) []byte {
-	e := s.Model.RemoteEndpoint
-	if e == nil {
-		return b
+	var e model.Endpoint
+	if s.Model.RemoteEndpoint != nil {
+		e = *s.Model.RemoteEndpoint
 	}
 	add := func(t finished.Tag) {
 		if t.Value != "" && !s.HasTag(t.Key) {
 			b = appendAttribute(b, spanAttributes, t)
+		}
+	}
+	addPort := func(key string) {
+		if e.Port != 0 {
+			add(finished.Tag{Key: key, Value: strconv.Itoa(int(e.Port)), Type: finished.Int})
 		}
 	}
 	add(finished.Tag{Key: attrPeerService, Value: e.ServiceName})
@@ -156,17 +191,45 @@ func appendPeer(b []byte, s *finished.Span) []byte {
 			add(finished.Tag{Key: attrPeerAddress, Value: ip.String()})
 		}
 	}
-	if e.Port != 0 {
-		add(finished.Tag{Key: attrPeerPort, Value: strconv.Itoa(int(e.Port)), Type: finished.Int})
+	if len(e.IPv4)+len(e.IPv6) > 0 || s.PeerHost == "" {
+		addPort(attrPeerPort)
+	}
+	if s.PeerHost != "" {
+		name, port := attrServerName, attrServerPort
+		if s.Model.Kind == model.Server || s.Model.Kind == model.Consumer {
+			name, port = attrClientName, attrClientPort
+		}
+		add(finished.Tag{Key: name, Value: s.PeerHost})
+		addPort(port)
 	}
 	return b
 }
 
+// appendLink appends a reference to another span, as OpenTelemetry's OpenTracing compatibility
+// describes it.
+func appendLink(b []byte, l finished.Link) []byte {
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[:8], l.TraceID.High)
+	binary.BigEndian.PutUint64(id[8:], l.TraceID.Low)
+	b = wire.AppendBytes(b, linkTraceID, id[:])
+	binary.BigEndian.PutUint64(id[:8], uint64(l.ID))
+	b = wire.AppendBytes(b, linkSpanID, id[:8])
+	b = wire.AppendString(b, linkTraceState, l.Tracestate)
+	refType := "child_of"
+	if l.FollowsFrom {
+		refType = "follows_from"
+	}
+	return appendAttribute(b, linkAttributes, finished.Tag{Key: attrRefType, Value: refType})
+}
+
+// unknownType is the type of an exception whose Go type is not known.
+const unknownType = "error"
+
 // appendEvent names the event after the record's event. An error gets OpenTelemetry's names for
-// exceptions.
+// exceptions, and their type and message.
 func appendEvent(b []byte, r finished.LogRecord) []byte {
 	name := r.Get(finished.FieldEvent)
-	exception := name == "error"
+	exception := name == "error" || name == "" && r.ErrorType != ""
 	switch {
 	case exception:
 		name = eventException
@@ -175,17 +238,30 @@ func appendEvent(b []byte, r finished.LogRecord) []byte {
 	}
 	b = wire.AppendString(appendNanos(b, eventTime, r.Time), eventName, name)
 	used := append(make([]string, 0, 8), finished.FieldEvent)
-	for _, f := range r.Fields {
-		renamed := exceptionAttributes[f.Key]
-		if exception && renamed != "" && !slices.Contains(used, renamed) {
-			f.Key = renamed
-		}
-		if !slices.Contains(used, f.Key) {
-			used = append(used, f.Key)
-			b = appendAttribute(b, eventAttributes, f)
+	add := func(t finished.Tag) {
+		if !slices.Contains(used, t.Key) {
+			used = append(used, t.Key)
+			b = appendAttribute(b, eventAttributes, t)
 		}
 	}
+	typ := cmp.Or(r.Get(fieldErrorKind), r.ErrorType, unknownType)
+	for _, f := range r.Fields {
+		renamed := exceptionAttributes[f.Key]
+		if exception && renamed != "" && !slices.Contains(used, renamed) && saysMore(f.Value) {
+			f.Key = renamed
+		}
+		add(f)
+	}
+	if exception {
+		add(finished.Tag{Key: attrType, Value: typ})
+		add(finished.Tag{Key: attrMessage, Value: typ})
+	}
 	return b
+}
+
+// saysMore reports whether the value of a field says more about an error than that there is one.
+func saysMore(value string) bool {
+	return value != "" && value != "true" && value != "false" && value != "<nil>"
 }
 
 func appendAttribute(b []byte, num protowire.Number, t finished.Tag) []byte {

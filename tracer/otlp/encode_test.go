@@ -53,7 +53,8 @@ func TestAttributesAreUnique(t *testing.T) {
 			s.SetTag("peer.address", "10.0.0.1:99")
 		}, kvs{kv("network.peer.port", 1), kv("network.peer.address", "::1")}, nil},
 		"no IP address": {func(s opentracing.Span) { s.SetTag("peer.address", "books.example:99") },
-			kvs{kv("peer.address", "books.example:99")}, nil},
+			kvs{kv("peer.address", "books.example:99"), kv("server.address", "books.example"),
+				kv("server.port", 99)}, nil},
 		"repeated fields": {func(s opentracing.Span) {
 			s.LogFields(log.String("event", "retry"), log.Int("n", 1), log.Int("n", 2),
 				log.String("event", "again"))
@@ -62,11 +63,13 @@ func TestAttributesAreUnique(t *testing.T) {
 			s.LogFields(log.String("event", "error"), log.String("exception.message", "a"),
 				log.Error(errors.New("b")), log.String("message", "c"),
 				log.String("exception.message", "d"))
-		}, nil, kvs{kv("exception.message", "a"), kv("error.object", "b"), kv("message", "c")}},
+		}, nil, kvs{kv("exception.message", "a"), kv("error.object", "b"), kv("message", "c"),
+			kv("exception.type", "*errors.errorString")}},
 		"kind of an error": {func(s opentracing.Span) {
 			s.LogFields(log.String("event", "error"), log.String("error.kind", "a"),
 				log.String("stack", "b"))
-		}, nil, kvs{kv("exception.type", "a"), kv("exception.stacktrace", "b")}},
+		}, nil, kvs{kv("exception.type", "a"), kv("exception.stacktrace", "b"),
+			kv("exception.message", "a")}},
 		"same names without an error": {func(s opentracing.Span) {
 			s.LogFields(log.String("message", "a"), log.String("stack", "b"))
 		}, nil, kvs{kv("message", "a"), kv("stack", "b")}},

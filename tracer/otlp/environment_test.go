@@ -1,8 +1,11 @@
 package otlp_test
 
 import (
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/opentracing/opentracing-go"
 
@@ -73,19 +76,16 @@ func TestNoVariableIsReadWithoutReadEnvironment(t *testing.T) {
 func TestVariablesAreCheckedIfTheBackendIsSelected(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none.pem")
 	const (
-		mustBeURL   = "must be like http://127.0.0.1:4317"
+		orOthers    = ", collector:4317 or unix:///run/otlp.sock"
+		mustBeURL   = "must be like http://127.0.0.1:"
 		mustBePairs = "must be name=value pairs with percent-encoded values; pair 2 is not"
 	)
 	for _, test := range []struct{ variable, value, want string }{
-		{"PROTOCOL", "http/json", `PROTOCOL "http/json": must be grpc or http/protobuf`},
-		{"ENDPOINT", "collector:4317", `ENDPOINT "collector:4317": ` + mustBeURL},
+		{"ENDPOINT", "collector:0", `ENDPOINT "collector:0": ` + mustBeURL},
 		{"ENDPOINT", "http://", `ENDPOINT "http://": ` + mustBeURL},
 		{"ENDPOINT", "http://u:s3cret@h:4317",
 			`ENDPOINT "http://xxxxx@h:4317": must have no user: set headers for credentials`},
 		{"HEADERS", "a=b,s3cret", `HEADERS: ` + mustBePairs},
-		{"COMPRESSION", "zstd", `COMPRESSION "zstd": must be gzip or none`},
-		{"TIMEOUT", "10s", `TIMEOUT "10s": must be a number of milliseconds, 1 or more`},
-		{"TIMEOUT", "0", `TIMEOUT "0": must be a number of milliseconds, 1 or more`},
 		{"CERTIFICATE", none,
 			`CERTIFICATE "` + none + `": must be a readable file: no such file or directory`},
 	} {
@@ -94,12 +94,16 @@ func TestVariablesAreCheckedIfTheBackendIsSelected(t *testing.T) {
 				t.Run(protocol+" "+prefix+test.variable, func(t *testing.T) {
 					s := config("otlp")
 					variables := map[string]string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": protocol}
-					if test.variable == "PROTOCOL" {
-						clear(variables)
-					}
 					variables[prefix+test.variable] = test.value
 					s.variables(t, variables)
 					want := prefix + test.want
+					switch {
+					case !strings.HasSuffix(want, mustBeURL):
+					case protocol == otlp.HTTP:
+						want += "4318"
+					default:
+						want += "4317" + orOthers
+					}
 					_, _, err := tracer.Open(t.Context(), s.Config,
 						otlp.Backend(&s.OTLP), tracer.WithLogger(quiet))
 					if err == nil || err.Error() != want {
@@ -113,6 +117,64 @@ func TestVariablesAreCheckedIfTheBackendIsSelected(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestUnsupportedVariablesAreIgnoredWithAWarning sets protocols, compressions and time-outs that
+// are not supported. Each is one warning if the backend is selected, spans arrive, and the variable
+// for all signals applies where the one for traces is ignored.
+func TestUnsupportedVariablesAreIgnoredWithAWarning(t *testing.T) {
+	const all, traces = "OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_"
+	for _, test := range []struct{ name, value, supported string }{
+		{"PROTOCOL", "http/json", "grpc or http/protobuf"},
+		{"PROTOCOL", "pigeon", "grpc or http/protobuf"},
+		{"COMPRESSION", "zstd", "gzip or none"},
+		{"COMPRESSION", "true", "gzip or none"},
+		{"TIMEOUT", "10s", "a number of milliseconds, 1 or more"},
+		{"TIMEOUT", "soon", "a number of milliseconds, 1 or more"},
+		{"TIMEOUT", "1e3", "a number of milliseconds, 1 or more"},
+		{"TIMEOUT", "-1", "a number of milliseconds, 1 or more"},
+		{"TIMEOUT", "0", "a number of milliseconds, 1 or more"},
+		{"TIMEOUT", "99999999999999999999", "a number of milliseconds, 1 or more"},
+	} {
+		for _, prefix := range []string{all, traces} {
+			t.Run(prefix+test.name+"="+test.value, func(t *testing.T) {
+				r := receiver.NewOTLP(t, nil)
+				s := config("otlp")
+				s.variables(t, map[string]string{
+					all + "ENDPOINT": r.GRPCURL, prefix + test.name: test.value,
+				})
+				var log testkit.Buffer
+				logged := tracer.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
+				call := func(tr opentracing.Tracer) { tr.StartSpan("call").Finish() }
+				if err := s.run(t, call, logged); err != nil || len(r.Spans()) != 1 {
+					t.Errorf("have %v and %d spans, want one span", err, len(r.Spans()))
+				}
+				want := "variable=" + prefix + test.name + " value=" + test.value +
+					` supported="` + test.supported + `"`
+				if have := log.String(); strings.Count(have, "level=WARN") != 1 ||
+					!strings.Contains(have, want) {
+					t.Errorf("have %q, want one warning with %s", have, want)
+				}
+				s.Backend = "noop"
+				before := log.String()
+				if err := s.run(t, call, logged); err != nil || log.String() != before {
+					t.Errorf("noop: have %v and %q, want no warning", err, log.String())
+				}
+			})
+		}
+	}
+	t.Run("the other variable applies", func(t *testing.T) {
+		r := receiver.NewOTLP(t, nil)
+		s := config("otlp")
+		s.variables(t, map[string]string{
+			all + "ENDPOINT": r.HTTPURL,
+			all + "PROTOCOL": "HTTP/Protobuf", traces + "PROTOCOL": "http/json",
+			all + "COMPRESSION": "GZIP", traces + "COMPRESSION": "zstd",
+		})
+		if err := s.sendOne(t); err != nil || r.Gzipped() != 1 {
+			t.Errorf("have %v and %d compressed requests over HTTP, want one", err, r.Gzipped())
+		}
+	})
 }
 
 // TestSettingsOverrideVariables checks that an invalid variable that is overridden is no error.
@@ -165,6 +227,7 @@ func TestEndpointPath(t *testing.T) {
 			}
 			s := config("otlp")
 			s.OTLP.Protocol, s.OTLP.Endpoint = otlp.HTTP, url(test.flag)
+			s.FlushTimeout = time.Second
 			s.variables(t, map[string]string{
 				"OTEL_EXPORTER_OTLP_ENDPOINT":        url(test.base),
 				"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url(test.signal),

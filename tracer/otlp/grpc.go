@@ -3,103 +3,140 @@ package otlp
 import (
 	"context"
 	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 
-	"bookservice/tracer/delivery"
+	"bookservice/tracer/internal/conns"
+	"bookservice/tracer/internal/settings"
 )
 
 // userAgent identifies the exporter to the collector (OTLP specification: User-Agent).
 const userAgent = "bookservice-tracer-OTLP"
 
-// A grpcClient exports over gRPC.
+// exportMethod is the method of the protocol's service.
+const exportMethod = coltracepb.TraceService_Export_FullMethodName
+
+// maxHeader is the maximum size of the headers of an answer, in bytes.
+const maxHeader = 256 << 10
+
+// A grpcClient exports over gRPC. It sends no keepalive pings: a collector with gRPC's defaults
+// would take more than one in 5 minutes for abuse.
 type grpcClient struct {
-	conn    *grpc.ClientConn
-	service coltracepb.TraceServiceClient
+	to      target
 	headers metadata.MD
+	secrets settings.Secrets
+	conns   conns.Renewed[*grpc.ClientConn]
 }
 
-func dialGRPC(to connection) (client, error) {
+func dialGRPC(to target, c connection) client {
 	creds := insecure.NewCredentials()
-	if to.url.Scheme == "https" {
-		creds = credentials.NewTLS(to.tls)
+	if to.secure {
+		creds = &tlsCredentials{credentials.NewTLS(c.tls.Config()), c.tls}
 	}
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(creds),
 		grpc.WithUserAgent(userAgent),
 		grpc.WithDisableServiceConfig(), // the queue retries, not gRPC
+		grpc.WithStatsHandler(answerHandler{}),
+		grpc.WithMaxHeaderListSize(maxHeader),
+		grpc.WithConnectParams(connectParams()),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{})),
 	}
-	if to.gzip {
+	if c.gzip {
 		opts = append(opts, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
 	}
-	conn, err := grpc.NewClient(target(to), opts...)
-	if err != nil {
-		return nil, err
+	client := &grpcClient{
+		to: to, headers: metadata.New(c.headers), secrets: settings.NewSecrets(c.secrets...),
 	}
-	return &grpcClient{conn, coltracepb.NewTraceServiceClient(conn), metadata.New(to.headers)}, nil
+	client.conns.Open = func(sockets *conns.Sockets) (*grpc.ClientConn, error) {
+		dial := grpc.WithContextDialer(client.dialer(sockets))
+		return grpc.NewClient(to.name, append(opts, dial)...)
+	}
+	client.conns.Shut = func(conn *grpc.ClientConn) { _ = conn.Close() }
+	return client
 }
 
-// target returns host:port. Without a port it is the default port of the scheme.
-func target(to connection) string {
-	if to.url.Port() != "" {
-		return to.url.Host
+// connectParams limits the pause between attempts to connect: gRPC's default of 2 minutes would
+// keep the queue waiting when the collector is back.
+func connectParams() grpc.ConnectParams {
+	return grpc.ConnectParams{
+		Backoff: backoff.Config{
+			BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2,
+			MaxDelay: 5 * time.Second,
+		},
+		MinConnectTimeout: conns.ConnectTimeout,
 	}
-	port := "80"
-	if to.url.Scheme == "https" {
-		port = "443"
-	}
-	return net.JoinHostPort(to.url.Hostname(), port)
 }
 
-// export sends the request as the unknown fields of an empty message, which protobuf encodes as
-// they are.
+// dialer returns the function that connects to an address of the target.
+func (c *grpcClient) dialer(
+	sockets *conns.Sockets,
+) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		if path, ok := strings.CutPrefix(address, "unix:"); ok {
+			return sockets.Dial(ctx, "unix", strings.TrimPrefix(path, "//"))
+		}
+		if !c.to.host {
+			return sockets.Dial(ctx, "tcp", address)
+		}
+		u := &url.URL{Scheme: "http", Host: address}
+		if c.to.secure {
+			u.Scheme = "https"
+		}
+		proxy, err := conns.Proxy(&http.Request{URL: u})
+		switch {
+		case err != nil:
+			return nil, err
+		case proxy != nil:
+			return sockets.DialThrough(ctx, proxy, address)
+		}
+		return sockets.Dial(ctx, "tcp", address)
+	}
+}
+
+// export sends the request. A successful answer whose message cannot be decoded counts as success:
+// the collector has accepted the spans.
 func (c *grpcClient) export(
 	ctx context.Context, request []byte,
 ) (*coltracepb.ExportTraceServiceResponse, error) {
-	message := &coltracepb.ExportTraceServiceRequest{}
-	message.ProtoReflect().SetUnknown(request)
-	if len(c.headers) > 0 {
-		ctx = metadata.NewOutgoingContext(ctx, c.headers)
-	}
-	response, err := c.service.Export(ctx, message)
-	return response, grpcError(status.Convert(err))
+	response := &coltracepb.ExportTraceServiceResponse{}
+	err := c.conns.Do(ctx, func(conn *grpc.ClientConn) error {
+		var a answer
+		ctx := context.WithValue(ctx, answerKey{}, &a)
+		if len(c.headers) > 0 {
+			ctx = metadata.NewOutgoingContext(ctx, c.headers)
+		}
+		return a.sendError(conn.Invoke(ctx, exportMethod, request, response), c.secrets)
+	})
+	return response, err
 }
 
-func (c *grpcClient) close() { _ = c.conn.Close() }
+func (c *grpcClient) close() { c.conns.Close() }
 
-// grpcError returns what a status means for the batch, nil for OK (OpenTelemetry Protocol
-// Specification: failures).
-func grpcError(st *status.Status) error {
-	if st.Code() == codes.OK {
-		return nil
-	}
-	e := &delivery.SendError{Kind: delivery.Drop, Err: st.Err()}
-	retryInfo := false
-	for _, detail := range st.Details() {
-		if info, ok := detail.(*errdetails.RetryInfo); ok {
-			e.After, retryInfo = info.GetRetryDelay().AsDuration(), true
-		}
-	}
-	switch st.Code() {
-	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange,
-		codes.Unavailable, codes.DataLoss:
-		e.Kind = delivery.Retry
-	case codes.ResourceExhausted:
-		if retryInfo {
-			e.Kind = delivery.Retry
-		}
-	case codes.InvalidArgument:
-		e.Kind = delivery.Bisect
-	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
-		e.Kind = delivery.RetryAfterFix
-	}
-	return e
+// tlsCredentials are TLS credentials whose files may change between connections.
+type tlsCredentials struct {
+	credentials.TransportCredentials
+	files *settings.TLS
+}
+
+// ClientHandshake implements [credentials.TransportCredentials].
+func (c *tlsCredentials) ClientHandshake(
+	ctx context.Context, authority string, conn net.Conn,
+) (net.Conn, credentials.AuthInfo, error) {
+	return credentials.NewTLS(c.files.Config()).ClientHandshake(ctx, authority, conn)
+}
+
+// Clone implements [credentials.TransportCredentials].
+func (c *tlsCredentials) Clone() credentials.TransportCredentials {
+	return &tlsCredentials{c.TransportCredentials.Clone(), c.files}
 }

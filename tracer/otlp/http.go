@@ -7,7 +7,6 @@ import (
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
 
-	"bookservice/tracer/delivery"
 	"bookservice/tracer/internal/httppost"
 )
 
@@ -17,7 +16,7 @@ const contentType = "application/x-protobuf"
 // An httpClient exports over HTTP.
 type httpClient struct{ client *httppost.Client }
 
-func dialHTTP(to connection) (client, error) {
+func dialHTTP(url string, to connection) client {
 	header := http.Header{}
 	header.Set("User-Agent", userAgent)
 	for name, value := range to.headers {
@@ -25,9 +24,9 @@ func dialHTTP(to connection) (client, error) {
 	}
 	header.Set("Content-Type", contentType)
 	return &httpClient{httppost.New(httppost.Config{
-		URL: to.url.String(), Header: header, Gzip: to.gzip, TLS: to.tls,
-		Conns: to.senders, Timeout: to.timeout,
-	})}, nil
+		URL: url, Header: header, Gzip: to.gzip, TLS: to.tls, Conns: to.senders,
+		Secrets: to.secrets,
+	})}
 }
 
 // export posts the request. A successful answer that is no protobuf message counts as success: the
@@ -39,7 +38,7 @@ func (c *httpClient) export(
 	if err != nil {
 		return nil, err
 	}
-	if err := delivery.HTTPError(answer.Status, answer.Header); err != nil {
+	if err := c.client.Error(answer); err != nil {
 		return nil, err
 	}
 	response := &coltracepb.ExportTraceServiceResponse{}

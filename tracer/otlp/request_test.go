@@ -123,6 +123,7 @@ func wantSpan(start time.Time, id []byte) *tracepb.ResourceSpans {
 				{TimeUnixNano: nanos + 1e6, Name: "exception", Attributes: []*commonpb.KeyValue{
 					kv("exception.message", "disk full"), kv("message", "again"),
 					kv("exception.stacktrace", "main.go:1"),
+					kv("exception.type", "*errors.errorString"),
 				}},
 				{TimeUnixNano: nanos + 1e6, Name: "log", Attributes: []*commonpb.KeyValue{
 					kv("k", "v"),

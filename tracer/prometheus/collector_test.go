@@ -74,6 +74,7 @@ func TestCollectorBeforeOpen(t *testing.T) {
 		"bookservice_tracer_spans_clamped_total 0",
 		"bookservice_tracer_spans_finished_total 0",
 		"bookservice_tracer_spans_sampled_out_total 0",
+		"bookservice_tracer_spans_unfinished_total 0",
 	}
 	if have := values(t, registry); !slices.Equal(have, want) {
 		t.Errorf("have %q, want %q", have, want)
@@ -124,8 +125,8 @@ func TestCollector(t *testing.T) {
 	tr.StartSpan("call").SetBaggageItem("other", "x").Finish()
 	tr.StartSpan("off", opentracing.Tag{Key: "sampling.priority", Value: 0}).Finish()
 	_, _ = tr.Extract(opentracing.TextMap, opentracing.TextMapCarrier{"b3": "malformed"})
-	if err := closer.Close(); err != nil {
-		t.Error(err)
+	if err := closer.Close(); err == nil || !strings.Contains(err.Error(), "1 refused") {
+		t.Errorf("have error %v, want 1 span refused", err)
 	}
 	tr.StartSpan("late").Finish()
 	have := map[string]string{}

@@ -5,7 +5,10 @@
 //	c.Backend, c.Zipkin.Transport = "zipkin", rabbitmq.Name
 //	tr, closer, err := tracer.Open(ctx, c, rabbitmq.Transport(&rc))
 //
-// A span counts as sent when the broker has confirmed it.
+// A span counts as sent when the broker has confirmed it. A queue that exists is used as it is,
+// whatever its type and arguments. The user needs the permission to write to the default exchange
+// (amq.default), and to configure the queue only if it does not exist. A queue that does not exist
+// and cannot be declared is a mistake in the configuration: it is logged, and the spans are kept.
 package rabbitmq
 
 import (
@@ -27,8 +30,8 @@ type Config struct {
 	// URL is the broker: amqp:// or amqps://, with user, password and virtual host. TLS uses the
 	// files of [tracer.ZipkinConfig].
 	URL string
-	// Queue is the queue that Zipkin's collectors read. If it does not exist, it is declared as
-	// durable.
+	// Queue is the queue that Zipkin's collectors read. One that exists is used as it is; otherwise
+	// a durable one is declared.
 	Queue string
 
 	flags settings.Prefix // set by RegisterFlags
@@ -40,6 +43,7 @@ func DefaultConfig() Config {
 }
 
 // Transport adds the transport to a tracer. It reads c when the tracer is opened.
+// c must not be nil.
 func Transport(c *Config) tracer.Option {
 	return tracer.WithTransport(tracer.Transport{
 		Name:          Name,
@@ -76,16 +80,20 @@ func (c *Config) check(selected bool) error {
 }
 
 func (c *Config) open(_ context.Context, s tracer.TransportSettings) (tracer.MessageSender, error) {
-	sender := &amqpSender{
-		url: c.URL, queue: c.Queue, contentType: s.ContentType, sem: make(chan struct{}, 1),
-		config: amqp.Config{
-			Heartbeat: 10 * time.Second, TLSClientConfig: s.TLS, Locale: "en_US",
-			Properties: amqp.Table{"connection_name": s.ServiceName},
-		},
-	}
+	sender := newSender(settingsOf(c, s))
 	return tracer.MessageSender{
 		Address: settings.RedactURL(c.URL) + " " + c.Queue,
 		Send:    sender.send,
-		Close:   sender.close,
+		Close:   sender.clients.Close,
 	}, nil
+}
+
+func settingsOf(c *Config, s tracer.TransportSettings) brokerSettings {
+	return brokerSettings{
+		url: c.URL, queue: c.Queue, contentType: s.ContentType, tls: s.TLS,
+		config: amqp.Config{
+			Heartbeat: 10 * time.Second, Locale: "en_US",
+			Properties: amqp.Table{"connection_name": s.ServiceName},
+		},
+	}
 }

@@ -3,128 +3,41 @@ package rabbitmq
 import (
 	"context"
 	"errors"
-	"net"
-	"strconv"
-	"time"
+	"regexp"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"bookservice/tracer/delivery"
+	"bookservice/tracer/internal/conns"
+	"bookservice/tracer/internal/settings"
 )
 
-// closeTimeout limits the wait for the broker's answer when a connection is closed.
-const closeTimeout = time.Second
-
-// An amqpSender publishes messages over one connection, which it replaces when it is lost.
+// An amqpSender publishes messages. Its client is replaced when the connection is dead.
 type amqpSender struct {
-	url         string
-	queue       string
-	contentType string
-	config      amqp.Config
+	clients conns.Renewed[*client]
+	secrets settings.Secrets
+}
 
-	// sem guards the fields below. Unlike a mutex it can be awaited with a context.
-	sem     chan struct{}
-	socket  net.Conn
-	conn    *amqp.Connection
-	channel *amqp.Channel
+func newSender(to brokerSettings) *amqpSender {
+	s := &amqpSender{secrets: settings.NewSecrets(settings.URLSecrets(to.url)...)}
+	s.clients.Open = func(sockets *conns.Sockets) (*client, error) {
+		return newClient(to, sockets), nil
+	}
+	s.clients.Shut = (*client).close
+	return s
 }
 
 func (s *amqpSender) send(ctx context.Context, message []byte) error {
-	confirmation, err := s.publish(ctx, message)
-	if ctx.Err() != nil {
-		return ctx.Err() // err would only say that the socket is closed
-	}
-	if err != nil {
-		return &delivery.SendError{Kind: errorKind(err), Err: err}
-	}
-	confirmed, err := confirmation.WaitContext(ctx)
-	switch {
-	case err != nil:
-		return err
-	case !confirmed:
-		return errors.New("the broker did not confirm the message")
-	}
-	return nil
-}
-
-// publish closes the socket when ctx ends, because the library's calls do not take a context: a
-// broker that is short of memory stops reading, and one that hangs does not answer.
-func (s *amqpSender) publish(
-	ctx context.Context, message []byte,
-) (*amqp.DeferredConfirmation, error) {
-	select {
-	case s.sem <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { <-s.sem }()
-	if s.channel == nil || s.channel.IsClosed() {
-		if err := s.connect(ctx); err != nil {
-			return nil, err
-		}
-	}
-	defer closeOnDone(ctx, s.socket)()
-	return s.channel.PublishWithDeferredConfirmWithContext(ctx, "", s.queue, false, false,
-		amqp.Publishing{ContentType: s.contentType, DeliveryMode: amqp.Persistent, Body: message})
-}
-
-// closeOnDone closes the socket when ctx ends, unless stop is called before.
-func closeOnDone(ctx context.Context, socket net.Conn) (stop func() bool) {
-	return context.AfterFunc(ctx, func() { _ = socket.Close() })
-}
-
-// connect replaces the connection. It declares the queue with the arguments of Zipkin's collector.
-func (s *amqpSender) connect(ctx context.Context) (err error) {
-	s.disconnect()
-	if s.socket, err = s.dial(ctx); err != nil {
-		return err
-	}
-	defer closeOnDone(ctx, s.socket)()
-	config := s.config
-	config.Dial = func(string, string) (net.Conn, error) { return s.socket, nil }
-	conn, err := amqp.DialConfig(s.url, config)
-	if err != nil { // conn is not open: closing it would wait for an answer
-		_ = s.socket.Close()
-		return err
-	}
-	s.conn = conn
-	channel, err := s.conn.Channel()
+	err := s.clients.Do(ctx, func(c *client) error { return c.send(ctx, message) })
 	if err == nil {
-		err = channel.Confirm(false)
+		return nil
 	}
-	if err == nil {
-		_, err = channel.QueueDeclare(s.queue, true, false, false, false, nil)
-	}
-	if err != nil {
-		s.disconnect()
-		return err
-	}
-	s.channel = channel
-	return nil
+	return &delivery.SendError{Kind: errorKind(err), Err: s.secrets.Error(err)}
 }
 
-func (s *amqpSender) dial(ctx context.Context) (net.Conn, error) {
-	uri, err := amqp.ParseURI(s.url)
-	if err != nil {
-		return nil, err
-	}
-	address := net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port))
-	return (&net.Dialer{}).DialContext(ctx, "tcp", address)
-}
-
-// disconnect closes the connection and its channel.
-func (s *amqpSender) disconnect() {
-	if s.conn != nil {
-		_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout))
-	}
-	s.conn, s.channel = nil, nil
-}
-
-func (s *amqpSender) close() {
-	s.sem <- struct{}{}
-	defer func() { <-s.sem }()
-	s.disconnect()
-}
+// tooLargeText matches what RabbitMQ says of a message above its limit. The code is the one for a
+// queue whose arguments differ.
+var tooLargeText = regexp.MustCompile(`message size [0-9]+ .*larger than`)
 
 func errorKind(err error) delivery.Kind {
 	answer, ok := errors.AsType[*amqp.Error](err)
@@ -132,8 +45,12 @@ func errorKind(err error) delivery.Kind {
 		return delivery.Retry
 	}
 	switch answer.Code {
-	case amqp.AccessRefused, amqp.NotFound, amqp.NotAllowed, amqp.PreconditionFailed,
-		amqp.InvalidPath:
+	case amqp.PreconditionFailed:
+		if tooLargeText.MatchString(answer.Reason) {
+			return delivery.Split
+		}
+		return delivery.RetryAfterFix
+	case amqp.AccessRefused, amqp.NotFound, amqp.NotAllowed, amqp.InvalidPath:
 		return delivery.RetryAfterFix
 	case amqp.ContentTooLarge:
 		return delivery.Split

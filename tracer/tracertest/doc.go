@@ -19,6 +19,16 @@
 //   - Sampling, Priority: a trace is sent whole or not at all. The tag sampling.priority takes
 //     precedence over the sampler.
 //   - Baggage: items reach children and other processes, whether or not the trace is sampled.
+//   - Links: the other references are the tag opentracing.references, in order.
+//   - Values: a value is rendered before its span is locked. Its methods may use the span, and may
+//     panic. Pointers are followed, and a value that contains itself is rendered.
+//   - ErrorMessages: the error tag has the message of the last logged error, whichever field
+//     has it.
+//   - ManyLogs: of more than 128 log records, the oldest and the newest 64 are sent, and a tag has
+//     the number of the others.
+//   - AnyTimes: a span that starts and ends at any time has a start and a duration that every
+//     format can express.
+//   - PeerForms: addresses in peer.hostname, without a port, and of IPv6 are the peer's address.
 //   - AbsurdInput: values that are too long, too many, not UTF-8 or nil are truncated, replaced or
 //     omitted. Other spans are not affected.
 //   - AfterClose: spans that finish before Close arrive. A span that finishes later neither blocks
@@ -26,4 +36,8 @@
 //   - Concurrency: all methods may be called concurrently, also on one span.
 //   - GoKitOverGRPC, GoKitOverHTTP, WithinAServer, Reparented: with go-kit's options every reported
 //     parent is a reported span of the trace, and the kinds are correct.
+//   - Parents: the same holds for children of every kind, below parents of every kind that are
+//     finished, abandoned or leaked. The tags of a parent are sent once.
+//   - Unfinished: unfinished spans are reported at Close with the tag unfinished, if others name
+//     them.
 package tracertest

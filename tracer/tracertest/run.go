@@ -22,7 +22,7 @@ type Open func(
 	t *testing.T, change func(*tracer.Config),
 ) (tr opentracing.Tracer, received func() []model.SpanModel)
 
-// Run runs the suite. Each check is a subtest that opens its own tracers; the checks run one after
+// Run runs the suite. Each check is a subtest that opens its own tracers. The checks run one after
 // the other and take some seconds. Span names are in lower case, because Zipkin converts them.
 func Run(t *testing.T, open Open) {
 	for name, share := range map[string]float64{"Harness": 1, "HarnessUnsampled": 0} {
@@ -39,6 +39,14 @@ func Run(t *testing.T, open Open) {
 		"Sampling":      checkSampling,
 		"Priority":      checkPriority,
 		"Baggage":       checkBaggage,
+		"Values":        checkValues,
+		"ErrorMessages": checkErrorMessages,
+		"ManyLogs":      checkManyLogs,
+		"AnyTimes":      checkAnyTimes,
+		"PeerForms":     checkPeerForms,
+		"Links":         checkLinks,
+		"Parents":       checkParents,
+		"Unfinished":    checkUnfinished,
 		"AbsurdInput":   checkAbsurdInput,
 		"AfterClose":    checkAfterClose,
 		"Concurrency":   checkConcurrency,

@@ -1,4 +1,4 @@
-// Package admin serves what operators look at, on an address of its own: /metrics for Prometheus.
+// Package admin serves /metrics for Prometheus on an address of its own.
 package admin
 
 import (
@@ -41,7 +41,7 @@ func Start(addr string, m *tracer.Metrics) (*Server, error) {
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("-admin-addr %q: must be an address to listen on: %w", addr, err)
+		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

@@ -67,10 +67,8 @@ func TestBadAddress(t *testing.T) {
 		"192.0.2.1:0":         "cannot assign requested address",
 	} {
 		s, err := admin.Start(addr, &tracer.Metrics{})
-		want := fmt.Sprintf("-admin-addr %q: must be ", addr)
-		if s != nil || err == nil || !strings.HasPrefix(err.Error(), want) ||
-			!strings.Contains(err.Error(), reason) {
-			t.Errorf("%s: have %v, %v, want %s … %s", addr, s, err, want, reason)
+		if s != nil || err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%s: have %v, %v, want %s", addr, s, err, reason)
 		}
 	}
 }

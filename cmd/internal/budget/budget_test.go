@@ -28,15 +28,16 @@ func calls() []budget.Call {
 		{Name: "go-kit", Open: kitCall(nil)},
 		{Name: "noop", Open: kitCall(noop)},
 		{Name: "bare bridge", Open: kitCall(bareBridge)},
-		{Name: "unsampled, w3c", Limit: 190, Open: kitCall(ours("w3c", 0))},
-		{Name: "unsampled, b3", Limit: 190, Open: kitCall(ours("b3", 0))},
-		{Name: "sampled, w3c", Limit: 215, Open: kitCall(ours("w3c", 1))},
-		{Name: "sampled, b3", Limit: 215, Open: kitCall(ours("b3", 1))},
-		{Name: "sampled, default headers", Limit: 232, Open: kitCall(ours("w3c,b3multi", 1))},
+		{Name: "unsampled, w3c", Limit: 187, Open: kitCall(ours("w3c", 0))},
+		{Name: "unsampled, b3", Limit: 187, Open: kitCall(ours("b3", 0))},
+		{Name: "sampled, w3c", Limit: 214, Open: kitCall(ours("w3c", 1))},
+		{Name: "sampled, b3", Limit: 214, Open: kitCall(ours("b3", 1))},
+		{Name: "sampled, default headers", Limit: 226, Open: kitCall(ours("w3c,b3multi", 1))},
 	}
 }
 
-// TestAllocationsOfACall limits the allocations of a traced call. It does not time calls.
+// TestAllocationsOfACall limits the allocations of a traced call. Each limit is one more than the
+// measured mean, because the runtime allocates too. It does not time calls.
 func TestAllocationsOfACall(t *testing.T) {
 	have := budget.Allocations(t, calls())
 	if have["noop"] != have["go-kit"] {

@@ -42,7 +42,7 @@ var badLines = map[string]badInput{
 	"language":        {clientOnly, "-lang fr", `-lang "fr": must be zh, en`},
 	"demo's language": {demoOnly, "-lang fr", `-lang "fr": must be zh, en`},
 	"attempts":        {clientOnly, "-retry-attempts 0", "retry-attempts 0…1 or more"},
-	"rate mode":       {serverOnly, "-rate-mode maybe", `"maybe"…delay, reject or off`},
+	"rate mode":       {serverOnly, "-rate-mode maybe", `"maybe"…delay, reject, off`},
 	"backend":         {both, "-tracer zipkn", `"zipkn"…file, log, memory, noop, otlp, zipkin`},
 	"share":           {both, "-tracer zipkin -sample 2", "sample 2…0 to 1"},
 	"discovery":       {both, "-discovery etdc", `"etdc"…etcd…static`},

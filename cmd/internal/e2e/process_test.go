@@ -136,8 +136,14 @@ var serving = regexp.MustCompile(`msg=serving grpc=(\S+) registered=(\S+)`)
 // serve starts a bookserver on a free port and returns it and its address when it is registered.
 func serve(t testing.TB, args ...string) (*process, string) {
 	t.Helper()
+	return serveIn(t, nil, args...)
+}
+
+// serveIn is serve with environment variables.
+func serveIn(t testing.TB, env []string, args ...string) (*process, string) {
+	t.Helper()
 	args = append([]string{"-grpc-addr", "127.0.0.1:0", "-ttl", ttl.String()}, args...)
-	p := start(t, "bookserver", args)
+	p := start(t, "bookserver", args, env...)
 	var found []string
 	testkit.Eventually(t, "bookserver serves", func() bool {
 		select {

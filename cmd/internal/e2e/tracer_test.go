@@ -11,6 +11,7 @@ import (
 
 	"github.com/openzipkin/zipkin-go/model"
 
+	"bookservice/tracer/tracertest/receiver"
 	"bookservice/tracer/tracertest/testkit"
 )
 
@@ -26,15 +27,16 @@ var badTracer = map[string]badInput{
 	"propagation":   {both, "-propagation b4", `"b4"…b3, b3multi, jaeger, none, w3c`},
 	"trace id bits": {both, "-trace-id-bits 96", "trace-id-bits 96…128 or 64"},
 	"no file":       {both, "-tracer file", "file-path"},
+	"OTLP's header": {both, "-otlp-headers grpc-timeout=s3cret -tracer otlp",
+		`otlp-headers: must have names of letters, digits and -_. that are not gRPC's own`},
+	"OTLP's endpoint": {both, "-otlp-endpoint collector:x -tracer otlp",
+		`otlp-endpoint "collector:x": must be like http://127.0.0.1:4317, collector:4317`},
+	"time-out": {both, "-zipkin-timeout 99ms -tracer zipkin",
+		`zipkin-timeout 99ms: must be 100ms or more`},
 	"OTLP's protocol": {both, "-otlp-protocol http/json -tracer otlp",
 		`otlp-protocol "http/json"…grpc or http/protobuf`},
-	"OTLP's protocol, variable": {both, "OTEL_EXPORTER_OTLP_PROTOCOL=http/json -tracer otlp",
-		`OTEL_EXPORTER_OTLP_PROTOCOL "http/json"…grpc or http/protobuf`},
-	"OTLP's endpoint, variable": {both, "OTEL_EXPORTER_OTLP_ENDPOINT=collector:4317 -tracer otlp",
-		`OTEL_EXPORTER_OTLP_ENDPOINT "collector:4317"…http://`},
-	"sampler, variable": {both, "OTEL_TRACES_SAMPLER=sometimes",
-		`OTEL_TRACES_SAMPLER "sometimes"…always_on`},
-	"propagator, variable": {both, "OTEL_PROPAGATORS=b4", `OTEL_PROPAGATORS…"b4"…tracecontext`},
+	"OTLP's endpoint, variable": {both, "OTEL_EXPORTER_OTLP_ENDPOINT=collector:0 -tracer otlp",
+		`OTEL_EXPORTER_OTLP_ENDPOINT "collector:0"…http://`},
 }
 
 // An error about the tracer's settings is one line, and the status is 2.
@@ -51,6 +53,42 @@ func TestBadTracerSettings(t *testing.T) {
 	}
 	noSetting := badInput{both, "-config " + file, `version.yaml:1…"version"…flag only`}
 	noSetting.run(t, "no setting", usable)
+}
+
+// Values of OpenTelemetry's variables that are not supported are warnings. The commands start, and
+// what else the variables list applies.
+func TestVariablesOfOpenTelemetryDoNotStopACommand(t *testing.T) {
+	t.Parallel()
+	variables := []string{
+		"OTEL_PROPAGATORS=xray,b3,", "OTEL_TRACES_SAMPLER=traceidratio",
+		"OTEL_TRACES_SAMPLER_ARG=all", "OTEL_RESOURCE_ATTRIBUTES=team", "OTEL_SDK_DISABLED=maybe",
+		"OTEL_TRACES_EXPORTER=carrier-pigeon", "OTEL_EXPORTER_OTLP_PROTOCOL=http/json",
+		"OTEL_EXPORTER_OTLP_TIMEOUT=soon", "OTEL_EXPORTER_OTLP_COMPRESSION=zstd",
+		"OTEL_BSP_SCHEDULE_DELAY=soon", "OTEL_BSP_MAX_QUEUE_SIZE=-1",
+		"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=x", "OTEL_EXPORTER_ZIPKIN_TIMEOUT=x",
+		"JAEGER_SAMPLER_PARAM=x",
+	}
+	_, addr := serveIn(t, variables, "-discovery", "static", "-instances", "127.0.0.1:1")
+	code, out, errs := do(t, "bookclient",
+		[]string{"-discovery", "static", "-instances", addr, "-tracer", "memory,otlp",
+			"-otlp-endpoint", receiver.NewOTLP(t, nil).GRPCURL}, variables...)
+	if code != 0 || !strings.Contains(out, "book.BookService/GetBookInfo") {
+		t.Errorf("have status %d, output %q and %q, want a run", code, out, errs)
+	}
+	for _, want := range []string{"variable=OTEL_PROPAGATORS value=xray",
+		"variable=OTEL_TRACES_SAMPLER_ARG value=all",
+		"variable=OTEL_RESOURCE_ATTRIBUTES value=team",
+		"variable=OTEL_EXPORTER_OTLP_PROTOCOL value=http/json",
+		"variable=OTEL_EXPORTER_OTLP_TIMEOUT value=soon",
+		"variable=OTEL_EXPORTER_OTLP_COMPRESSION value=zstd",
+	} {
+		if strings.Count(errs, want) != 1 {
+			t.Errorf("have %q, want one warning with %s", errs, want)
+		}
+	}
+	if have := strings.Count(errs, "level=WARN"); have != 6 {
+		t.Errorf("have %d warnings in %q, want 6", have, errs)
+	}
 }
 
 // Several backends get the same spans, and those that are down do not affect the others.

@@ -89,7 +89,7 @@ func catalogue(cfg configs.Server) (service.Service, error) {
 	if cfg.Books != "" {
 		var err error
 		if books, err = inmem.Load(cfg.Books); err != nil {
-			return nil, err
+			return nil, configs.Invalid("books", cfg.Books, "must be a catalogue: "+err.Error())
 		}
 	}
 	return service.WithLatency(books, cfg.LatencyList, cfg.LatencyInfo), nil
@@ -97,7 +97,7 @@ func catalogue(cfg configs.Server) (service.Service, error) {
 
 func (s *Server) listen() (err error) {
 	if s.listener, err = net.Listen("tcp", s.cfg.GRPCAddr); err != nil {
-		return fmt.Errorf("-grpc-addr %q: must be an address to listen on: %w", s.cfg.GRPCAddr, err)
+		return cannotListen("grpc-addr", s.cfg.GRPCAddr, err)
 	}
 	s.open.Push("listener", func() error {
 		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) { // gRPC's stop closes it
@@ -108,13 +108,17 @@ func (s *Server) listen() (err error) {
 	return nil
 }
 
+func cannotListen(flag, addr string, err error) error {
+	return configs.Invalid(flag, addr, "must be an address to listen on: "+err.Error())
+}
+
 func (s *Server) startAdmin(m *tracer.Metrics) error {
 	if s.cfg.AdminAddr == "" {
 		return nil
 	}
 	a, err := admin.Start(s.cfg.AdminAddr, m)
 	if err != nil {
-		return err
+		return cannotListen("admin-addr", s.cfg.AdminAddr, err)
 	}
 	s.open.Push("admin", a.Close)
 	s.log.Info("serving metrics", "addr", a.Addr())

@@ -20,7 +20,7 @@ func NewError(name string, value any, allowed string) *Error {
 // Error returns the name, the value and the values that are allowed. Strings are quoted:
 //
 //	-retry-attempts 0: must be 1 or more
-//	-rate-mode "drop": must be delay, reject or off
+//	-rate-mode "drop": must be one of delay, reject, off
 func (e *Error) Error() string {
 	value := fmt.Sprint(e.value)
 	if s, ok := e.value.(string); ok {

@@ -12,11 +12,18 @@ import (
 	"time"
 
 	"bookservice/tracer/delivery"
+	"bookservice/tracer/internal/conns"
 	"bookservice/tracer/internal/settings"
 )
 
-// maxAnswer is how much of an answer is read.
-const maxAnswer = 64 << 10
+// Limits on an answer, in bytes.
+const (
+	maxAnswer = 64 << 10  // how much of the body is read
+	maxHeader = 256 << 10 // a longer header is an error
+)
+
+// idleTimeout is how long a connection may be unused before it is closed.
+const idleTimeout = 90 * time.Second
 
 // Config describes where and how to post.
 type Config struct {
@@ -24,17 +31,25 @@ type Config struct {
 	Header         http.Header // sent with each post
 	User, Password string      // for basic authentication; none if User is empty
 	Gzip           bool        // compress bodies
-	TLS            *tls.Config
-	Conns          int           // idle connections to keep
-	Timeout        time.Duration // of one post
+	TLS            *settings.TLS
+	Conns          int      // idle connections to keep
+	Secrets        []string // that errors must not show, besides Password and those of URL
 }
 
-// A Client posts. Its methods may be called concurrently.
+// A Client posts. It uses a proxy if the environment names one. It shares no state with
+// [net/http.DefaultTransport], which a program may replace. Its methods may be called concurrently.
 type Client struct {
-	cfg       Config
-	header    http.Header
+	cfg     Config
+	header  http.Header
+	secrets settings.Secrets
+	conns   conns.Renewed[*connection]
+}
+
+// A connection is a client, and what it was made from. It has any number of connections.
+type connection struct {
+	http.Client
 	transport *http.Transport
-	client    *http.Client
+	tls       *tls.Config
 }
 
 // New returns a Client. It connects with the first post.
@@ -43,32 +58,61 @@ func New(cfg Config) *Client {
 	if cfg.Gzip {
 		header.Set("Content-Encoding", "gzip")
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig, t.MaxIdleConnsPerHost = cfg.TLS, cfg.Conns
-	client := &http.Client{Transport: t, Timeout: cfg.Timeout, CheckRedirect: noRedirect}
-	return &Client{cfg: cfg, header: header, transport: t, client: client}
+	secrets := append(settings.URLSecrets(cfg.URL), cfg.Secrets...)
+	if cfg.User != "" {
+		secrets = append(secrets, cfg.Password, cfg.User+":"+cfg.Password)
+	}
+	c := &Client{cfg: cfg, header: header, secrets: settings.NewSecrets(secrets...)}
+	c.conns.Open = c.open
+	c.conns.Shut = func(conn *connection) { conn.transport.CloseIdleConnections() }
+	c.conns.Stale = func(conn *connection) bool { return conn.tls != c.tls() }
+	return c
 }
 
-// noRedirect disables redirects: net/http would follow with a GET, and any page that answers 200
-// would count as success. For 307 and 308 the request that would follow has a body, which net/http
-// does not close.
-func noRedirect(next *http.Request, _ []*http.Request) error {
-	if next.Body != nil {
-		_ = next.Body.Close() // never fails
+func (c *Client) tls() *tls.Config {
+	if c.cfg.TLS == nil {
+		return nil
 	}
-	return http.ErrUseLastResponse
+	return c.cfg.TLS.Config()
 }
+
+func (c *Client) open(sockets *conns.Sockets) (*connection, error) {
+	config := c.tls()
+	t := &http.Transport{
+		Proxy:                  conns.Proxy,
+		DialContext:            sockets.Dial,
+		TLSClientConfig:        config.Clone(), // net/http adds to it
+		TLSHandshakeTimeout:    conns.ConnectTimeout,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    c.cfg.Conns,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		DisableCompression:     true, // an answer that cannot be decompressed still has a status
+	}
+	return &connection{http.Client{Transport: t, CheckRedirect: noRedirect}, t, config}, nil
+}
+
+// noRedirect disables redirects. net/http would follow with a GET, and any page that answers 200
+// would count as success. It would also send the headers of the post, with their credentials, to
+// the other host.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // An Answer is the response to a post.
 type Answer struct {
 	Status int
 	Header http.Header
-	Body   []byte // its first 64 KiB
+	Body   []byte // its first 64 KiB, decompressed
 }
 
-// Post posts the body, which it does not use after it has returned. The error does not contain the
-// URL.
-func (c *Client) Post(ctx context.Context, body []byte) (Answer, error) {
+// Error returns [delivery.HTTPError] of the answer. The text does not contain secrets that the
+// answer echoes.
+func (c *Client) Error(a Answer) error {
+	return delivery.HTTPError(a.Status, a.Header, c.secrets.Redact(a.Body))
+}
+
+// Post posts the body, which it does not use after it has returned. It returns when ctx ends. The
+// error contains neither the URL nor a secret.
+func (c *Client) Post(ctx context.Context, body []byte) (answer Answer, err error) {
 	if c.cfg.Gzip {
 		z := zippers.Get().(*zipper)
 		defer zippers.Put(z)
@@ -78,52 +122,48 @@ func (c *Client) Post(ctx context.Context, body []byte) (Answer, error) {
 	if err != nil {
 		return Answer{}, &delivery.SendError{Kind: delivery.Drop, Err: settings.WithoutURL(err)}
 	}
-	shared := &sharedBody{bytes: body}
-	defer shared.wait()
+	shared := newSharedBody(body)
+	defer shared.revoke()
 	req.ContentLength, req.GetBody = int64(len(body)), shared.open
 	req.Body, _ = shared.open() // never fails
 	req.Header = c.header.Clone()
 	if c.cfg.User != "" {
 		req.SetBasicAuth(c.cfg.User, c.cfg.Password)
 	}
-	resp, err := c.client.Do(req)
+	err = c.conns.Do(ctx, func(conn *connection) (err error) {
+		answer, err = do(conn, req)
+		return err
+	})
+	return answer, c.secrets.Error(settings.WithoutURL(err))
+}
+
+func do(conn *connection, req *http.Request) (Answer, error) {
+	resp, err := conn.Do(req)
 	if err != nil {
-		return Answer{}, settings.WithoutURL(err)
+		return Answer{}, err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return Answer{}, err // the connection broke within the answer, so the status may be wrong
 	}
-	return Answer{resp.StatusCode, resp.Header, answer}, nil
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		body = unzip(body)
+	}
+	return Answer{resp.StatusCode, resp.Header, body}, nil
 }
 
-// Close closes the idle connections.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+// Close closes the connections. It returns within a second, whatever the network does.
+func (c *Client) Close() { c.conns.Close() }
 
-// A sharedBody is the body of a request whose memory is reused after the request. net/http may
-// still read the body after it has returned an answer or an error.
-type sharedBody struct {
-	bytes   []byte
-	readers sync.WaitGroup
-}
-
-func (b *sharedBody) open() (io.ReadCloser, error) {
-	b.readers.Add(1)
-	return &sharedReader{bytes.NewReader(b.bytes), sync.OnceFunc(b.readers.Done)}, nil
-}
-
-// wait returns when all readers are closed.
-func (b *sharedBody) wait() { b.readers.Wait() }
-
-type sharedReader struct {
-	*bytes.Reader
-	done func()
-}
-
-func (r *sharedReader) Close() error {
-	r.done()
-	return nil
+// unzip returns the beginning of what was compressed.
+func unzip(b []byte) []byte {
+	r, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil
+	}
+	plain, _ := io.ReadAll(io.LimitReader(r, maxAnswer)) // b may end early
+	return plain
 }
 
 // A zipper compresses and keeps its memory for the next call.

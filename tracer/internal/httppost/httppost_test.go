@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,7 +31,7 @@ func serve(t *testing.T, h http.HandlerFunc) httppost.Config {
 }
 
 func config(url string) httppost.Config {
-	return httppost.Config{URL: url, Header: http.Header{}, Conns: 1, Timeout: 10 * time.Second}
+	return httppost.Config{URL: url, Header: http.Header{}, Conns: 1}
 }
 
 // post posts a body with a new client. Post must return within a limit.
@@ -52,7 +51,7 @@ func post(t *testing.T, cfg httppost.Config, body string) (httppost.Answer, erro
 	select {
 	case r := <-done:
 		return r.answer, r.err
-	case <-time.After(cfg.Timeout + 30*time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("Post has not returned")
 	}
 	return httppost.Answer{}, nil
@@ -242,29 +241,6 @@ func TestErrorsDoNotContainTheURL(t *testing.T) {
 	}
 }
 
-// TestTimeoutAndContext posts to a server that does not answer.
-func TestTimeoutAndContext(t *testing.T) {
-	release := make(chan struct{})
-	cfg := serve(t, func(http.ResponseWriter, *http.Request) { <-release })
-	t.Cleanup(func() { close(release) })
-	cfg.Timeout = 50 * time.Millisecond
-	start := time.Now()
-	_, err := post(t, cfg, "body")
-	if took := time.Since(start); err == nil || took > 5*time.Second {
-		t.Errorf("timeout: have %v after %v", err, took)
-	}
-	cfg.Timeout = time.Minute
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	c := httppost.New(cfg)
-	defer c.Close()
-	_, err = c.Post(ctx, []byte("body"))
-	took := time.Since(start)
-	if !errors.Is(err, context.DeadlineExceeded) || took > 10*time.Second {
-		t.Errorf("context: have %v after %v", err, took)
-	}
-}
-
 // TestConnectionsAreKept posts several bodies at once, twice. Close closes the connections.
 func TestConnectionsAreKept(t *testing.T) {
 	const conns = 6
@@ -323,7 +299,7 @@ func TestTLS(t *testing.T) {
 	if _, err := post(t, cfg, "body"); err == nil {
 		t.Error("have no error without the certificate, want one")
 	}
-	cfg.TLS = srv.Client().Transport.(*http.Transport).TLSClientConfig
+	cfg.TLS = trust(t, srv)
 	if answer, err := post(t, cfg, "body"); err != nil || answer.Status != http.StatusOK {
 		t.Errorf("have %d and %v", answer.Status, err)
 	}

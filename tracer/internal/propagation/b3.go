@@ -61,35 +61,46 @@ func injectB3Decision(d spancontext.Decision, w opentracing.TextMapWriter) {
 // readB3 reads the b3 header: ids with or without a decision, or a decision alone.
 func (e *extractor) readB3() (c spancontext.Context, state parseState) {
 	switch {
-	case e.b3.value == "":
+	case !e.b3.isSet():
 		return c, absent
-	case e.b3.repeated:
+	case e.b3.unreadable:
 		return c, malformed
 	}
 	if d, ok := b3Decision(e.b3.value); ok {
 		return spancontext.Context{Decision: d}, wellFormed
 	}
-	if c, ok := parseB3(e.b3.value); ok {
-		return c, wellFormed
+	c, lost, ok := parseB3(e.b3.value)
+	if !ok {
+		return spancontext.Context{}, malformed
 	}
-	return spancontext.Context{}, malformed
+	e.malformed += lost
+	return c, wellFormed
 }
 
-func parseB3(s string) (c spancontext.Context, ok bool) {
+// parseB3 reads ids and the decision. A span id or a parent id that cannot be read is left out;
+// lost is then 1.
+func parseB3(s string) (c spancontext.Context, lost uint64, ok bool) {
 	trace, rest, _ := strings.Cut(s, "-")
 	span, rest, decided := strings.Cut(rest, "-")
-	if len(trace) != 16 && len(trace) != 32 || len(span) != 16 || !c.SetIDs(trace, span) {
-		return c, false
+	if span == "" || len(trace) != 16 && len(trace) != 32 || !c.SetTraceID(trace) {
+		return c, 0, false
+	}
+	if len(span) != 16 || !c.SetSpanID(span) {
+		c.ID, lost = 0, 1
 	}
 	if !decided {
-		return c, true
+		return c, lost, true
 	}
 	state, parent, hasParent := strings.Cut(rest, "-")
-	if c.Decision, ok = b3Decision(state); !ok || !hasParent {
-		return c, ok
+	if c.Decision, ok = b3Decision(state); !ok || strings.Contains(parent, "-") {
+		return c, lost, false
 	}
-	c.ParentID, ok = spancontext.ParseHex(parent)
-	return c, ok && len(parent) == 16
+	if hasParent {
+		if c.ParentID, ok = spancontext.ParseHex(parent); !ok || len(parent) != 16 {
+			c.ParentID, lost = 0, 1
+		}
+	}
+	return c, lost, true
 }
 
 func b3Decision(s string) (spancontext.Decision, bool) {
@@ -105,43 +116,57 @@ func b3Decision(s string) (spancontext.Decision, bool) {
 }
 
 // readB3Multi reads the X-B3 headers. It accepts ids without leading zeros and the decisions true
-// and false, which old tracers send.
+// and false, which old tracers send. A header that cannot be read costs what it states, except the
+// trace id. Services that forward the headers by hand send "undefined" for a header that they have
+// not received.
 func (e *extractor) readB3Multi() (c spancontext.Context, state parseState) {
-	ids := e.b3Trace.value != "" || e.b3Span.value != "" || e.b3Parent.value != ""
-	if !ids && e.b3Sampled == "" && e.b3Flags == "" {
-		return c, absent
+	decision, ok := b3MultiDecision(e.b3Sampled, e.b3Flags)
+	trace, span, parent := &e.b3Trace, &e.b3Span, &e.b3Parent
+	switch {
+	case !trace.isSet() && !span.isSet() && !parent.isSet():
+		if e.b3Sampled == "" && e.b3Flags == "" {
+			return c, absent
+		}
+		if !ok {
+			return c, malformed
+		}
+		return spancontext.Context{Decision: decision}, wellFormed
+	case trace.unreadable || !span.isSet() || !c.SetTraceID(trace.value):
+		return spancontext.Context{}, malformed
 	}
-	ok := !e.b3Trace.repeated && !e.b3Span.repeated && !e.b3Parent.repeated
-	if ids {
-		ok = ok && c.SetIDs(e.b3Trace.value, e.b3Span.value)
+	c.Decision = decision
+	if span.unreadable || !c.SetSpanID(span.value) {
+		c.ID, ok = 0, false
 	}
-	if parent := e.b3Parent.value; ok && parent != "" {
-		c.ParentID, ok = spancontext.ParseHex(parent)
-	}
-	if ok {
-		c.Decision, ok = b3MultiDecision(e.b3Sampled, e.b3Flags)
+	// B3 demands the parent id of a span that is not the root. The b3 header is no evidence: Brave
+	// leaves the parent id out there.
+	c.StatedRoot = !parent.isSet()
+	if parent.isSet() {
+		var read bool
+		if c.ParentID, read = spancontext.ParseHex(parent.value); parent.unreadable || !read {
+			c.ParentID, ok = 0, false
+		}
+		c.StatedRoot = ok && c.ParentID == 0 // Envoy sends zeros
 	}
 	if !ok {
-		return spancontext.Context{}, malformed
+		e.malformed++
 	}
 	return c, wellFormed
 }
 
 // b3MultiDecision reads X-B3-Sampled and X-B3-Flags. The only flag with a meaning is debug.
 func b3MultiDecision(sampled, flags string) (d spancontext.Decision, ok bool) {
-	switch strings.ToLower(sampled) {
-	case "":
-	case "0", "false":
-		d = spancontext.Deny
-	case "1", "true":
-		d = spancontext.Accept
-	case "d":
-		d = spancontext.Debug
-	default:
-		return spancontext.Undecided, false
+	switch {
+	case flags == "1":
+		return spancontext.Debug, true
+	case sampled == "":
+		return spancontext.Undecided, true
+	case sampled == "0", strings.EqualFold(sampled, "false"):
+		return spancontext.Deny, true
+	case sampled == "1", strings.EqualFold(sampled, "true"):
+		return spancontext.Accept, true
+	case strings.EqualFold(sampled, "d"):
+		return spancontext.Debug, true
 	}
-	if flags == "1" {
-		d = spancontext.Debug
-	}
-	return d, true
+	return spancontext.Undecided, false
 }

@@ -1,8 +1,6 @@
 package propagation
 
 import (
-	"cmp"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -23,203 +21,190 @@ func (b *BaggagePolicy) allows(key string) bool {
 }
 
 // SetBaggage returns a copy of from, which may be nil, in which the item with this key has the
-// value. It reports false if the policy refuses the item.
+// value. The members of all other items stay as they are in the header. It reports false if the
+// policy refuses the item.
 func (p *Propagator) SetBaggage(
 	from *spancontext.Propagated, key, value string,
 ) (with *spancontext.Propagated, ok bool) {
-	if !p.baggage.allows(key) || !rfc9110.IsToken(key) || len(value) > p.baggage.MaxBytes {
+	if from == nil {
+		from = &spancontext.Propagated{}
+	}
+	with = &spancontext.Propagated{Tracestate: from.Tracestate}
+	isKey := func(i spancontext.BaggageItem) bool { return i.Key == key }
+	header := from.Header
+	if slices.ContainsFunc(from.Baggage, isKey) {
+		header = withoutKey(header, key)
+	}
+	value = validUTF8(value)
+	if with.Header, ok = p.baggage.appendItem(header, key, value); !ok {
 		p.dropped.Add(1)
 		return nil, false
 	}
-	with = &spancontext.Propagated{}
-	if from != nil {
-		with.Tracestate = from.Tracestate
-		with.Baggage = slices.DeleteFunc(slices.Clone(from.Baggage),
-			func(i spancontext.BaggageItem) bool { return i.Key == key })
+	with.Baggage = make([]spancontext.BaggageItem, 0, len(from.Baggage)+1)
+	for _, item := range from.Baggage {
+		if item.Key != key {
+			with.Baggage = append(with.Baggage, item)
+		}
 	}
-	before := len(with.Baggage)
-	item := spancontext.BaggageItem{Key: key, Value: validUTF8(value)}
-	with.Baggage, with.Header = p.pack(append(with.Baggage, item))
-	return with, len(with.Baggage) > before
+	with.Baggage = append(with.Baggage, spancontext.BaggageItem{Key: key, Value: value})
+	return with, true
 }
 
-func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
-
-// pack encodes the header. Items beyond the limits are left out and counted.
-func (p *Propagator) pack(
-	items []spancontext.BaggageItem,
-) (kept []spancontext.BaggageItem, header string) {
-	b := make([]byte, 0, 256)
-	kept = items[:0]
-	for _, item := range items {
-		at := len(b)
-		if at > 0 {
-			b = append(b, ',')
-		}
-		b = appendMember(b, item)
-		if len(kept) == p.baggage.MaxItems || len(b) > p.baggage.MaxBytes {
-			b = b[:at]
-			p.dropped.Add(1)
-			continue
-		}
-		kept = append(kept, item)
-	}
-	return kept, string(b)
-}
-
-func appendMember(b []byte, item spancontext.BaggageItem) []byte {
-	b = append(append(b, item.Key...), '=')
-	for at := range len(item.Value) {
-		// The plus sign is encoded because some readers decode it to a space.
-		if c := item.Value[at]; isBaggageOctet(c) && c != '%' && c != '+' {
-			b = append(b, c)
-		} else {
-			b = append(b, '%', upperHexDigits[c>>4], upperHexDigits[c&0xf])
-		}
-	}
-	if item.Properties != "" {
-		b = append(append(b, ';'), item.Properties...)
-	}
-	return b
-}
-
-const upperHexDigits = "0123456789ABCDEF"
-
-// readBaggage returns the items of the W3C header, then those prefixed headers whose keys the W3C
-// header does not have.
-func (e *extractor) readBaggage(p *Propagator) ([]spancontext.BaggageItem, string) {
-	if len(e.baggage) == 0 && len(e.prefixed) == 0 {
-		return nil, ""
-	}
-	header := strings.Join(e.baggage, ",")
-	room := min(strings.Count(header, ",")+1+len(e.prefixed), p.baggage.MaxItems)
-	items, ok := p.parseBaggage(make([]spancontext.BaggageItem, 0, room), header)
-	if !ok {
-		e.malformed++
-	}
-	// The carrier may be a map, which has no order.
-	slices.SortStableFunc(e.prefixed,
-		func(a, b spancontext.BaggageItem) int { return cmp.Compare(a.Key, b.Key) })
-	w3c := items
-	for _, item := range e.prefixed {
-		sameKey := func(i spancontext.BaggageItem) bool {
-			return strings.EqualFold(i.Key, item.Key)
-		}
-		if !rfc9110.IsToken(item.Key) {
-			e.malformed++
-		} else if !slices.ContainsFunc(w3c, sameKey) {
-			items = p.addItem(items, item)
-		}
-	}
-	return p.pack(items)
-}
-
-// addItem appends an item that the policy allows. A repeated key replaces the earlier value.
-func (p *Propagator) addItem(
-	items []spancontext.BaggageItem, item spancontext.BaggageItem,
-) []spancontext.BaggageItem {
-	sameKey := func(i spancontext.BaggageItem) bool { return i.Key == item.Key }
-	if i := slices.IndexFunc(items, sameKey); i >= 0 {
-		items[i] = item
-		return items
-	}
-	if len(items) >= p.baggage.MaxItems || !p.baggage.allows(item.Key) {
-		p.dropped.Add(1)
-		return items
-	}
-	return append(items, item)
-}
-
-// parseBaggage appends the members of W3C's header to items. One malformed member invalidates the
-// whole header.
-func (p *Propagator) parseBaggage(
-	items []spancontext.BaggageItem, header string,
-) (all []spancontext.BaggageItem, ok bool) {
-	for member := range strings.SplitSeq(header, ",") {
-		if member = trimOWS(member); member == "" {
-			continue
-		}
-		item, ok := parseMember(member)
-		if !ok {
-			return nil, false
-		}
-		items = p.addItem(items, item)
-	}
-	return items, true
-}
-
-// parseMember reads {key}={value}, followed by properties that are separated by semicolons.
-func parseMember(s string) (item spancontext.BaggageItem, ok bool) {
-	pair, properties, more := strings.Cut(s, ";")
-	key, value, ok := strings.Cut(pair, "=")
-	item.Key, value = trimOWS(key), trimOWS(value)
-	if !ok || !rfc9110.IsToken(item.Key) || !isBaggageValue(value) {
-		return item, false
-	}
-	value, err := url.PathUnescape(value)
-	item.Value = validUTF8(value)
-	if !more || err != nil {
-		return item, err == nil
-	}
-	for property := range strings.SplitSeq(properties, ";") {
-		key, value, _ := strings.Cut(property, "=")
-		if !rfc9110.IsToken(trimOWS(key)) || !isBaggageValue(trimOWS(value)) {
-			return item, false
-		}
-	}
-	// Tokens and values contain no white space; what is left of it is optional.
-	item.Properties = strings.NewReplacer(" ", "", "\t", "").Replace(properties)
-	return item, true
-}
-
-// visitBaggagePrefix records the baggage of other tracers, which has one header for each item:
-// uberctx- is Jaeger's prefix, baggage- Brave's, and ot-baggage- that of OpenTracing's basic
-// tracers. Their keys are case-insensitive.
-func (e *extractor) visitBaggagePrefix(key, value string) {
-	if len(key) <= len("baggage-") {
-		return
-	}
-	switch key[0] {
-	case 'u', 'U':
-		if name, ok := cutPrefixFold(key, "uberctx-"); ok {
-			if plain, err := url.QueryUnescape(value); e.http && err == nil {
-				value = plain // Jaeger encodes values for HTTP only
-			}
-			e.addPrefixed(name, value)
-		}
-	case 'b', 'B':
-		if name, ok := cutPrefixFold(key, "baggage-"); ok {
-			e.addPrefixed(name, value)
-		}
-	case 'o', 'O':
-		if name, ok := cutPrefixFold(key, "ot-baggage-"); ok {
-			e.addPrefixed(name, value)
-		}
-	}
-}
-
-func (e *extractor) addPrefixed(name, value string) {
-	item := spancontext.BaggageItem{Key: strings.ToLower(name), Value: validUTF8(value)}
-	e.prefixed = append(e.prefixed, item)
-}
-
-func cutPrefixFold(s, prefix string) (string, bool) {
-	if len(s) <= len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+// appendItem returns the header with a further member, unless the policy refuses it.
+func (b *BaggagePolicy) appendItem(header, key, value string) (string, bool) {
+	size := len(header) + len(key) + len(value) + len(",=") // at least
+	if !b.allows(key) || !rfc9110.IsToken(key) || size > b.MaxBytes+len(",") ||
+		countMembers(header) >= b.MaxItems {
 		return "", false
 	}
-	return s[len(prefix):], true
+	with, ok := appendMember(append(make([]byte, 0, size+64), header...), key, value, b.MaxBytes)
+	return string(with), ok
 }
 
-func isBaggageValue(s string) bool {
-	for i := range len(s) {
-		if !isBaggageOctet(s[i]) {
-			return false
+// countMembers returns the number of members of a well-formed header.
+func countMembers(header string) int {
+	if header == "" {
+		return 0
+	}
+	return strings.Count(header, ",") + 1
+}
+
+// withoutKey returns a well-formed header without the members that have this key.
+func withoutKey(header, key string) string {
+	var b strings.Builder
+	for member := range strings.SplitSeq(header, ",") {
+		member = trimOWS(member)
+		if k, ok := memberKey(member); ok && k == key {
+			continue
 		}
+		if b.Len() > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(member)
+	}
+	return b.String()
+}
+
+// readBaggage reads the W3C header, then those headers of other tracers whose keys the W3C header
+// does not have.
+func (e *extractor) readBaggage() (items []spancontext.BaggageItem, header string) {
+	exact := e.readMembers()
+	added := e.addForeignItems()
+	switch {
+	case exact && !added:
+		header = e.own(trimOWS(e.baggage.values[0]))
+	case len(e.buf) > 0:
+		header = string(e.buf)
+	default:
+		return nil, ""
+	}
+	return parseItems(header, len(e.keys)), header
+}
+
+// readMembers appends the well-formed members that the policy allows to the scratch header, and
+// their keys to keys. It reports whether the header can be passed on as it was received: it is one
+// value, all members of which are passed on, within the limits and without tabs, which HTTP allows
+// and gRPC rejects.
+func (e *extractor) readMembers() (exact bool) {
+	values, limit := e.baggage.values, e.policy
+	if len(values) == 0 {
+		return false
+	}
+	exact = len(values) == 1 && len(values[0]) <= maxListBytes &&
+		strings.IndexByte(trimOWS(values[0]), '\t') < 0
+	wellFormed := true
+	c := e.baggage.members()
+	for member, more := c.next(); more; member, more = c.next() {
+		key, ok := memberKey(member)
+		switch {
+		case member == "": // allowed by HTTP for every list, though not by W3C
+			exact = false
+			continue
+		case len(e.keys) == limit.MaxItems:
+			e.dropped += 1 + c.skip()
+			ok = false
+		case !ok:
+			wellFormed = false
+		case !limit.allows(key):
+			e.dropped++
+			ok = false
+		default:
+			if ok = e.appendReceived(member); ok {
+				e.keys = append(e.keys, key)
+			} else {
+				e.dropped++
+			}
+		}
+		exact = exact && ok
+	}
+	if !wellFormed {
+		e.malformed++
+	}
+	if c.cut || e.baggage.cut {
+		e.dropped++
+		exact = false
+	}
+	return exact && len(e.keys) > 0 && len(trimOWS(values[0])) <= limit.MaxBytes
+}
+
+// appendReceived appends a member as it was received. A member with tabs is appended without any
+// white space: keys and values contain none, so all of it is optional. It reports false if the
+// member does not fit.
+func (e *extractor) appendReceived(member string) bool {
+	at := len(e.buf)
+	if at > 0 {
+		e.buf = append(e.buf, ',')
+	}
+	if strings.IndexByte(member, '\t') < 0 {
+		e.buf = append(e.buf, member...)
+	} else {
+		for i := range len(member) {
+			if c := member[i]; c != ' ' && c != '\t' {
+				e.buf = append(e.buf, c)
+			}
+		}
+	}
+	if len(e.buf) > e.policy.MaxBytes {
+		e.buf = e.buf[:at]
+		return false
 	}
 	return true
 }
 
-// isBaggageOctet reports whether W3C Baggage allows c in a value without encoding.
-func isBaggageOctet(c byte) bool {
-	return '!' <= c && c <= '~' && c != '"' && c != ',' && c != ';' && c != '\\'
+// parseItems returns the items of a well-formed header of n members. Of members with the same key
+// the last one counts.
+func parseItems(header string, n int) []spancontext.BaggageItem {
+	items := make([]spancontext.BaggageItem, 0, n)
+	for member := range strings.SplitSeq(header, ",") {
+		pair, _, _ := strings.Cut(member, ";")
+		key, value, _ := strings.Cut(pair, "=")
+		item := spancontext.BaggageItem{Key: trimOWS(key), Value: decodeValue(trimOWS(value))}
+		isKey := func(i spancontext.BaggageItem) bool { return i.Key == item.Key }
+		if i := slices.IndexFunc(items, isKey); i >= 0 {
+			items[i] = item
+		} else {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// memberKey returns the key of a well-formed member: {key}={value}, followed by properties that are
+// separated by semicolons. White space may surround each part.
+func memberKey(member string) (key string, ok bool) {
+	pair, properties, more := strings.Cut(member, ";")
+	key, value, ok := strings.Cut(pair, "=")
+	key = trimOWS(key)
+	if !ok || !rfc9110.IsToken(key) || !isBaggageValue(trimOWS(value)) {
+		return "", false
+	}
+	for more {
+		var property string
+		property, properties, more = strings.Cut(properties, ";")
+		name, value, _ := strings.Cut(property, "=")
+		if !rfc9110.IsToken(trimOWS(name)) || !isBaggageValue(trimOWS(value)) {
+			return "", false
+		}
+	}
+	return key, true
 }

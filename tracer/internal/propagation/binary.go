@@ -37,11 +37,11 @@ func (p *Propagator) extractBinary(r io.Reader) (*spancontext.Context, error) {
 		p.malformed.Add(1)
 		return nil, opentracing.ErrSpanContextCorrupted
 	}
-	return p.extractText(&b, false)
+	return p.extractText(pairsReader(b), sourceBinary)
 }
 
 // readBinary returns [io.EOF] only if the carrier is empty.
-func readBinary(r io.Reader) (pairs, error) {
+func readBinary(r io.Reader) ([]byte, error) {
 	var head [lenBinaryHead]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
@@ -50,15 +50,14 @@ func readBinary(r io.Reader) (pairs, error) {
 	if n > maxBinary {
 		return nil, opentracing.ErrSpanContextCorrupted
 	}
-	b := make(pairs, n)
+	b := make([]byte, n)
 	if _, err := io.ReadFull(r, b); err != nil {
 		return nil, io.ErrUnexpectedEOF
 	}
 	return b, nil
 }
 
-// pairs are the headers in the form of a binary carrier. It implements
-// [opentracing.TextMapWriter] and [opentracing.TextMapReader].
+// pairs writes headers in the form of a binary carrier. It implements [opentracing.TextMapWriter].
 type pairs []byte
 
 func (p *pairs) Set(key, value string) {
@@ -67,8 +66,12 @@ func (p *pairs) Set(key, value string) {
 	}
 }
 
-func (p *pairs) ForeachKey(handler func(key, value string) error) error {
-	for rest := []byte(*p); len(rest) > 0; {
+// pairsReader reads what pairs writes. It implements [opentracing.TextMapReader]. The keys and
+// values are substrings, so that their number costs nothing.
+type pairsReader string
+
+func (p pairsReader) ForeachKey(handler func(key, value string) error) error {
+	for rest := string(p); rest != ""; {
 		key, after, ok := cutText(rest)
 		if !ok {
 			return opentracing.ErrSpanContextCorrupted
@@ -85,12 +88,13 @@ func (p *pairs) ForeachKey(handler func(key, value string) error) error {
 	return nil
 }
 
-// cutText splits b after its first text, which is preceded by its length.
-func cutText(b []byte) (text string, rest []byte, ok bool) {
-	n, size := binary.Uvarint(b)
-	if size <= 0 || n > uint64(len(b)-size) {
-		return "", nil, false
+// cutText splits s after its first text, which is preceded by its length.
+func cutText(s string) (text, rest string, ok bool) {
+	var head [binary.MaxVarintLen64]byte
+	n, size := binary.Uvarint(head[:copy(head[:], s)])
+	if size <= 0 || n > uint64(len(s)-size) {
+		return "", "", false
 	}
 	end := size + int(n)
-	return string(b[size:end]), b[end:], true
+	return s[size:end], s[end:], true
 }

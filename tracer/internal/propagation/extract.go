@@ -17,18 +17,28 @@ var extractors = sync.Pool{New: func() any {
 	return e
 }}
 
+// A source says where the headers of a text carrier come from.
+type source uint8
+
+const (
+	sourceText   source = iota // a text map, such as gRPC metadata
+	sourceHTTP                 // HTTP headers: Jaeger encodes its values there
+	sourceBinary               // a binary carrier: all values share one string
+)
+
 func (p *Propagator) extractText(
-	r opentracing.TextMapReader, http bool,
+	r opentracing.TextMapReader, from source,
 ) (*spancontext.Context, error) {
 	e := extractors.Get().(*extractor)
-	e.http = http
+	e.policy, e.source = &p.baggage, from
 	defer e.release()
 	if err := r.ForeachKey(e.visitor); err != nil {
 		p.malformed.Add(1)
 		return nil, opentracing.ErrSpanContextCorrupted
 	}
-	found := e.resolve(p)
+	found := e.resolve()
 	p.malformed.Add(e.malformed)
+	p.dropped.Add(e.dropped)
 	switch {
 	case found:
 		c := e.context
@@ -40,46 +50,43 @@ func (p *Propagator) extractText(
 	return nil, opentracing.ErrSpanContextNotFound
 }
 
-// An extractor collects the headers of one carrier and then the context that they describe.
+// An extractor collects the headers of one carrier and then the context that they describe. While
+// it collects, it copies nothing, and stores at most what the limits allow: a carrier may hold any
+// number of values of any length, which cost its sender nothing.
 type extractor struct {
 	visitor func(key, value string) error // visit, bound
-	http    bool                          // the carrier holds HTTP headers
+	policy  *BaggagePolicy
+	source  source
 
-	traceparent, b3, b3Trace, b3Span, b3Parent, jaeger header
+	traceparent, b3, b3Trace, b3Span, b3Parent, jaeger, census header
 
-	b3Sampled, b3Flags  string   // the first value counts
-	tracestate, baggage []string // lists: the values are joined
-	prefixed            []spancontext.BaggageItem
+	b3Sampled, b3Flags, debugID        string // the first value counts
+	tracestate, baggage, jaegerBaggage list
+	foreign                            []foreignItem // baggage of other tracers
+
+	keys []string // of the members of the baggage header, scratch memory
+	buf  []byte   // the baggage header, scratch memory
 
 	context   spancontext.Context
+	given     spancontext.Decision // came without ids and applies to those of the next format
 	malformed uint64
+	dropped   uint64
 }
 
+// release returns e to the pool without references to the carrier.
 func (e *extractor) release() {
-	clear(e.tracestate)
-	clear(e.baggage)
-	clear(e.prefixed)
+	clear(e.foreign)
+	clear(e.keys)
 	*e = extractor{
-		visitor:    e.visitor,
-		tracestate: e.tracestate[:0],
-		baggage:    e.baggage[:0],
-		prefixed:   e.prefixed[:0],
+		visitor:       e.visitor,
+		tracestate:    e.tracestate.cleared(),
+		baggage:       e.baggage.cleared(),
+		jaegerBaggage: e.jaegerBaggage.cleared(),
+		foreign:       e.foreign[:0],
+		keys:          e.keys[:0],
+		buf:           e.buf[:0],
 	}
 	extractors.Put(e)
-}
-
-// A header may occur once.
-type header struct {
-	value    string
-	repeated bool // it occurred again with another value, which makes it malformed
-}
-
-func (h *header) set(value string) {
-	if h.value == "" {
-		h.value = value
-	} else if value != "" && value != h.value {
-		h.repeated = true
-	}
 }
 
 // visit records a header that belongs to one of the formats. It compares lengths first, because it
@@ -88,71 +95,73 @@ func (e *extractor) visit(key, value string) error {
 	switch len(key) {
 	case len(headerB3):
 		if strings.EqualFold(key, headerB3) {
-			e.b3.set(trimOWS(value))
+			e.b3.set(value)
 		}
 	case len(headerBaggage):
 		if strings.EqualFold(key, headerBaggage) {
-			e.baggage = appendValue(e.baggage, value)
+			e.baggage.add(value)
 		}
 	case len(headerTracestate): // also the length of X-B3-Flags
 		if strings.EqualFold(key, headerTracestate) {
-			e.tracestate = appendValue(e.tracestate, value)
-		} else if e.b3Flags == "" && strings.EqualFold(key, headerB3Flags) {
-			e.b3Flags = trimOWS(value)
+			e.tracestate.add(value)
+		} else if strings.EqualFold(key, headerB3Flags) {
+			setFirst(&e.b3Flags, value)
 		}
 	case len(headerTraceparent): // also the length of X-B3-SpanId
 		if strings.EqualFold(key, headerTraceparent) {
-			e.traceparent.set(trimOWS(value))
+			e.traceparent.set(value)
 		} else if strings.EqualFold(key, headerB3SpanID) {
-			e.b3Span.set(trimOWS(value))
+			e.b3Span.set(value)
 		}
 	case len(headerB3TraceID): // also the length of X-B3-Sampled
 		if strings.EqualFold(key, headerB3TraceID) {
-			e.b3Trace.set(trimOWS(value))
-		} else if e.b3Sampled == "" && strings.EqualFold(key, headerB3Sampled) {
-			e.b3Sampled = trimOWS(value)
+			e.b3Trace.set(value)
+		} else if strings.EqualFold(key, headerB3Sampled) {
+			setFirst(&e.b3Sampled, value)
 		}
 	case len(headerJaeger):
 		if strings.EqualFold(key, headerJaeger) {
-			e.jaeger.set(trimOWS(value))
+			e.jaeger.set(value)
+		}
+	case len(headerCensus): // also the length of jaeger-baggage
+		if strings.EqualFold(key, headerCensus) {
+			e.census.setRaw(value)
+		} else if strings.EqualFold(key, headerJaegerBaggage) {
+			e.jaegerBaggage.add(value)
+		}
+	case len(headerJaegerDebug):
+		if strings.EqualFold(key, headerJaegerDebug) {
+			setFirst(&e.debugID, value)
 		}
 	case len(headerB3ParentID):
 		if strings.EqualFold(key, headerB3ParentID) {
-			e.b3Parent.set(trimOWS(value))
+			e.b3Parent.set(value)
 		}
 	}
 	e.visitBaggagePrefix(key, value)
 	return nil
 }
 
-// appendValue appends a value of a header that is a list and may be repeated.
-func appendValue(list []string, value string) []string {
-	if value = trimOWS(value); value != "" {
-		list = append(list, value)
-	}
-	return list
-}
-
-// trimOWS trims the optional white space of RFC 9110.
-func trimOWS(s string) string { return strings.Trim(s, " \t") }
-
 // resolve merges the formats in the order of their precedence. It reports whether the carrier had
 // any context.
-func (e *extractor) resolve(p *Propagator) bool {
+func (e *extractor) resolve() bool {
 	e.merge(e.readB3())
 	e.merge(e.readB3Multi())
 	w3c, state := e.readW3C()
 	e.merge(w3c, state)
+	e.merge(e.readCensus())
 	e.merge(e.readJaeger())
 	var with spancontext.Propagated
 	if state == wellFormed && e.context.SameTrace(&w3c) {
+		e.context.Random = w3c.Random
 		with.Tracestate = e.readTracestate()
 		if e.context.Decision == spancontext.Accept && hasDebugMember(with.Tracestate, &w3c) {
 			e.context.Decision = spancontext.Debug
 		}
 	}
-	with.Baggage, with.Header = e.readBaggage(p)
-	if with.Tracestate != "" || with.Header != "" {
+	with.DebugID = e.readDebugID()
+	with.Baggage, with.Header = e.readBaggage()
+	if with.Tracestate != "" || with.Header != "" || with.DebugID != "" {
 		kept := with
 		e.context.Propagated = &kept
 	}
@@ -166,34 +175,55 @@ type parseState uint8
 const (
 	absent parseState = iota
 	malformed
-	wellFormed
+	wellFormed // a span id that could not be read is zero
 )
 
-// merge adds the next format. The first format with ids gives the ids; a decision that an earlier
-// format gave without ids applies to them.
+// merge adds the next format. The first format with the ids of a span gives the ids; if there is
+// none, the first with a trace id does. A decision that an earlier format gave without ids applies
+// to them.
 func (e *extractor) merge(next spancontext.Context, state parseState) {
 	c := &e.context
 	switch {
 	case state == malformed:
 		e.malformed++
 	case state == absent:
+	case !next.HasIDs():
+		if !c.HasIDs() && e.given == spancontext.Undecided {
+			e.given, c.Decision = next.Decision, next.Decision
+		}
 	case c.SameTrace(&next):
-		complete(c, &next)
-	case !c.HasIDs():
-		if c.Decision != spancontext.Undecided {
-			next.Decision = c.Decision
+		e.complete(&next)
+	case c.ID == 0 && (next.ID != 0 || !c.HasIDs()):
+		if e.given != spancontext.Undecided {
+			next.Decision = e.given
 		}
 		*c = next
 	}
 }
 
-// complete adds to c what a later format states about the same trace and the earlier format cannot
-// express: traceparent has no parent id and no debug, and B3 may leave the decision open.
-func complete(c, next *spancontext.Context) {
-	if next.Sampled() && c.Decision != spancontext.Deny {
-		c.Decision = max(c.Decision, next.Decision)
+// complete adds what another format states about the same trace. The span that was written last is
+// the parent, and its decision applies. The other format may state what the first cannot express:
+// traceparent has no parent id and no debug, and B3 may leave the decision open.
+func (e *extractor) complete(next *spancontext.Context) {
+	c := &e.context
+	decision, other := c.Decision, next.Decision
+	switch {
+	case next.ID == 0:
+	case c.ID == 0:
+		c.ID, c.ParentID, c.StatedRoot = next.ID, next.ParentID, next.StatedRoot
+	case c.ID == next.ID:
+		if c.ParentID == 0 {
+			c.ParentID = next.ParentID
+		}
+		c.StatedRoot = (c.StatedRoot || next.StatedRoot) && c.ParentID == 0
+	case next.IsNewerThan(c):
+		c.ID, c.ParentID, c.StatedRoot = next.ID, next.ParentID, next.StatedRoot
+		if e.given == spancontext.Undecided && next.Decision != spancontext.Undecided {
+			decision, other = next.Decision, decision
+		}
 	}
-	if c.ParentID == 0 && c.ID == next.ID {
-		c.ParentID = next.ParentID
+	if other.Sampled() && decision != spancontext.Deny {
+		decision = max(decision, other)
 	}
+	c.Decision = decision
 }

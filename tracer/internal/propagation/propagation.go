@@ -1,9 +1,11 @@
 // Package propagation writes span contexts to carriers and reads them back: the formats B3, W3C
-// Trace Context, Jaeger and W3C Baggage, over text maps, HTTP headers and binary carriers.
+// Trace Context, Jaeger and W3C Baggage, over text maps, HTTP headers and binary carriers. It also
+// reads OpenCensus' grpc-trace-bin.
 package propagation
 
 import (
 	"io"
+	"math/bits"
 	"sync/atomic"
 
 	"github.com/opentracing/opentracing-go"
@@ -23,6 +25,10 @@ const (
 	headerB3Flags     = "x-b3-flags"
 	headerJaeger      = "uber-trace-id"
 	headerBaggage     = "baggage"
+
+	headerCensus        = "grpc-trace-bin"
+	headerJaegerBaggage = "jaeger-baggage"
+	headerJaegerDebug   = "jaeger-debug-id"
 )
 
 // A Propagator injects and extracts contexts as one tracer is configured to. Its methods may be
@@ -39,11 +45,15 @@ func New(inject Formats, baggage BaggagePolicy) *Propagator {
 	return &Propagator{formats: inject, baggage: baggage}
 }
 
-// Malformed returns how many headers could not be read. The X-B3 headers of one carrier count as
-// one.
+// Several reports whether contexts are sent in more than one format with ids.
+func (p *Propagator) Several() bool { return bits.OnesCount8(uint8(p.formats)) > 1 }
+
+// Malformed returns how many headers could not be read, as a whole or in part. The X-B3 headers of
+// one carrier count as one, and so do all values of a list.
 func (p *Propagator) Malformed() uint64 { return p.malformed.Load() }
 
-// BaggageDropped returns how many baggage items the policy has refused.
+// BaggageDropped returns how many baggage items the policy has refused. What is not read because of
+// a limit counts as one item.
 func (p *Propagator) BaggageDropped() uint64 { return p.dropped.Load() }
 
 // Inject writes c and its baggage to the carrier, as [opentracing.Tracer] describes.
@@ -70,7 +80,7 @@ func (p *Propagator) Extract(format, carrier any) (*spancontext.Context, error) 
 	switch format {
 	case opentracing.TextMap, opentracing.HTTPHeaders:
 		if r, ok := carrier.(opentracing.TextMapReader); ok {
-			return p.extractText(r, format == opentracing.HTTPHeaders)
+			return p.extractText(r, sourceOf(format))
 		}
 		return nil, opentracing.ErrInvalidCarrier
 	case opentracing.Binary:
@@ -82,15 +92,22 @@ func (p *Propagator) Extract(format, carrier any) (*spancontext.Context, error) 
 	return nil, opentracing.ErrUnsupportedFormat
 }
 
+func sourceOf(format any) source {
+	if format == opentracing.HTTPHeaders {
+		return sourceHTTP
+	}
+	return sourceText
+}
+
 func (p *Propagator) injectText(c *spancontext.Context, w opentracing.TextMapWriter) error {
 	switch {
 	case c == nil:
 		return opentracing.ErrInvalidSpanContext
 	case p.formats == 0:
 		return nil
-	case c.HasIDs():
+	case c.HasIDs() && c.ID != 0:
 		p.injectIDs(c, w)
-	default:
+	default: // no format can express a trace id without a span
 		p.injectDecision(c.Decision, w)
 	}
 	if c.Propagated != nil && c.Propagated.Header != "" {

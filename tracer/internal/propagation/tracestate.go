@@ -41,47 +41,57 @@ func tracestate(c *spancontext.Context, w3cOnly bool) string {
 func hasDebugMember(state string, c *spancontext.Context) bool {
 	for member := range strings.SplitSeq(state, ",") {
 		if value, ok := strings.CutPrefix(trimOWS(member), headerB3+"="); ok {
-			b3, ok := parseB3(value)
+			b3, _, ok := parseB3(value)
 			return ok && b3.Decision == spancontext.Debug && b3.SameTrace(c)
 		}
 	}
 	return false
 }
 
-// readTracestate returns the state to pass on: as received, or "" if any part of it is malformed.
-// It is reassembled only if it is too long, or has tabs, which HTTP allows and gRPC rejects.
+// readTracestate returns the state to pass on: as received, if it is one header. It is reassembled
+// from its members if it is too long, has tabs, which HTTP allows and gRPC rejects, or has members
+// to leave out: malformed ones, and those that repeat the key of an earlier one (W3C Trace Context
+// level 2, sections 3.5 and 4.3). A state with more than 32 other members, or more than 32 to leave
+// out, is dropped.
 func (e *extractor) readTracestate() string {
-	state := strings.Join(e.tracestate, ",")
-	if state == "" {
+	var room [maxTracestateMembers + 1]string
+	members, omitted := room[:0], 0
+	c := e.tracestate.members()
+	for member, more := c.next(); more; member, more = c.next() {
+		key, value, _ := strings.Cut(member, "=")
+		switch {
+		case member == "": // allowed
+		case !validStateKey(key) || !validStateValue(value) || hasKey(members, key):
+			omitted++
+		default:
+			members = append(members, member)
+		}
+		if max(len(members), omitted) > maxTracestateMembers {
+			e.malformed++
+			return ""
+		}
+	}
+	ok := omitted == 0 && !c.cut && !e.tracestate.cut
+	if !ok {
+		e.malformed++
+	}
+	if len(members) == 0 {
 		return ""
 	}
-	var room [maxTracestateMembers]string
-	members, ok := splitTracestate(room[:0], state)
-	switch {
-	case !ok:
-		e.malformed++
-		return ""
-	case len(state) <= maxTracestate && strings.IndexByte(state, '\t') < 0:
-		return state
+	state := trimOWS(e.tracestate.values[0])
+	if ok && len(e.tracestate.values) == 1 && len(state) <= maxTracestate &&
+		strings.IndexByte(state, '\t') < 0 {
+		return e.own(state)
 	}
 	return strings.Join(truncateTracestate(members), ",")
 }
 
-// splitTracestate appends the members of state to list. It reports whether the state is well
-// formed: each member is a key and a value, and no key is repeated. Empty members are skipped.
-func splitTracestate(list []string, state string) ([]string, bool) {
-	for member := range strings.SplitSeq(state, ",") {
-		if member = trimOWS(member); member == "" {
-			continue
-		}
-		key, value, _ := strings.Cut(member, "=")
-		if len(list) == maxTracestateMembers || !validStateKey(key) || !validStateValue(value) ||
-			hasKey(list, key) {
-			return nil, false
-		}
-		list = append(list, member)
+// own returns a string that does not keep a larger one in memory.
+func (e *extractor) own(s string) string {
+	if e.source == sourceBinary {
+		return strings.Clone(s)
 	}
-	return list, true
+	return s
 }
 
 func hasKey(members []string, key string) bool {
@@ -93,28 +103,19 @@ func hasKey(members []string, key string) bool {
 	return false
 }
 
-// validStateKey accepts W3C's simple keys of up to 256 characters, and {tenant}@{system} of up to
-// 241 and 14. A simple key may begin with a digit, as in level 2 of the specification.
+// validStateKey accepts the keys of level 2: up to 256 characters that begin with a letter or a
+// digit.
 func validStateKey(key string) bool {
-	tenant, system, multi := strings.Cut(key, "@")
-	if !multi {
-		return len(key) <= 256 && validStateKeyPart(key)
-	}
-	return len(tenant) <= 241 && validStateKeyPart(tenant) &&
-		len(system) <= 14 && validStateKeyPart(system) && 'a' <= system[0] && system[0] <= 'z'
-}
-
-func validStateKeyPart(s string) bool {
-	for i := range len(s) {
-		c := s[i]
+	for i := range len(key) {
+		c := key[i]
 		switch {
 		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-		case i > 0 && (c == '_' || c == '-' || c == '*' || c == '/'):
+		case i > 0 && (c == '_' || c == '-' || c == '*' || c == '/' || c == '@'):
 		default:
 			return false
 		}
 	}
-	return s != ""
+	return key != "" && len(key) <= 256
 }
 
 // validStateValue accepts 1 to 256 printable ASCII characters except comma and equals sign. Members

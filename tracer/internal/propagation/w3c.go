@@ -6,23 +6,35 @@ import "bookservice/tracer/internal/spancontext"
 // {version}-{trace id}-{span id}-{flags}.
 const lenTraceparent = 55
 
-// appendTraceparent appends the header of W3C Trace Context, level 1. An id of 64 bits is padded
-// with zeros. Flags 00 mean not sampled; the format cannot express an undecided state.
+// Flags of traceparent, level 2. Other bits must be zero when they are sent.
+const (
+	w3cSampled = 1
+	w3cRandom  = 2 // the last 56 bits of the trace id are random
+)
+
+// appendTraceparent appends the header of W3C Trace Context, level 2. An id of 64 bits is padded
+// with zeros. Without the flag sampled the trace is not sampled; the format cannot express an
+// undecided state.
 func appendTraceparent(b []byte, c *spancontext.Context) []byte {
 	b = spancontext.AppendHex(spancontext.AppendHex(append(b, "00-"...), c.TraceHi), c.TraceLo)
 	b = spancontext.AppendHex(append(b, '-'), c.ID)
+	flags := byte('0')
 	if c.Sampled() {
-		return append(b, "-01"...)
+		flags |= w3cSampled
 	}
-	return append(b, "-00"...)
+	if c.Random {
+		flags |= w3cRandom
+	}
+	return append(b, '-', '0', flags)
 }
 
-// readW3C reads traceparent.
+// readW3C reads traceparent. Unlike in the other formats, a span id that cannot be read costs the
+// trace, as the specification demands.
 func (e *extractor) readW3C() (c spancontext.Context, state parseState) {
 	switch {
-	case e.traceparent.value == "":
+	case !e.traceparent.isSet():
 		return c, absent
-	case e.traceparent.repeated:
+	case e.traceparent.unreadable:
 		return c, malformed
 	}
 	c, ok := parseTraceparent(e.traceparent.value)
@@ -48,10 +60,11 @@ func parseTraceparent(s string) (c spancontext.Context, ok bool) {
 	}
 	flags, _ := spancontext.ParseHex(s[53:55])
 	c.Decision = spancontext.Deny
-	if flags&1 != 0 {
+	if flags&w3cSampled != 0 {
 		c.Decision = spancontext.Accept
 	}
-	return c, c.SetIDs(s[3:35], s[36:52])
+	c.Random = flags&w3cRandom != 0
+	return c, c.SetTraceID(s[3:35]) && c.SetSpanID(s[36:52])
 }
 
 // lowerHex reports whether s consists of W3C's HEXDIGLC.

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/opentracing/opentracing-go"
@@ -52,17 +53,25 @@ func newReplayer(r *Recorder) *replayer {
 	return p
 }
 
-// replay sends a span that is no longer written to through the bridge to the sinks.
-func (r *Recorder) replay(s *span, d time.Duration) {
+// send hands a span that has been closed to the sinks of its tracer. s may be nil.
+func (s *span) send() {
+	if s != nil {
+		s.tracer.replay(s)
+		s.tracer.open.done(s)
+	}
+}
+
+// replay sends a span through the bridge to the sinks.
+func (r *Recorder) replay(s *span) {
 	r.finished.Add(1)
-	if d < 0 {
+	if s.clamped {
 		r.clamped.Add(1)
 	}
 	// Zipkin takes zero for unknown, and rejects a whole batch for one negative duration.
-	d = max(d, time.Microsecond)
+	d := max(s.duration, time.Microsecond)
 	p := r.replayers.Get().(*replayer)
 	p.span = s
-	p.start = replayStart{s.start, kindTags(s.kind)}
+	p.start = replayStart{s.start, kindTags[s.kind]}
 	end := opentracing.FinishOptions{FinishTime: s.start.Add(d)}
 	p.bridge.StartSpan(s.name, p.opts...).FinishWithOptions(end)
 	p.span, p.finished = nil, finished.Span{}
@@ -93,20 +102,55 @@ func (p *replayer) complete(m model.SpanModel) {
 		m.ParentID = &p.parent
 	}
 	m.Debug = s.own.Decision == spancontext.Debug || s.priority == spancontext.Debug
-	if s.peer != (peer{}) {
+	if s.peer.service != "" || s.peer.ip.IsValid() || s.peer.port != 0 {
 		m.RemoteEndpoint = p.remoteEndpoint(s.peer)
 	}
-	for _, r := range s.logs {
+	logs := s.logs.sorted()
+	for _, r := range logs {
 		m.Annotations = append(m.Annotations, model.Annotation{Timestamp: r.Time, Value: r.Text()})
 	}
 	p.finished = finished.Span{
 		Model:        m,
-		Tags:         s.tags,
-		Logs:         s.logs,
+		Tags:         s.exportedTags(),
+		Logs:         logs,
+		DroppedLogs:  s.logs.numDropped(),
+		PeerHost:     s.peerHost(),
 		Error:        s.errorTag(),
 		Tracestate:   s.own.Tracestate(),
 		ParentRemote: s.remoteParent,
 	}
+	if s.links != nil {
+		p.finished.Links, p.finished.DroppedLinks = s.links.list, s.links.dropped
+	}
+}
+
+// exportedTags returns the tags with those that stand for fields of other formats.
+func (s *span) exportedTags() []finished.Tag {
+	tags := s.tags
+	count := func(key string, n int) {
+		if n > 0 {
+			tags = setTag(tags, finished.Tag{Key: key, Value: strconv.Itoa(n), Type: finished.Int})
+		}
+	}
+	count(finished.TagDroppedLogs, s.logs.numDropped())
+	if s.links != nil {
+		count(finished.TagDroppedLinks, s.links.dropped)
+		value := references(s.links.list)
+		tags = setTag(tags, finished.Tag{Key: finished.TagReferences, Value: value})
+	}
+	return tags
+}
+
+// peerHost returns the name of the peer's host from the tag that has it, or "".
+func (s *span) peerHost() (host string) {
+	for _, t := range s.tags {
+		if t.Key == string(ext.PeerHostname) || t.Key == string(ext.PeerAddress) {
+			if _, name := parsePeer(authority(t.Value)); name != "" && name != "<nil>" {
+				host = name
+			}
+		}
+	}
+	return host
 }
 
 func (p *replayer) remoteEndpoint(from peer) *model.Endpoint {
@@ -125,23 +169,11 @@ func (p *replayer) remoteEndpoint(from peer) *model.Endpoint {
 // Close implements reporter.Reporter.
 func (p *replayer) Close() error { return nil }
 
-var (
-	clientTags   = map[string]any{string(ext.SpanKind): ext.SpanKindRPCClientEnum}
-	serverTags   = map[string]any{string(ext.SpanKind): ext.SpanKindRPCServerEnum}
-	producerTags = map[string]any{string(ext.SpanKind): ext.SpanKindProducerEnum}
-	consumerTags = map[string]any{string(ext.SpanKind): ext.SpanKindConsumerEnum}
-)
-
-func kindTags(k model.Kind) map[string]any {
-	switch k {
-	case model.Client:
-		return clientTags
-	case model.Server:
-		return serverTags
-	case model.Producer:
-		return producerTags
-	case model.Consumer:
-		return consumerTags
-	}
-	return nil
+// kindTags are the tags that set a kind in the bridge.
+var kindTags = [...]map[string]any{
+	kindNone:     nil,
+	kindClient:   {string(ext.SpanKind): ext.SpanKindRPCClientEnum},
+	kindServer:   {string(ext.SpanKind): ext.SpanKindRPCServerEnum},
+	kindProducer: {string(ext.SpanKind): ext.SpanKindProducerEnum},
+	kindConsumer: {string(ext.SpanKind): ext.SpanKindConsumerEnum},
 }

@@ -1,62 +1,51 @@
 package recording
 
 import (
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/log"
-	"github.com/openzipkin/zipkin-go/model"
 
 	"bookservice/tracer/finished"
 	"bookservice/tracer/internal/spancontext"
 	"bookservice/tracer/internal/truncate"
 )
 
-// Limits on what one span exports. What exceeds them is truncated or left out without an error: a
-// span must never make the traced code fail.
-const (
-	maxName  = 1 << 10 // bytes of a span's name
-	maxKey   = 1 << 8  // bytes of a tag's key
-	maxValue = 1 << 12 // bytes of a tag's value, and of a log record
-	maxTags  = 128
-	maxLogs  = 128
-)
-
-// A span is recorded. It collects its data until Finish. After that only its context changes,
-// because baggage may still be set; the replay therefore reads without the lock.
+// A span is recorded. It collects its data until it is closed. After that only its context changes,
+// because baggage may still be set, and whoever sends the span reads it without the lock.
 type span struct {
-	tracer         *Recorder
-	own            recordedContext
-	reportedParent uint64 // the parent id that is sent
-	remoteParent   bool   // another process made the parent
-	serverParent   *span  // see deferred.go; nil once done
+	tracer  *Recorder
+	own     recordedContext
+	listing listing // see open.go
+
+	mu             sync.Mutex
+	ctx            *recordedContext // &own until baggage is set
+	fate           fate
+	kind           uint8                // of kinds
+	priority       spancontext.Decision // set after the start; usually undecided
+	failed         bool                 // the error tag is true
+	clamped        bool                 // a time was replaced, or the span ended before it started
+	remoteParent   bool                 // another process made the parent
+	reportedParent uint64               // the parent id that is sent
+	family         family
 	start          time.Time
-
-	mu               sync.Mutex
-	ctx              *recordedContext // &own until baggage is set
-	done             bool
-	abandoned        bool       // Finish is no longer expected
-	deferredChildren []deferred // see deferred.go
-	failed           bool       // the error tag is true
-	name             string
-	kind             model.Kind
-	peer             peer
-	priority         spancontext.Decision // set after the start; usually undecided
-	errorText        string               // the error tag, if it is a text
-	errorMessage     string               // of a logged error
-	tags             []finished.Tag
-	inline           [6]finished.Tag // backs tags at first, to save an allocation
-	logs             []finished.LogRecord
+	duration       time.Duration // until the span is closed: how long it has lasted at least
+	name           string
+	peer           peer
+	errorText      string // the error tag, if it is a text
+	tags           []finished.Tag
+	inline         [6]finished.Tag // backs tags at first, to save an allocation
+	logs           *logs           // nil if there are none
+	links          *links          // the same
 }
 
-type peer struct {
-	service string
-	ip      netip.Addr
-	port    uint16
-}
+// end returns when the span ended, or how long it has lasted at least.
+func (s *span) end() time.Time { return s.start.Add(s.duration) }
+
+// age returns the time since the start.
+func (s *span) age(now time.Time) time.Duration { return now.Sub(s.start) }
 
 func (s *span) Tracer() opentracing.Tracer { return s.tracer }
 
@@ -69,17 +58,18 @@ func (s *span) Context() opentracing.SpanContext {
 func (s *span) SetOperationName(name string) opentracing.Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.done {
+	if s.fate == unfinished {
 		s.name = truncate.UTF8(name, maxName)
 	}
 	return s
 }
 
 func (s *span) SetTag(key string, value any) opentracing.Span {
+	c := newChange(key, value)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.done {
-		s.setTag(key, value)
+	if s.fate == unfinished {
+		s.apply(c)
 	}
 	return s
 }
@@ -92,7 +82,7 @@ func (s *span) SetBaggageItem(key, value string) opentracing.Span {
 		next.Propagated = with
 		s.ctx = &next
 	}
-	if !s.done && slices.Contains(s.tracer.cfg.BaggageTags, key) {
+	if s.fate == unfinished && slices.Contains(s.tracer.cfg.BaggageTags, key) {
 		s.tagBaggageItem(key)
 	}
 	return s
@@ -135,7 +125,7 @@ func (s *span) LogFields(fields ...log.Field) {
 }
 
 func (s *span) LogKV(keyValues ...any) {
-	if fields, err := log.InterleavedKVToFields(keyValues...); err == nil {
+	if fields, ok := interleaved(keyValues); ok {
 		s.log(time.Now(), fields)
 	}
 }
@@ -159,18 +149,8 @@ func (s *span) log(at time.Time, fields []log.Field) {
 	r := newLogRecord(at, fields)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.done {
-		s.addLog(r)
-	}
-}
-
-func (s *span) addLog(r finished.LogRecord) {
-	if len(s.logs) == maxLogs || len(r.Fields) == 0 {
-		return
-	}
-	s.logs = append(s.logs, r)
-	if message := r.Get(fieldErrorObject); message != "" {
-		s.errorMessage = message
+	if s.fate == unfinished {
+		s.logs = s.logs.and(r)
 	}
 }
 
@@ -180,57 +160,37 @@ func (s *span) Finish() {
 
 // FinishWithOptions ends the span and hands it to the sinks. Later calls have no effect.
 func (s *span) FinishWithOptions(opts opentracing.FinishOptions) {
-	end := opts.FinishTime
-	if end.IsZero() {
-		end = time.Now()
+	end, ok := time.Now(), true
+	if !opts.FinishTime.IsZero() {
+		end, ok = clampTime(opts.FinishTime)
 	}
-	if !s.finish(opts) {
+	given := logsOf(opts)
+	s.mu.Lock()
+	if s.fate != unfinished {
+		s.mu.Unlock()
 		return
 	}
-	parent := s.serverParent
-	s.serverParent = nil // otherwise a chain of spans would keep all of its members in memory
-	switch d := (deferred{s, end.Sub(s.start)}); {
-	case s.priority == spancontext.Deny:
+	s.logs = s.logs.with(given)
+	s.duration = end.Sub(s.start)
+	s.clamped = s.clamped || !ok || s.duration < 0
+	fate := reported
+	if s.denied() {
+		fate = dropped
 		s.tracer.unsampled.Add(1)
-	case parent == nil || s.kind != model.Server || !s.tracer.deferTo(parent, d):
-		d.send()
 	}
-	s.finishDeferred()
-}
-
-// finishDeferred sends the spans that were deferred until s finished.
-func (s *span) finishDeferred() {
-	s.mu.Lock()
-	children := s.deferredChildren
-	s.deferredChildren = nil
+	ending := s.close(fate)
 	s.mu.Unlock()
-	for _, d := range children {
-		if s.priority == spancontext.Deny {
-			d.reparent(s)
-		}
-		d.span.tracer.unwatch(s)
-		d.send()
-	}
+	ending.settle()
 }
 
-// finish marks the span as done. It reports false if the span was done already.
-func (s *span) finish(opts opentracing.FinishOptions) bool {
-	var records []finished.LogRecord
-	for _, given := range opts.LogRecords {
-		records = append(records, newLogRecord(given.Timestamp, given.Fields))
+// logsOf renders the log records of the options.
+func logsOf(opts opentracing.FinishOptions) (given *logs) {
+	for _, r := range opts.LogRecords {
+		given = given.and(newLogRecord(r.Timestamp, r.Fields))
 	}
 	for _, data := range opts.BulkLogData {
-		given := data.ToLogRecord()
-		records = append(records, newLogRecord(given.Timestamp, given.Fields))
+		r := data.ToLogRecord()
+		given = given.and(newLogRecord(r.Timestamp, r.Fields))
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.done {
-		return false
-	}
-	for _, r := range records {
-		s.addLog(r)
-	}
-	s.done = true
-	return true
+	return given
 }

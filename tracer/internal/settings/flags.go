@@ -4,11 +4,15 @@ import (
 	"flag"
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // Register defines on fs the flags that define creates, each with the prefix before its name. If fs
 // has one of them already, Register defines none and returns an error that names it.
 func (p Prefix) Register(fs *flag.FlagSet, define func(*flag.FlagSet)) error {
+	if strings.HasPrefix(string(p), "-") || strings.Contains(string(p), "=") {
+		return fmt.Errorf("tracer: flag prefix %q must not begin with - or contain =", string(p))
+	}
 	own := flag.NewFlagSet("", flag.ContinueOnError)
 	define(own)
 	prefixed := flag.NewFlagSet("", flag.ContinueOnError)

@@ -72,6 +72,14 @@ func RedactURL(s string) string {
 	return shown.String()
 }
 
+// RedactUserinfo masks what is before the last @ of an address.
+func RedactUserinfo(address string) string {
+	if i := strings.LastIndexByte(address, '@'); i >= 0 {
+		return mask + address[i:]
+	}
+	return address
+}
+
 // ats returns how many at signs of a URL separate userinfo and host.
 func ats(u *url.URL) int {
 	if u.User == nil {

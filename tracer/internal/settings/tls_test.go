@@ -40,11 +40,12 @@ func TestTLSFiles(t *testing.T) {
 		if err := test.files.Check(); (err == nil) != test.checkIsSatisfied {
 			t.Errorf("%s: Check: have %v", name, err)
 		}
-		c, err := test.files.Config()
+		opened, err := test.files.Open(nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		c := opened.Config()
 		if (c.RootCAs != nil) != test.roots || len(c.Certificates) != test.certificates ||
 			c.MinVersion != tls.VersionTLS12 || c.InsecureSkipVerify {
 			t.Errorf("%s: have roots %v, %d certificates, version %x, insecure %v", name,
@@ -79,7 +80,7 @@ func TestTLSFileErrors(t *testing.T) {
 		`-zipkin-cert "` + cert + `"` + notAPair:  tlsFiles("", cert, otherKey),
 		`-zipkin-cert "` + empty + `"` + notAPair: tlsFiles("", empty, key),
 	} {
-		if _, err := files.Config(); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := files.Open(nil); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("have %v, want %s", err, want)
 		}
 	}

@@ -4,6 +4,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -21,6 +22,13 @@ type Destination struct {
 	Send    delivery.SendFunc
 	Close   func() // releases what Send uses; may be nil
 }
+
+const (
+	// overtime is how much longer than the flush time-out closing may take.
+	overtime = 900 * time.Millisecond
+	// minCloseTime is how long the destination has to close in any case.
+	minCloseTime = 100 * time.Millisecond
+)
 
 // A Queue encodes finished spans into a delivery queue.
 type Queue struct {
@@ -53,12 +61,25 @@ func (q *Queue) Consume(s *finished.Span, buf []byte) []byte {
 	return buf
 }
 
-// Close sends what is queued. The error says how many spans were lost.
+// Close sends what is queued. The error says how many spans were lost. Close takes at most a second
+// longer than the flush time-out, whatever the destination does.
 func (q *Queue) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), q.flush)
 	defer cancel()
+	start := time.Now()
 	err := q.queue.Close(ctx)
-	q.once.Do(q.to.Close)
+	q.once.Do(func() {
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			q.to.Close()
+		}()
+		select {
+		case <-closed:
+		case <-time.After(max(minCloseTime, q.flush+overtime-time.Since(start))):
+			err = errors.Join(err, errors.New("the destination does not close"))
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("tracer: %s %s: %w", q.to.Backend, q.to.Address, err)
 	}

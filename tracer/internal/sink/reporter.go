@@ -22,6 +22,11 @@ const (
 	warningEvery = 10 * time.Second
 )
 
+// A TryReporter is a reporter that returns an error if it does not accept a span.
+type TryReporter interface {
+	TrySend(m model.SpanModel) error
+}
+
 // A Reporter hands finished spans to a reporter of zipkin-go from a goroutine of its own, so that
 // the traced code never waits for the reporter.
 type Reporter struct {
@@ -36,10 +41,12 @@ type Reporter struct {
 	done    chan struct{} // closed when the reporter is closed
 	expired chan struct{} // closed when the flush time has passed
 	closing sync.Once
-	err     error // of the reporter's Close
+	err     error                 // of the reporter's Close
+	lastErr atomic.Pointer[error] // of a TryReporter
 
 	added, sent                                 atomic.Uint64
 	fullQueue, afterClose, notFlushed, panicked atomic.Uint64 // dropped spans
+	refused                                     atomic.Uint64 // by a TryReporter
 }
 
 // reporterPanicked is the reason for dropping a span for which the reporter panicked. The other
@@ -92,7 +99,13 @@ func (s *Reporter) warn() {
 			last = true
 		}
 		if st := s.Stats(); st.Dropped > logged {
-			s.log.Warn("spans dropped", "dropped", st.Dropped, "reasons", st.DroppedBy)
+			attrs := []any{
+				"dropped", st.Dropped - logged, "total", st.Dropped, "reasons", st.DropReasons(),
+			}
+			if err := s.lastErr.Load(); err != nil {
+				attrs = append(attrs, "err", *err)
+			}
+			s.log.Warn("spans dropped", attrs...)
 			logged = st.Dropped
 		}
 	}
@@ -118,7 +131,15 @@ func (s *Reporter) send(m model.SpanModel) {
 			s.log.Error("reporter panicked", "panic", fmt.Sprint(cause))
 		}
 	}()
-	s.reporter.Send(m)
+	if r, ok := s.reporter.(TryReporter); ok {
+		if err := r.TrySend(m); err != nil {
+			s.refused.Add(1)
+			s.lastErr.Store(&err)
+			return
+		}
+	} else {
+		s.reporter.Send(m)
+	}
 	s.sent.Add(1)
 }
 
@@ -146,6 +167,9 @@ func (s *Reporter) Close() error {
 
 func (s *Reporter) closeError(err error) error {
 	lost := s.added.Load() - s.sent.Load()
+	if last := s.lastErr.Load(); err == nil && last != nil {
+		err = *last
+	}
 	switch {
 	case err == nil && lost == 0:
 		return nil
@@ -162,6 +186,7 @@ func (s *Reporter) Stats() delivery.Stats {
 		delivery.QueueFull:  s.fullQueue.Load(),
 		delivery.Closed:     s.afterClose.Load(),
 		delivery.NotFlushed: s.notFlushed.Load(),
+		delivery.Refused:    s.refused.Load(),
 		reporterPanicked:    s.panicked.Load(),
 	} {
 		if n == 0 {

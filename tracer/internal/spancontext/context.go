@@ -8,25 +8,29 @@ type Context struct {
 	TraceHi, TraceLo uint64 // the trace id; TraceHi is zero for an id of 64 bits
 	ID, ParentID     uint64 // of the span and of its parent; zero if unknown
 	Decision         Decision
+	Random           bool        // W3C's random flag: the last 56 bits of the trace id are random
 	Remote           bool        // extracted from a carrier: another process made it
-	Propagated       *Propagated // nil if the trace has neither tracestate nor baggage
+	StatedRoot       bool        // the carrier's header states that the span has no parent
+	ParentReported   bool        // the span is unsampled, but ParentID names one that is reported
+	Propagated       *Propagated // nil if all of its fields are empty
 }
 
 // Propagated is what only some traces carry. It is immutable once it is part of a [Context].
 type Propagated struct {
-	Tracestate string // the W3C header
-	Baggage    []BaggageItem
-	Header     string // the baggage header that is sent
+	Tracestate string        // the W3C header
+	Baggage    []BaggageItem // what Header states, each key once
+	Header     string        // the baggage header that is sent, with the items' properties
+	DebugID    string        // the text of jaeger-debug-id, for the first span of the trace
 }
 
 // A BaggageItem is one entry of the baggage.
 type BaggageItem struct {
-	Key        string // a token of RFC 9110
-	Value      string // valid UTF-8
-	Properties string // the metadata of W3C Baggage, separated by semicolons, as received
+	Key   string // a token of RFC 9110
+	Value string // valid UTF-8
 }
 
-// HasIDs reports whether the trace id is known. A header may carry a decision without ids.
+// HasIDs reports whether the trace id is known. A header may carry a decision without ids, or a
+// trace id without the id of a span.
 func (c *Context) HasIDs() bool { return c.TraceHi|c.TraceLo != 0 }
 
 // SameTrace reports whether both contexts have ids of one trace.
@@ -55,43 +59,77 @@ func (c *Context) SpanID() string {
 	return string(AppendHex(make([]byte, 0, 16), c.ID))
 }
 
-// SetIDs sets the trace id and the span id from hexadecimal digits of either case. It reports
-// whether they are well formed: 1 to 32 and 1 to 16 digits, neither id zero. Zipkin rejects the
-// whole batch that contains a span with an id of zeros.
-func (c *Context) SetIDs(trace, span string) bool {
-	if len(trace) > 32 {
+// SetTraceID sets the trace id from 1 to 32 hexadecimal digits of either case. It reports whether
+// they are well formed and not all zeros: Zipkin rejects the whole batch that contains a span with
+// an id of zeros.
+func (c *Context) SetTraceID(s string) bool {
+	if len(s) > 32 {
 		return false
 	}
 	ok := true
-	if high := len(trace) - 16; high > 0 {
-		c.TraceHi, ok = ParseHex(trace[:high])
-		trace = trace[high:]
+	if high := len(s) - 16; high > 0 {
+		c.TraceHi, ok = ParseHex(s[:high])
+		s = s[high:]
 	}
 	if ok {
-		c.TraceLo, ok = ParseHex(trace)
+		c.TraceLo, ok = ParseHex(s)
 	}
-	if ok {
-		c.ID, ok = ParseHex(span)
-	}
-	return ok && c.HasIDs() && c.ID != 0
+	return ok && c.HasIDs()
 }
 
-// Child returns the context of a new span below parent. If parent is nil or has no ids, the span
-// begins a trace: its trace id has 128 bits if long is true, else 64.
-func Child(parent *Context, long bool) Context {
-	next := Context{ID: NewID()}
+// SetSpanID sets the span id from 1 to 16 hexadecimal digits of either case. It reports whether
+// they are well formed and not all zeros.
+func (c *Context) SetSpanID(s string) bool {
+	var ok bool
+	c.ID, ok = ParseHex(s)
+	return ok && c.ID != 0
+}
+
+// Child returns the context of a new span below parent. If parent is nil or has no trace id, the
+// span begins a trace: its trace id has 128 bits if long is true, else 64. If parent has a trace id
+// alone, the span has no parent. several is true if the context will be sent in several formats.
+func Child(parent *Context, long, several bool) Context {
+	var next Context
 	if parent != nil {
 		next.Decision, next.Propagated = parent.Decision, parent.Propagated
-		if parent.HasIDs() {
-			next.TraceHi, next.TraceLo, next.ParentID = parent.TraceHi, parent.TraceLo, parent.ID
-			return next
+		if parent.DebugID() != "" {
+			next.Propagated = parent.Propagated.withoutDebugID()
 		}
 	}
-	next.TraceLo = NewID()
-	if long {
-		next.TraceHi = NewID()
+	if parent != nil && parent.HasIDs() {
+		next.TraceHi, next.TraceLo, next.Random = parent.TraceHi, parent.TraceLo, parent.Random
+		next.ParentID = parent.ID
+	} else {
+		next.TraceLo, next.Random = NewID(), true
+		if long {
+			next.TraceHi = NewID()
+		}
+	}
+	if several {
+		next.ID = newMarkedID(next.TraceLo)
+	} else {
+		next.ID = NewID()
 	}
 	return next
+}
+
+// IsNewerThan reports whether the span id of c was written after that of other. Both were received
+// in one carrier, in different formats, with one trace id and different span ids: a proxy that
+// knows only one of the formats has replaced the id there. There are three kinds of evidence, in
+// this order: the id of one is the parent of the other; only one id is marked (see newMarkedID),
+// which is then the older one; only one span is the root of the trace, which is then the older one.
+// Without evidence the result is false in both directions.
+func (c *Context) IsNewerThan(other *Context) bool {
+	switch {
+	case c.ParentID == other.ID:
+		return true
+	case other.ParentID == c.ID:
+		return false
+	}
+	if old := isMarked(other.TraceLo, other.ID); old != isMarked(c.TraceLo, c.ID) {
+		return old
+	}
+	return other.StatedRoot && !c.StatedRoot
 }
 
 // Sampled reports whether the spans of the trace are recorded.
@@ -128,4 +166,20 @@ func (c *Context) Tracestate() string {
 		return ""
 	}
 	return c.Propagated.Tracestate
+}
+
+// DebugID returns the text of the header jaeger-debug-id that begins the trace, or "". c may be
+// nil.
+func (c *Context) DebugID() string {
+	if c == nil || c.Propagated == nil {
+		return ""
+	}
+	return c.Propagated.DebugID
+}
+
+func (p *Propagated) withoutDebugID() *Propagated {
+	if p.Tracestate == "" && p.Header == "" {
+		return nil
+	}
+	return &Propagated{Tracestate: p.Tracestate, Baggage: p.Baggage, Header: p.Header}
 }

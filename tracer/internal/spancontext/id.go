@@ -1,6 +1,9 @@
 package spancontext
 
-import "math/rand/v2"
+import (
+	"math/bits"
+	"math/rand/v2"
+)
 
 // HexDigits are the digits that [AppendHex] writes.
 const HexDigits = "0123456789abcdef"
@@ -12,6 +15,31 @@ func NewID() uint64 {
 			return id
 		}
 	}
+}
+
+// newMarkedID returns a random span id that carries the mark of this package: its lowest byte is a
+// checksum of its other bytes and of the trace id. 56 bits are random, which is enough within one
+// trace.
+//
+// The mark states that a tracer of this package made the id and sends it in several formats alike.
+// If a proxy replaces the id in one format, the mark tells which format the proxy has left as it
+// was. A tracestate member would tell the same, at the price of one more header in every call.
+func newMarkedID(traceLo uint64) uint64 {
+	for {
+		id := rand.Uint64() &^ 0xff
+		if id |= uint64(checksum(traceLo, id)); id != 0 {
+			return id
+		}
+	}
+}
+
+// isMarked reports whether id carries the mark. It is also true for one in 256 other ids.
+func isMarked(traceLo, id uint64) bool { return byte(id) == checksum(traceLo, id) }
+
+// checksum disregards the lowest byte of id.
+func checksum(traceLo, id uint64) byte {
+	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
+	return byte(((bits.RotateLeft64(traceLo, 32) ^ id>>8) * odd) >> 56)
 }
 
 // AppendHex appends v as 16 lower-case hexadecimal digits.

@@ -20,8 +20,10 @@ type Config struct {
 	Keep     int   // number of rotated files to keep
 }
 
-// A Writer appends batches to a file. Send must not be called concurrently.
+// A Writer appends batches to a file. Its methods may be called concurrently; one of them uses the
+// file at a time.
 type Writer struct {
+	use  chan struct{} // has an element while the file is in use
 	cfg  Config
 	lock *flock.Flock
 	file *os.File // nil if it has to be opened
@@ -30,7 +32,9 @@ type Writer struct {
 
 // Open opens the file and locks it against other processes.
 func Open(cfg Config) (*Writer, error) {
-	w := &Writer{cfg: cfg, lock: flock.New(cfg.Path + ".lock")}
+	w := &Writer{
+		use: make(chan struct{}, 1), cfg: cfg, lock: flock.New(cfg.Path + ".lock"),
+	}
 	locked, err := w.lock.TryLock()
 	if err == nil && !locked {
 		err = errors.New("another process writes to it")
@@ -46,8 +50,15 @@ func Open(cfg Config) (*Writer, error) {
 }
 
 // Send implements [delivery.SendFunc]. It appends the whole batch or nothing. A full or missing
-// disk is an error, so that the queue tries again.
-func (w *Writer) Send(_ context.Context, batch delivery.Batch) error {
+// disk is an error, so that the queue tries again. A disk that does not answer keeps Send beyond
+// the end of ctx; further calls wait for it until their contexts end.
+func (w *Writer) Send(ctx context.Context, batch delivery.Batch) error {
+	select {
+	case w.use <- struct{}{}:
+		defer func() { <-w.use }()
+	case <-ctx.Done():
+		return errors.New("the disk does not answer")
+	}
 	lines := batch.Bytes()
 	if err := w.prepare(int64(len(lines))); err != nil {
 		return err
@@ -147,8 +158,10 @@ func (w *Writer) name(n int) string {
 	return w.cfg.Path + "." + strconv.Itoa(n)
 }
 
-// Close closes the file and releases the lock.
+// Close closes the file and releases the lock. It waits for calls of Send that have not returned.
 func (w *Writer) Close() {
+	w.use <- struct{}{}
+	defer func() { <-w.use }()
 	if w.file != nil {
 		w.closeFile()
 	}

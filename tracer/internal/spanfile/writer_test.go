@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"bookservice/tracer/delivery"
 	"bookservice/tracer/internal/spanfile"
@@ -184,4 +185,22 @@ func TestFileIsReadableByOthers(t *testing.T) {
 		_, err := os.Stat(path + ".lock")
 		return err == nil
 	})
+}
+
+// TestHangingDisk calls Send while an earlier write hangs: it returns when its context ends, and
+// writes again when the disk answers.
+func TestHangingDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spans")
+	w := open(t, path, 100, 0)
+	release := w.Occupy()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := w.Send(ctx, delivery.Batch{}); err == nil ||
+		err.Error() != "the disk does not answer" {
+		t.Errorf("have %v, want no answer of the disk", err)
+	}
+	release()
+	if err := send(t, w, "a\n"); err != nil || content(t, path) != "a\n" {
+		t.Errorf("have %q, %v, want the line", content(t, path), err)
+	}
 }

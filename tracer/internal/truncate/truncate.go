@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// UTF8 returns the beginning of s as valid UTF-8, which protobuf requires, of at most maxBytes.
+// UTF8 returns the beginning of s as valid UTF-8, which protobuf requires, of at most maxBytes. If
+// it truncates s, the result does not keep the memory of s in use.
 func UTF8(s string, maxBytes int) string {
 	s = whole(s, maxBytes)
 	if utf8.ValidString(s) {
@@ -23,5 +24,5 @@ func whole(s string, maxBytes int) string {
 	for maxBytes > 0 && !utf8.RuneStart(s[maxBytes]) {
 		maxBytes--
 	}
-	return s[:maxBytes]
+	return strings.Clone(s[:maxBytes])
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+	"unsafe"
 
 	"bookservice/tracer/internal/truncate"
 )
@@ -29,11 +30,16 @@ func TestUTF8(t *testing.T) {
 	}
 }
 
-// TestValidTextIsNotCopied checks that text within the limit costs no allocation.
-func TestValidTextIsNotCopied(t *testing.T) {
+// TestOnlyTruncatedTextIsCopied checks that valid text within the limit costs no allocation, and
+// that truncated text does not share the memory of the whole.
+func TestOnlyTruncatedTextIsCopied(t *testing.T) {
 	text := strings.Repeat("ä", 100)
-	if n := testing.AllocsPerRun(100, func() { _ = truncate.UTF8(text, 150) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { _ = truncate.UTF8(text, 200) }); n != 0 {
 		t.Errorf("have %v allocations, want none", n)
+	}
+	whole, cut := unsafe.StringData(text), unsafe.StringData(truncate.UTF8(text, 150))
+	if whole == cut {
+		t.Error("have the memory of the whole text, want a copy of its beginning")
 	}
 }
 

@@ -3,16 +3,12 @@ package zipkin
 
 import (
 	"context"
-	"crypto/tls"
 	"net/http"
-	"time"
 
 	"bookservice/tracer/delivery"
 	"bookservice/tracer/internal/httppost"
+	"bookservice/tracer/internal/settings"
 )
-
-// PostTimeout limits one attempt to deliver a batch.
-const PostTimeout = 10 * time.Second
 
 // Config describes the endpoint of a collector.
 type Config struct {
@@ -20,9 +16,10 @@ type Config struct {
 	Header         http.Header // sent with each post; not nil
 	User, Password string      // for basic authentication; none if User is empty
 	Gzip           bool
-	TLS            *tls.Config
+	TLS            *settings.TLS
 	Format         Format
-	Senders        int // concurrent posts
+	Senders        int      // concurrent posts
+	Secrets        []string // that errors must not show, besides Password and those of URL
 }
 
 // A Sender posts batches to Zipkin's v2 API (openzipkin/zipkin-api).
@@ -37,7 +34,7 @@ func NewSender(cfg Config) *Sender {
 	header.Set("Content-Type", cfg.Format.ContentType())
 	return &Sender{cfg.Format, httppost.New(httppost.Config{
 		URL: cfg.URL, Header: header, User: cfg.User, Password: cfg.Password, Gzip: cfg.Gzip,
-		TLS: cfg.TLS, Conns: cfg.Senders, Timeout: PostTimeout,
+		TLS: cfg.TLS, Conns: cfg.Senders, Secrets: cfg.Secrets,
 	})}
 }
 
@@ -47,7 +44,7 @@ func (s *Sender) Send(ctx context.Context, batch delivery.Batch) error {
 	if err != nil {
 		return err
 	}
-	return delivery.HTTPError(answer.Status, answer.Header)
+	return s.client.Error(answer)
 }
 
 // Close closes the idle connections.

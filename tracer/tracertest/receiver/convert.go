@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -10,6 +11,13 @@ import (
 	"github.com/openzipkin/zipkin-go/model"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+)
+
+// Tags of Zipkin for what OTLP has fields for.
+const (
+	tagDroppedLogs  = "otel.dropped_events_count"
+	tagDroppedLinks = "otel.dropped_links_count"
+	tagReferences   = "opentracing.references"
 )
 
 // SpanModels converts spans of OTLP to zipkin-go's model, in the direction that OpenTelemetry
@@ -75,12 +83,33 @@ func spanModel(s *tracepb.Span, service string) model.SpanModel {
 			m.Tags["error"] = "true"
 		}
 	}
+	setCount(m.Tags, tagDroppedLogs, s.GetDroppedEventsCount())
+	setCount(m.Tags, tagDroppedLinks, s.GetDroppedLinksCount())
+	if links := s.GetLinks(); len(links) > 0 {
+		m.Tags[tagReferences] = references(links)
+	}
 	for _, e := range s.GetEvents() {
 		m.Annotations = append(m.Annotations, model.Annotation{
 			Timestamp: time.Unix(0, int64(e.GetTimeUnixNano())), Value: eventText(e),
 		})
 	}
 	return m
+}
+
+func setCount(tags map[string]string, key string, n uint32) {
+	if n > 0 {
+		tags[key] = strconv.FormatUint(uint64(n), 10)
+	}
+}
+
+// references renders links as the tag for formats without links.
+func references(links []*tracepb.Span_Link) string {
+	var all []string
+	for _, l := range links {
+		kind := stringAttribute(l.GetAttributes(), "opentracing.ref_type")
+		all = append(all, fmt.Sprintf("%s:%x:%x", kind, l.GetTraceId(), l.GetSpanId()))
+	}
+	return strings.Join(all, ",")
 }
 
 // setPeer reports whether the attribute describes the peer.
@@ -94,8 +123,9 @@ func setPeer(peer *model.Endpoint, a *commonpb.KeyValue) bool {
 		} else {
 			peer.IPv6 = ip
 		}
-	case "network.peer.port":
+	case "network.peer.port", "server.port", "client.port":
 		peer.Port = uint16(a.GetValue().GetIntValue())
+	case "server.address", "client.address": // Zipkin has only the tag that it is from
 	default:
 		return false
 	}

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// An Authority issues certificates for 127.0.0.1 that are valid for an hour.
+// An Authority issues certificates for 127.0.0.1 and collector.test that are valid for an hour.
 type Authority struct {
 	// CA is the PEM file with the authority's certificate.
 	CA string
@@ -44,6 +44,7 @@ func (a *Authority) Issue(t testing.TB, name string) (certFile, keyFile string) 
 	t.Helper()
 	a.sign(t, name, &x509.Certificate{
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames:    []string{"collector.test"},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	})
 	return a.path(name + ".pem"), a.path(name + ".key")

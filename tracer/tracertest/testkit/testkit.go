@@ -63,3 +63,12 @@ func ClosedAddr(t testing.TB) string {
 	t.Helper()
 	return FreeAddr(t)
 }
+
+// Slow skips a test that takes longer than 10 s, unless the race detector is enabled. Thus "go test
+// ./..." takes about a minute, and .ci/run skips nothing.
+func Slow(t testing.TB) {
+	t.Helper()
+	if !RaceDetector {
+		t.Skip("takes longer than 10 s; run it with -race")
+	}
+}
