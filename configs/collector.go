@@ -6,21 +6,21 @@ import (
 	"net"
 	"net/netip"
 
-	"bookservice/tracer/collector"
+	spanstore "bookservice/tracer/collector"
 )
 
 // Collector is the configuration of bookcollector.
 type Collector struct {
 	Addr         string // host:port to serve HTTP on; port 0 takes a free port
 	OTLPGRPCAddr string // host:port to serve OTLP over gRPC on; empty for none
-	Store        collector.Config
+	Store        spanstore.Config
 
 	Sources Sources // of the settings that ParseCollector has read
 }
 
 // DefaultCollector returns the defaults of the flags.
 func DefaultCollector() Collector {
-	return Collector{Addr: "127.0.0.1:9411", Store: collector.DefaultConfig()}
+	return Collector{Addr: "127.0.0.1:9411", Store: spanstore.DefaultConfig()}
 }
 
 var collectorHelp = help{

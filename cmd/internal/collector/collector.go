@@ -73,7 +73,7 @@ func (s *Server) start() (err error) {
 func (s *Server) listen(name, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("-%s %q: must be an address to listen on: %w", name, addr, err)
+		return nil, configs.Invalid(name, addr, "must be an address to listen on: "+err.Error())
 	}
 	s.open.Push(name, func() error {
 		if err := l.Close(); !errors.Is(err, net.ErrClosed) { // the server's stop closes it

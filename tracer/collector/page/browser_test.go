@@ -23,7 +23,7 @@ import (
 )
 
 // wait limits how long a test waits for the page. Most wait some milliseconds.
-const wait = 6 * time.Second
+const wait = 20 * time.Second
 
 // browser is one for all tests of the package; each test has a tab of its own.
 var browser struct {
@@ -77,7 +77,7 @@ func newTab(t *testing.T, base string) *tab {
 		t.Fatal(browser.err)
 	}
 	ctx, cancel := chromedp.NewContext(browser.ctx)
-	ctx, end := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, end := context.WithTimeout(ctx, 5*time.Minute)
 	b := &tab{t: t, ctx: ctx, base: base}
 	messages := chromedp.Console(ctx)
 	var reader sync.WaitGroup

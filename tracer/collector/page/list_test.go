@@ -97,6 +97,21 @@ func TestListHoldsStillUnderThePointer(t *testing.T) {
 	}
 }
 
+func TestBackReturnsToThePlaceInTheList(t *testing.T) {
+	s := newServer(t)
+	s.post(load(150, time.Second))
+	b := newTab(t, s.URL)
+	b.visit("/zipkin/")
+	b.text("#count", "150 traces")
+	place := "document.querySelector('.list .scroller').scrollTop"
+	value[any](b, place+" = 1510")
+	b.until("document.elementFromPoint(300, 400).closest('a')")
+	b.do(clickAt([]float64{300, 400}))
+	b.text(".title", "7 spans")
+	value[any](b, "history.back()")
+	b.until("document.querySelector('.list .scroller') && " + place + " === 1510")
+}
+
 func TestListFilters(t *testing.T) {
 	s := newServer(t)
 	s.post(load(18, time.Second)) // two with errors

@@ -129,8 +129,13 @@ export class ListView {
     this.loadNames();
   }
 
+  // hide notes what is at the top: the browser forgets the place of what leaves the document.
   hide() {
     this.shown = false;
+    const { scrollTop } = this.scroller;
+    const index = Math.floor(scrollTop / this.rows.height);
+    this.left = scrollTop > 0 && this.list[index]
+      ? { id: this.list[index].traceId, rest: scrollTop - index * this.rows.height } : null;
   }
 
   // setFilter changes the address, which shows the list again.
@@ -343,6 +348,7 @@ export class ListView {
     setText(this.countText, `${plural(this.list.length, 'trace')}${this.more ? ' and older' : ''}`);
     this.rows.setCount(this.list.length);
     this.hold(anchor);
+    this.comeBack();
     this.scatter.draw(this.list);
     this.showEmpty();
   }
@@ -365,6 +371,14 @@ export class ListView {
     const index = focused && this.selected >= 0 ? this.selected : Math.floor(scrollTop / this.rows.height);
     const summary = this.list[index];
     return summary ? { id: summary.traceId, index, focused } : null;
+  }
+
+  comeBack() {
+    if (!this.left || this.list.length === 0) return;
+    const index = this.list.findIndex((s) => s.traceId === this.left.id);
+    if (index >= 0) this.scroller.scrollTop = index * this.rows.height + this.left.rest;
+    this.left = null;
+    this.rows.draw(false);
   }
 
   hold(anchor) {

@@ -444,6 +444,61 @@ tests['a service has one colour, and many have several'] = () => {
   if (colors.size < 25) throw new Error(`have ${colors.size} colours of 30`);
 };
 
+// random returns a function that picks from a list; the same seed picks the same.
+function random(seed) {
+  let state = seed;
+  return (list) => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    return list[state % list.length];
+  };
+}
+
+// pieces makes spans with fields that are odd, missing or in conflict.
+function oddPieces(pick) {
+  const ids = ['1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c'];
+  const list = [];
+  for (let i = pick(ids.map((_, n) => n + 1)) * 2; i > 0; i--) {
+    list.push({
+      traceId: pick(['a', 'A', 'abc']), id: pick(ids), parentId: pick([undefined, ...ids]),
+      timestamp: pick([at, at + 7, at + 300, at - 1e9, 0, -5, null, `${at + 5}`, 5]),
+      duration: pick([1, 50, 900, 0, -1, null, '7', 1e15]), shared: pick([undefined, true]),
+      kind: pick(['CLIENT', 'SERVER', 'PRODUCER', 'CONSUMER', 'odd', null]),
+      name: pick(['x', 'y', 'Z', null, 5]), tags: pick([null, { a: 1 }, { error: '' }, { o: {} }]),
+      localEndpoint: pick([{ serviceName: 'a' }, { serviceName: 'b', ipv4: '1.2.3.4' }, {}, null]),
+      remoteEndpoint: pick([undefined, { serviceName: 'c' }, null]),
+      annotations: pick([undefined, null, [], [{ timestamp: at + 9, value: 'v' }], [{ value: 'w' }],
+        [{ timestamp: at }]]),
+    });
+  }
+  return parseSpans(JSON.stringify(list));
+}
+tests['odd spans in any arrangement make a tree'] = () => {
+  const pick = random(1);
+  for (let turn = 0; turn < 1000; turn++) {
+    const trace = buildTrace(oddPieces(pick));
+    const size = trace.spans.length;
+    for (const on of [true, false, true]) {
+      correctSkew(trace, on);
+      growOpen(trace, at + 5000);
+      selfTimes(trace);
+      criticalPath(trace);
+    }
+    equal([trace.spans.length, new Set(trace.spans).size], [size, size], `turn ${turn}`);
+    for (const span of trace.spans) {
+      const ok = Number.isFinite(span.start) && span.end >= span.start && span.self >= 0 &&
+        (!span.parent || span.depth === span.parent.depth + 1);
+      if (!ok) throw new Error(`turn ${turn}: ${span.start} to ${span.end}, self ${span.self}`);
+    }
+    equal(visibleRows(trace, all()).length, size, 'rows');
+    visibleRows(trace, all({ fold: true, hidden: pruner(trace, { services: ['a'], share: 0.1 }) }));
+    const wide = flameBoxes(pathTree(trace), null, 0).find((b) => b.x < -1e-9 || b.x + b.width > 1.000001);
+    equal(wide, undefined, 'flame');
+    layout(dependencies([trace]));
+    equal(buildTrace(fromZipkin(toZipkin(trace))).count, trace.count, 'Zipkin');
+    buildTrace(fromZipkin(fromOTLP(toOTLP(trace))));
+  }
+};
+
 export async function run() {
   const results = [];
   for (const [name, test] of Object.entries(tests)) {
