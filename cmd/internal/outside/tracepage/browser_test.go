@@ -1,4 +1,4 @@
-package page_test
+package tracepage_test
 
 import (
 	"bytes"
