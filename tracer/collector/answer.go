@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -41,7 +42,7 @@ const minGzip = 2048
 // answerJSON answers with JSON, compressed if it is long and the client allows it.
 func answerJSON(w http.ResponseWriter, r *http.Request, body []byte) {
 	w.Header().Set("Content-Type", jsonText)
-	if len(body) >= minGzip && acceptsGzip(r) {
+	if len(body) >= minGzip && acceptsGzip(r) && !isLocalPage(r) {
 		w.Header().Add("Vary", "accept-encoding")
 		w.Header().Set("Content-Encoding", "gzip")
 		var zipped bytes.Buffer
@@ -60,6 +61,14 @@ func answerJSON(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body) // if it fails, no reader is left
+}
+
+// isLocalPage reports whether the collector's own page asks, in a browser on this machine. It has an
+// uncompressed answer sooner.
+func isLocalPage(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip.IsLoopback() && r.Header.Get("Sec-Fetch-Site") == "same-origin"
 }
 
 // acceptsGzip reports whether the client lists gzip, and not with a weight of zero.

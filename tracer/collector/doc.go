@@ -18,6 +18,7 @@
 //   - A body that is too large is answered by 413. Zipkin answers 500.
 //   - What a compressed body unfolds to is bounded.
 //   - U+2028 and U+2029 are answered as Zipkin means it; its own answer ends in NUL bytes.
+//   - Answers to the collector's own page in a browser on this machine are not compressed.
 //   - Posts are accepted below /zipkin too.
 //   - Spans are stored before the answer.
 //   - A final capital sigma follows Zipkin for letters only.
