@@ -63,8 +63,8 @@ func answerJSON(w http.ResponseWriter, r *http.Request, body []byte) {
 	_, _ = w.Write(body) // if it fails, no reader is left
 }
 
-// isLocalPage reports whether the collector's own page asks, in a browser on this machine. It has an
-// uncompressed answer sooner.
+// isLocalPage reports whether the collector's own page asks, in a browser on this machine. It has
+// an uncompressed answer sooner.
 func isLocalPage(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	ip := net.ParseIP(host)
