@@ -23,7 +23,14 @@ func server(args []string, w io.Writer) error { _, err := configs.ParseServer(ar
 func client(args []string, w io.Writer) error { _, err := configs.ParseClient(args, w); return err }
 func demo(args []string, w io.Writer) error   { _, err := configs.ParseDemo(args, w); return err }
 
-var commands = map[string]parser{"bookserver": server, "bookclient": client, "bookdemo": demo}
+func collector(args []string, w io.Writer) error {
+	_, err := configs.ParseCollector(args, w)
+	return err
+}
+
+var commands = map[string]parser{
+	"bookserver": server, "bookclient": client, "bookcollector": collector, "bookdemo": demo,
+}
 
 // printed returns the output of -print-config with these arguments.
 func printed(t *testing.T, parse parser, args ...string) string {
@@ -140,7 +147,9 @@ var needs = map[string][]string{
 // other returns an allowed value of a setting that is not its default, as -print-config shows it.
 func other(key, defaults string) string {
 	special := map[string]string{
-		"grpc-addr": "127.0.0.1:1", "advertise": "books:1", "admin-addr": "localhost:0",
+		"addr": "127.0.0.1:1", "otlp-grpc-addr": "127.0.0.1:1", "max-body": "9999",
+		"allow-origin": "http://a",
+		"grpc-addr":    "127.0.0.1:1", "advertise": "books:1", "admin-addr": "localhost:0",
 		"lang":      "en",
 		"rate-mode": "off", "discovery": "static", "etcd": "a:1,b:2", "instances": "a:1,b:2",
 		"prefix": "/a/", "tracer": "log,memory", "sampler": "never", "sample": "0.5",
@@ -158,6 +167,8 @@ func other(key, defaults string) string {
 	}
 	def := regexp.MustCompile(`(?m)^` + key + `: "(.*)"$`).FindStringSubmatch(defaults)[1]
 	switch {
+	case def == "0":
+		return "1"
 	case def == "true":
 		return "false"
 	case def == "false":

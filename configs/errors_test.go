@@ -164,6 +164,8 @@ func TestServerValidate(t *testing.T) {
 			`-books "https://xxxxx@h/b.json?xxxxx": must be the path of a file, not a URL`},
 		{"-books /a@b/c?d.json", ""},
 		{"-latency-list 0s -latency-info 0s", ""},
+		{"-fail-share 1.1", "-fail-share 1.1: must be 0 to 1"},
+		{"-fail-share NaN", "-fail-share NaN: must be 0 to 1"},
 		{"-latency-list -1ns", "-latency-list -1ns: must be 0s or more"},
 		{"-latency-info -1ns", "-latency-info -1ns: must be 0s or more"},
 		{"-drain-delay 0s", ""},

@@ -27,6 +27,7 @@ type Server struct {
 
 	LatencyList  time.Duration // upper bound of the simulated delay of a list, uniform from 0
 	LatencyInfo  time.Duration // the same for one book
+	FailShare    float64       // share of calls that fail, as a simulation, 0 to 1
 	DrainDelay   time.Duration // from leaving discovery to refusing calls: clients notice
 	DrainTimeout time.Duration // limit for the calls in flight at the end
 
@@ -107,6 +108,8 @@ func (c *Server) registerFlags(fs *flag.FlagSet) {
 		"upper bound of the simulated delay of a list, uniform from 0")
 	fs.DurationVar(&c.LatencyInfo, "latency-info", c.LatencyInfo,
 		"upper bound of the simulated delay of one book, uniform from 0")
+	fs.Float64Var(&c.FailShare, "fail-share", c.FailShare,
+		"share of calls that fail, as a simulation, 0 to 1")
 	fs.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay,
 		"time from leaving discovery to refusing new calls")
 	fs.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout,
@@ -179,6 +182,9 @@ func (c *Server) checkDurations() error {
 		if d.value < 0 {
 			return Invalid(d.name, d.value, "must be 0s or more")
 		}
+	}
+	if !(c.FailShare >= 0 && c.FailShare <= 1) { // also true for NaN
+		return Invalid("fail-share", c.FailShare, "must be 0 to 1")
 	}
 	if c.DrainTimeout <= 0 {
 		return Invalid("drain-timeout", c.DrainTimeout, "must be more than 0")

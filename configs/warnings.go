@@ -24,18 +24,18 @@ func (w *Warnings) Log(ctx context.Context, log *slog.Logger) {
 
 // collect returns the option that collects the records of the tracer.
 func (w *Warnings) collect() tracer.Option {
-	return tracer.WithLogger(slog.New(collector{slog.DiscardHandler, w}))
+	return tracer.WithLogger(slog.New(recordsHandler{slog.DiscardHandler, w}))
 }
 
-// A collector is a handler for loggers without further attributes or groups.
-type collector struct {
+// A recordsHandler is a handler for loggers without further attributes or groups.
+type recordsHandler struct {
 	slog.Handler
 	to *Warnings
 }
 
-func (collector) Enabled(context.Context, slog.Level) bool { return true }
+func (recordsHandler) Enabled(context.Context, slog.Level) bool { return true }
 
-func (c collector) Handle(_ context.Context, r slog.Record) error {
+func (c recordsHandler) Handle(_ context.Context, r slog.Record) error {
 	c.to.records = append(c.to.records, r)
 	return nil
 }

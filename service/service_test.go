@@ -147,3 +147,28 @@ func TestLatencyIsUniform(t *testing.T) {
 		})
 	}
 }
+
+// A share of the calls fails; the others reach the next service.
+func TestFailures(t *testing.T) {
+	for share, want := range map[float64]int{0: 2000, 1: 0, 0.5: 1000} {
+		c := &counter{}
+		s := service.WithFailures(c, share)
+		failed := 0
+		for range 1000 {
+			_, errInfo := s.BookInfo(t.Context(), 1)
+			_, errList := s.BookList(t.Context(), 0, 0)
+			for _, err := range []error{errInfo, errList} {
+				if errors.Is(err, service.ErrSimulated) {
+					failed++
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		have := c.info + c.list
+		if have+failed != 2000 || have < want-200 || have > want+200 {
+			t.Errorf("share %v: have %d calls and %d failures, want about %d calls",
+				share, have, failed, want)
+		}
+	}
+}

@@ -71,6 +71,10 @@ type Destination struct {
 	SendTimeout time.Duration
 	// Close releases what Send uses. It is called once, after the last Send. It may be nil.
 	Close func()
+	// Live states that the destination merges the pieces of a span that have the same id, as Zipkin
+	// does. With [Config.LiveAfter], Encode then also gets spans that have not ended, with the
+	// duration 0. The whole span follows when it has ended.
+	Live bool
 	// InOrder sends one batch at a time, whatever [DeliveryConfig.Senders] is.
 	InOrder bool
 }
@@ -88,6 +92,7 @@ func (s Settings) Queue(to Destination) (Sink, error) {
 	}
 	q, err := sink.NewQueue(sink.Destination{
 		Backend: s.backend, Address: to.Address, Encode: to.Encode, Send: to.Send, Close: to.Close,
+		Live: to.Live,
 	}, cfg, s.FlushTimeout, s.Logger)
 	if err != nil { // the only one is about the spool
 		return Sink{}, s.flags.Invalid("spool", s.Delivery.Spool,

@@ -32,10 +32,15 @@ type Config struct {
 	TraceIDBits int
 	// FlushTimeout limits how long Close sends queued spans. It is above 0.
 	FlushTimeout time.Duration
-	Delivery     DeliveryConfig
-	Zipkin       ZipkinConfig
-	File         FileConfig
-	Propagation  PropagationConfig
+	// LiveAfter is the age at which a span that has not ended is sent as it is, once, so that a
+	// page can show it. The whole span follows when it has ended, and Zipkin merges the two. Only
+	// Zipkin, and backends of third parties that state so, get such spans. A span that was sent is
+	// reported in any case, as if another span named it. 0 disables it, the least value is 100 ms.
+	LiveAfter   time.Duration
+	Delivery    DeliveryConfig
+	Zipkin      ZipkinConfig
+	File        FileConfig
+	Propagation PropagationConfig
 
 	flags settings.Prefix // set by RegisterFlags
 }
@@ -94,6 +99,8 @@ func (c *Config) defineFlags(fs *flag.FlagSet, o options) {
 		"length of new trace ids, 128 or 64")
 	fs.DurationVar(&c.FlushTimeout, "flush-timeout", c.FlushTimeout,
 		"limit for sending queued spans at exit")
+	fs.DurationVar(&c.LiveAfter, "live-after", c.LiveAfter,
+		"age at which a span that has not ended is sent to Zipkin too, 100ms or more; 0 for never")
 	c.Delivery.defineFlags(fs)
 	c.Propagation.defineFlags(fs)
 }
@@ -147,6 +154,9 @@ func (c Config) Validate(opts ...Option) error {
 	return nil
 }
 
+// minLiveAfter is the least value of Config.LiveAfter but 0.
+const minLiveAfter = 100 * time.Millisecond
+
 // check checks the settings that no other type holds.
 func (c *Config) check(recording bool) error {
 	switch {
@@ -157,6 +167,8 @@ func (c *Config) check(recording bool) error {
 		return c.flags.Invalid("sample", c.Sample, "must be 0 to 1")
 	case c.TraceIDBits != 128 && c.TraceIDBits != 64:
 		return c.flags.Invalid("trace-id-bits", c.TraceIDBits, "must be 128 or 64")
+	case c.LiveAfter != 0 && c.LiveAfter < minLiveAfter:
+		return c.flags.Invalid("live-after", c.LiveAfter, "must be 0 or 100ms or more")
 	case c.FlushTimeout <= 0:
 		return c.flags.Invalid("flush-timeout", c.FlushTimeout, "must be more than 0")
 	}

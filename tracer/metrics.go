@@ -20,6 +20,9 @@ type Stats struct {
 	// Unfinished is the number of spans that were unfinished at Close, or that were reported with
 	// the tag unfinished before that, because there were too many.
 	Unfinished uint64
+	// Live is the number of spans that were sent before they had ended, see [Config.LiveAfter].
+	// They are added to the sinks once more than Finished counts.
+	Live uint64
 	// Malformed is the number of headers that could not be read. The X-B3 headers of one call count
 	// as one.
 	Malformed uint64
@@ -49,6 +52,7 @@ func (m *Metrics) Stats() Stats {
 	s := Stats{
 		Finished: counts.Finished, SampledOut: counts.Unsampled, Clamped: counts.Clamped,
 		Unfinished: counts.Unfinished,
+		Live:       counts.Live,
 		Malformed:  counts.Malformed, BaggageDropped: counts.BaggageDropped,
 		Sinks: map[string]delivery.Stats{},
 	}

@@ -71,6 +71,7 @@ func (c *Config) open(
 		Decider:     decider,
 		Propagator:  c.Propagation.propagator(),
 		LongIDs:     c.TraceIDBits == 128,
+		LiveAfter:   c.LiveAfter,
 		BaggageTags: settings.SplitList(c.Propagation.BaggageTags),
 	}, sinks), sinks, nil
 }

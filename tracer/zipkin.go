@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bookservice/tracer/delivery"
+	"bookservice/tracer/internal/losses"
 	"bookservice/tracer/internal/rfc9110"
 	"bookservice/tracer/internal/settings"
 	"bookservice/tracer/internal/zipkin"
@@ -191,6 +192,7 @@ func (z zipkinBackend) open(ctx context.Context, s Settings) (Sink, error) {
 	format := zipkin.Format(z.Format)
 	to := Destination{
 		Spool: "zipkin-" + z.Format, Encode: format.Encode, SendTimeout: z.Timeout,
+		Live: true,
 	}
 	for _, t := range z.transports {
 		if t.Name == z.Transport {
@@ -203,13 +205,13 @@ func (z zipkinBackend) open(ctx context.Context, s Settings) (Sink, error) {
 			return s.Queue(to)
 		}
 	}
-	if err := z.useHTTP(&to, files, s.Delivery.Senders); err != nil {
+	if err := z.useHTTP(&to, files, s); err != nil {
 		return Sink{}, err
 	}
 	return s.Queue(to)
 }
 
-func (z zipkinBackend) useHTTP(to *Destination, files *settings.TLS, senders int) error {
+func (z zipkinBackend) useHTTP(to *Destination, files *settings.TLS, s Settings) error {
 	pairs, err := z.headers()
 	if err != nil {
 		return err
@@ -223,7 +225,8 @@ func (z zipkinBackend) useHTTP(to *Destination, files *settings.TLS, senders int
 	}
 	sender := zipkin.NewSender(zipkin.Config{
 		URL: z.URL, Header: header, User: z.User, Password: z.Password, Gzip: z.Gzip,
-		TLS: files, Format: zipkin.Format(z.Format), Senders: senders,
+		TLS: files, Format: zipkin.Format(z.Format), Senders: s.Delivery.Senders,
+		Losses:  losses.New(s.ServiceName),
 		Secrets: append(settings.HeaderSecrets(slices.Collect(maps.Values(pairs))...), z.token()),
 	})
 	to.Address, to.Send, to.Close = settings.RedactURL(z.URL), sender.Send, sender.Close

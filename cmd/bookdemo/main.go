@@ -1,5 +1,6 @@
-// Bookdemo runs the whole system in one process: an etcd, two bookservers that register in it, and
-// a client that finds them there, makes both calls and prints the trace.
+// Bookdemo runs the whole system in one process: an etcd, a collector with a page that shows
+// traces, two bookservers that register in etcd, and a client that finds them there and makes calls
+// until it is stopped. With -exit it makes one run and prints its trace.
 package main
 
 import (
@@ -12,13 +13,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"bookservice/cmd/internal/bookclient"
 	"bookservice/cmd/internal/logging"
-	"bookservice/cmd/internal/server"
-	"bookservice/cmd/internal/shutdown"
 	"bookservice/configs"
-	"bookservice/discovery/etcdembed"
-	"bookservice/tracer"
 )
 
 func main() {
@@ -39,7 +35,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
-	if err := demo(ctx, cfg, stdout, logging.New(stderr, slog.LevelWarn)); err != nil {
+	log := logging.New(stderr, slog.LevelWarn)
+	if err := runDemo(ctx, cfg, stdout, log); err != nil {
 		fmt.Fprintln(stderr, "bookdemo:", cfg.Sources.Locate(err))
 		if ctx.Err() != nil {
 			return 0 // a signal ended it
@@ -47,39 +44,4 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
-}
-
-// demo starts etcd, the servers and the client in this order, and stops them in reverse.
-func demo(ctx context.Context, cfg configs.Demo, stdout io.Writer, log *slog.Logger) error {
-	open := shutdown.New(log)
-	defer open.Close()
-	etcd, err := etcdembed.Start(ctx, etcdembed.Config{})
-	if err != nil {
-		return err
-	}
-	open.Push("etcd", etcd.Close)
-	fmt.Fprintf(stdout, "etcd: %s\n", etcd.ClientURL())
-	spans := &tracer.Memory{}
-	for range 2 {
-		sc := cfg.Server
-		sc.Discovery.Etcd = etcd.Endpoints()
-		s, err := server.Start(ctx, sc, log, tracer.WithMemory(spans))
-		if err != nil {
-			return err
-		}
-		defer s.Stop()
-		fmt.Fprintf(stdout, "bookserver: %s\n", s.Addr())
-	}
-	cc := cfg.Client
-	cc.Discovery.Etcd = etcd.Endpoints()
-	if err := bookclient.Run(ctx, cc, stdout, log, tracer.WithMemory(spans)); err != nil {
-		return err
-	}
-	if err := spans.WriteTree(stdout); err != nil || cfg.Exit {
-		return err
-	}
-	fmt.Fprintf(stdout, "\nStill running: bookclient -etcd %s asks again. Ctrl-C ends it.\n",
-		etcd.Endpoints()[0])
-	<-ctx.Done()
-	return nil
 }

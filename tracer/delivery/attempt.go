@@ -22,6 +22,7 @@ type attempt struct {
 	job     *job
 	batch   Batch
 	timeout time.Duration
+	parent  context.Context // of the context of the SendFunc
 
 	err      error
 	took     time.Duration
@@ -43,13 +44,15 @@ func (q *Queue) begin(j *job) *attempt {
 		return nil
 	}
 	j.sends++
-	return &attempt{q: q, job: j, batch: j.parts[0].Batch, timeout: q.timeout}
+	return &attempt{
+		q: q, job: j, batch: j.parts[0].Batch, timeout: q.timeout, parent: q.withLosses(),
+	}
 }
 
 // run calls the SendFunc and waits until it has returned or is abandoned.
 func (a *attempt) run() {
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(a.q.ctx, a.timeout)
+	ctx, cancel := context.WithTimeout(a.parent, a.timeout)
 	defer cancel()
 	returned := make(chan error, 1)
 	go func() {

@@ -11,6 +11,7 @@ import (
 
 	"bookservice/tracer"
 	"bookservice/tracer/delivery"
+	"bookservice/tracer/internal/losses"
 	"bookservice/tracer/internal/settings"
 )
 
@@ -27,6 +28,7 @@ type connection struct {
 	tls     *settings.TLS
 	gzip    bool
 	senders int // concurrent requests
+	losses  *losses.Reporter
 }
 
 func (c *Config) open(_ context.Context, s tracer.Settings) (tracer.Sink, error) {
@@ -39,6 +41,7 @@ func (c *Config) open(_ context.Context, s tracer.Settings) (tracer.Sink, error)
 	to := connection{
 		headers: headers, secrets: settings.HeaderSecrets(slices.Collect(maps.Values(headers))...),
 		tls: files, gzip: c.environment.gzip(), senders: s.Delivery.Senders,
+		losses: losses.New(s.ServiceName),
 	}
 	var cl client
 	var address string

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"bookservice/tracer/internal/conns"
+	"bookservice/tracer/internal/losses"
 	"bookservice/tracer/internal/settings"
 )
 
@@ -35,6 +36,7 @@ type grpcClient struct {
 	to      target
 	headers metadata.MD
 	secrets settings.Secrets
+	losses  *losses.Reporter
 	conns   conns.Renewed[*grpc.ClientConn]
 }
 
@@ -57,6 +59,7 @@ func dialGRPC(to target, c connection) client {
 	}
 	client := &grpcClient{
 		to: to, headers: metadata.New(c.headers), secrets: settings.NewSecrets(c.secrets...),
+		losses: c.losses,
 	}
 	client.conns.Open = func(sockets *conns.Sockets) (*grpc.ClientConn, error) {
 		dial := grpc.WithContextDialer(client.dialer(sockets))
@@ -113,8 +116,12 @@ func (c *grpcClient) export(
 	err := c.conns.Do(ctx, func(conn *grpc.ClientConn) error {
 		var a answer
 		ctx := context.WithValue(ctx, answerKey{}, &a)
-		if len(c.headers) > 0 {
-			ctx = metadata.NewOutgoingContext(ctx, c.headers)
+		headers := c.headers
+		if lost := c.losses.Value(ctx); lost != "" {
+			headers = metadata.Join(headers, metadata.Pairs(losses.Header, lost))
+		}
+		if len(headers) > 0 {
+			ctx = metadata.NewOutgoingContext(ctx, headers)
 		}
 		return a.sendError(conn.Invoke(ctx, exportMethod, request, response), c.secrets)
 	})

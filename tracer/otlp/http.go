@@ -28,7 +28,7 @@ func dialHTTP(url string, to connection) client {
 	header.Set("Content-Type", contentType)
 	return &httpClient{httppost.New(httppost.Config{
 		URL: url, Header: header, Gzip: to.gzip, TLS: to.tls, Conns: to.senders,
-		Secrets: to.secrets,
+		Secrets: to.secrets, Losses: to.losses,
 	})}
 }
 

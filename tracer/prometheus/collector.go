@@ -58,6 +58,8 @@ func tracerMetrics() []tracerMetric {
 			func(s tracer.Stats) uint64 { return s.Clamped }),
 		counter("spans_unfinished_total", "Spans that were not finished in time.",
 			func(s tracer.Stats) uint64 { return s.Unfinished }),
+		counter("spans_live_total", "Spans that were sent before they had ended, and again later.",
+			func(s tracer.Stats) uint64 { return s.Live }),
 		counter("headers_malformed_total", "Trace headers that could not be read.",
 			func(s tracer.Stats) uint64 { return s.Malformed }),
 		counter("baggage_dropped_total", "Baggage items beyond the limits, or not allowed.",

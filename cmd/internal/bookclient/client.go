@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
@@ -32,32 +34,9 @@ func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Lo
 	opts ...tracer.Option) error {
 	open := shutdown.New(log)
 	defer open.Close()
-	opts = append([]tracer.Option{tracer.WithLogger(log)}, opts...)
-	tr, flush, err := all.Open(ctx, cfg.Tracer, opts...)
+	tr, books, err := connect(ctx, cfg, log, open, opts)
 	if err != nil {
 		return err
-	}
-	open.Push("tracer", flush.Close)
-	registry, err := discovery.Open(ctx, cfg.Discovery, discovery.WithLogger(log))
-	if err != nil {
-		return err
-	}
-	open.Push("discovery", registry.Close)
-	instancer, err := registry.Instancer("")
-	if err != nil {
-		return err
-	}
-	found := func(ctx context.Context) error { return discovery.Wait(ctx, instancer) }
-	if err := wait(ctx, cfg, found); err != nil {
-		return RunError{err}
-	}
-	books, err := client.New(instancer, tr, cfg.Calls, client.WithLogger(log))
-	if err != nil {
-		return err
-	}
-	open.Push("client", books.Close)
-	if err := wait(ctx, cfg, books.Wait); err != nil {
-		return RunError{err}
 	}
 	for range cfg.Runs {
 		if err := once(ctx, cfg, tr, books, stdout); err != nil {
@@ -65,6 +44,99 @@ func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Lo
 		}
 	}
 	return nil
+}
+
+// maxRuns is how many runs of Load are in progress at most.
+const maxRuns = 100
+
+// Load makes runs at the rate, per second, until ctx ends, and prints nothing. It logs the number
+// of runs that failed, and the last error, at most every 5 s.
+func Load(ctx context.Context, cfg configs.Client, rate float64, log *slog.Logger,
+	opts ...tracer.Option) error {
+	open := shutdown.New(log)
+	defer open.Close()
+	tr, books, err := connect(ctx, cfg, log, open, opts)
+	if err != nil {
+		return err
+	}
+	var runs sync.WaitGroup
+	defer runs.Wait()
+	tick := time.NewTicker(max(time.Duration(float64(time.Second)/rate), time.Microsecond))
+	defer tick.Stop()
+	failed := failures{log: log}
+	free := make(chan struct{}, maxRuns)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		select {
+		case free <- struct{}{}:
+		default: // the servers are too slow for the rate
+			continue
+		}
+		runs.Go(func() {
+			if err := once(ctx, cfg, tr, books, io.Discard); err != nil && ctx.Err() == nil {
+				failed.add(err)
+			}
+			<-free
+		})
+	}
+}
+
+// failures logs failed runs.
+type failures struct {
+	log *slog.Logger
+
+	mu     sync.Mutex
+	n      int       // since the last line
+	logged time.Time // the last line
+}
+
+func (f *failures) add(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.n++
+	if time.Since(f.logged) < 5*time.Second {
+		return
+	}
+	f.log.Warn("runs failed", "runs", f.n, "err", err)
+	f.n, f.logged = 0, time.Now()
+}
+
+// connect opens the tracer, discovery and the client, and waits for an instance. What it opens is
+// on the stack.
+func connect(ctx context.Context, cfg configs.Client, log *slog.Logger, open *shutdown.Stack,
+	opts []tracer.Option) (opentracing.Tracer, *client.Client, error) {
+	opts = append([]tracer.Option{tracer.WithLogger(log)}, opts...)
+	tr, flush, err := all.Open(ctx, cfg.Tracer, opts...)
+	if err != nil {
+		return nil, nil, err
+	}
+	open.Push("tracer", flush.Close)
+	registry, err := discovery.Open(ctx, cfg.Discovery, discovery.WithLogger(log))
+	if err != nil {
+		return nil, nil, err
+	}
+	open.Push("discovery", registry.Close)
+	instancer, err := registry.Instancer("")
+	if err != nil {
+		return nil, nil, err
+	}
+	found := func(ctx context.Context) error { return discovery.Wait(ctx, instancer) }
+	if err := wait(ctx, cfg, found); err != nil {
+		return nil, nil, RunError{err}
+	}
+	books, err := client.New(instancer, tr, cfg.Calls, client.WithLogger(log))
+	if err != nil {
+		return nil, nil, err
+	}
+	open.Push("client", books.Close)
+	if err := wait(ctx, cfg, books.Wait); err != nil {
+		return nil, nil, RunError{err}
+	}
+	return tr, books, nil
 }
 
 // wait waits for the first instance, for cfg.Wait at most.

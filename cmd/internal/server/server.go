@@ -38,6 +38,7 @@ type Server struct {
 	listener net.Listener
 	served   chan error // receives the error that ends serving
 	open     *shutdown.Stack
+	grpc     *grpc.Server
 }
 
 // Start listens, serves and registers, in this order. After an error nothing is left running, and
@@ -92,7 +93,8 @@ func catalogue(cfg configs.Server) (service.Service, error) {
 			return nil, configs.Invalid("books", cfg.Books, "must be a catalogue: "+err.Error())
 		}
 	}
-	return service.WithLatency(books, cfg.LatencyList, cfg.LatencyInfo), nil
+	slow := service.WithLatency(books, cfg.LatencyList, cfg.LatencyInfo)
+	return service.WithFailures(slow, cfg.FailShare), nil
 }
 
 func (s *Server) listen() (err error) {
@@ -167,6 +169,7 @@ func (s *Server) serve(books service.Service, tr opentracing.Tracer) *health.Ser
 	name := book.BookService_ServiceDesc.ServiceName
 	status.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	bookgrpc.RegisterReflection(server)
+	s.grpc = server
 	go func() { s.served <- server.Serve(s.listener) }()
 	s.open.Push("gRPC", func() error { return drain(server, s.cfg.DrainTimeout) })
 	return status
@@ -229,6 +232,10 @@ func (s *Server) Wait(ctx context.Context) error {
 		return fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
 	}
 }
+
+// Kill ends serving as a crash does: all connections break, calls in flight fail, and the server
+// stays registered. Call Stop afterwards.
+func (s *Server) Kill() { s.grpc.Stop() }
 
 // Stop reports NOT_SERVING, deregisters, waits for clients to notice, lets the calls in flight end,
 // closes discovery, and flushes the tracer. It logs errors.

@@ -29,7 +29,9 @@ func AppendJSON(b []byte, s *finished.Span) []byte {
 	}
 	b = appendString(append(b, `,"name":`...), m.Name)
 	b = appendMicros(append(b, `,"timestamp":`...), m.Timestamp)
-	b = strconv.AppendInt(append(b, `,"duration":`...), micros(m.Duration), 10)
+	if m.Duration != 0 { // otherwise the span has not ended
+		b = strconv.AppendInt(append(b, `,"duration":`...), micros(m.Duration), 10)
+	}
 	b = appendJSONEndpoint(b, `,"localEndpoint":`, m.LocalEndpoint)
 	b = appendJSONEndpoint(b, `,"remoteEndpoint":`, m.RemoteEndpoint)
 	b = appendJSONAnnotations(b, m.Annotations)

@@ -62,7 +62,9 @@ func appendSpan(b []byte, s *finished.Span) []byte {
 	b = wire.AppendVarint(b, spanKind, kindNumber(m.Kind))
 	b = wire.AppendString(b, spanName, m.Name)
 	b = appendTime(b, spanTimestamp, m.Timestamp)
-	b = wire.AppendVarint(b, spanDuration, uint64(micros(m.Duration)))
+	if m.Duration != 0 { // otherwise the span has not ended
+		b = wire.AppendVarint(b, spanDuration, uint64(micros(m.Duration)))
+	}
 	b = appendEndpoint(b, spanLocal, m.LocalEndpoint)
 	b = appendEndpoint(b, spanRemote, m.RemoteEndpoint)
 	for _, a := range m.Annotations {

@@ -16,6 +16,7 @@ import (
 
 	"bookservice/tracer/delivery"
 	"bookservice/tracer/internal/conns"
+	"bookservice/tracer/internal/losses"
 	"bookservice/tracer/internal/settings"
 )
 
@@ -37,6 +38,7 @@ type Config struct {
 	TLS            *settings.TLS
 	Conns          int      // idle connections to keep
 	Secrets        []string // that errors must not show, besides Password and those of URL
+	Losses         *losses.Reporter
 }
 
 // A Client posts. It uses a proxy if the environment names one. It shares no state with
@@ -154,6 +156,9 @@ func (c *Client) Post(ctx context.Context, body []byte) (answer Answer, err erro
 	req.ContentLength, req.GetBody = int64(len(body)), shared.open
 	req.Body, _ = shared.open() // never fails
 	req.Header = c.header.Clone()
+	if lost := c.cfg.Losses.Value(ctx); lost != "" {
+		req.Header.Set(losses.Header, lost)
+	}
 	if c.cfg.User != "" {
 		req.SetBasicAuth(c.cfg.User, c.cfg.Password)
 	}

@@ -41,6 +41,7 @@ type listing struct {
 	keep         bool        // the span must not be forgotten; guarded by the span's lock too
 	pending      bool        // the span was evicted or closed before the recorder was, and not sent
 	watched      atomic.Bool // by the sweeper
+	live         bool        // see startedBefore
 }
 
 type listedAt uint8

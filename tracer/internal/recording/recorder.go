@@ -25,6 +25,8 @@ type Config struct {
 	Propagator  *propagation.Propagator
 	LongIDs     bool     // new trace ids have 128 bits instead of 64
 	BaggageTags []string // keys of the baggage items that are set as tags
+	// LiveAfter is the age at which an unfinished span is handed to each [LiveSink]; 0 for never.
+	LiveAfter time.Duration
 }
 
 // A Sink receives finished spans. Consume may be called concurrently. It must not block, and must
@@ -45,7 +47,7 @@ type Recorder struct {
 	open      openSpans
 	sweeper   sweeper
 
-	finished, unsampled, clamped, unfinished atomic.Uint64
+	finished, live, unsampled, clamped, unfinished atomic.Uint64
 }
 
 // New returns a Recorder that hands finished spans to all sinks.
@@ -59,6 +61,7 @@ func New(cfg Config, sinks []Sink) *Recorder {
 // Counts are the numbers of spans since [New].
 type Counts struct {
 	Finished   uint64 // spans that were handed to the sinks
+	Live       uint64 // spans that were handed to the sinks before they ended
 	Unsampled  uint64 // spans that were not recorded
 	Clamped    uint64 // spans with a time that was replaced, or that ended before they began
 	Unfinished uint64 // spans that were unfinished at Close, or were completed before that
@@ -71,6 +74,7 @@ type Counts struct {
 func (r *Recorder) Counts() Counts {
 	return Counts{
 		Finished:       r.finished.Load(),
+		Live:           r.live.Load(),
 		Unsampled:      r.unsampled.Load(),
 		Clamped:        r.clamped.Load(),
 		Unfinished:     r.unfinished.Load(),
@@ -123,12 +127,16 @@ func (r *Recorder) sweep(now time.Time) (more bool) {
 	for _, s := range watched {
 		s.sweep(now)
 	}
-	return len(watched) > 0
+	more = r.sweepLive(now)
+	return more || len(watched) > 0
 }
 
 // track lists an unfinished span. If another one has to give way, it is completed.
 func (r *Recorder) track(s *span) {
 	evicted := r.open.add(s)
+	if r.cfg.LiveAfter > 0 {
+		r.sweeper.wake()
+	}
 	if evicted == nil {
 		return
 	}

@@ -56,6 +56,10 @@ func newReplayer(r *Recorder) *replayer {
 // send hands a span that has been closed to the sinks of its tracer. s may be nil.
 func (s *span) send() {
 	if s != nil {
+		s.tracer.finished.Add(1)
+		if s.clamped {
+			s.tracer.clamped.Add(1)
+		}
 		s.tracer.replay(s)
 		s.tracer.open.done(s)
 	}
@@ -63,10 +67,6 @@ func (s *span) send() {
 
 // replay sends a span through the bridge to the sinks.
 func (r *Recorder) replay(s *span) {
-	r.finished.Add(1)
-	if s.clamped {
-		r.clamped.Add(1)
-	}
 	// Zipkin takes zero for unknown, and rejects a whole batch for one negative duration.
 	d := max(s.duration, time.Microsecond)
 	p := r.replayers.Get().(*replayer)
@@ -89,8 +89,22 @@ func (p *replayer) SpanID(model.TraceID) model.ID { return model.ID(p.span.own.I
 // Send implements reporter.Reporter: it completes the bridge's span and hands it to the sinks.
 func (p *replayer) Send(m model.SpanModel) {
 	p.complete(m)
+	if p.span.isLive {
+		p.sendLive()
+		return
+	}
 	for _, sink := range p.recorder.sinks {
 		p.buf = sink.Consume(&p.finished, p.buf)
+	}
+}
+
+// sendLive hands a span that has not ended to the sinks that take one.
+func (p *replayer) sendLive() {
+	p.finished.Model.Duration = 0
+	for _, sink := range p.recorder.sinks {
+		if s, ok := sink.(LiveSink); ok {
+			p.buf = s.ConsumeLive(&p.finished, p.buf)
+		}
 	}
 }
 

@@ -29,6 +29,7 @@ type span struct {
 	failed         bool                 // the error tag is true
 	clamped        bool                 // a time was replaced, or the span ended before it started
 	remoteParent   bool                 // another process made the parent
+	isLive         bool                 // a copy of an unfinished span, see live
 	reportedParent uint64               // the parent id that is sent
 	family         family
 	start          time.Time

@@ -23,6 +23,7 @@ type Destination struct {
 	Encode  func(b []byte, s *finished.Span) []byte
 	Send    delivery.SendFunc
 	Close   func() // releases what Send uses; may be nil
+	Live    bool   // Encode also takes spans that have not ended
 }
 
 const (
@@ -81,6 +82,14 @@ func (q *Queue) dropped(cause any) {
 	if q.panicked.Add(1) == 1 {
 		q.log.Error("encoder panicked, its spans are dropped", "panic", fmt.Sprint(cause))
 	}
+}
+
+// ConsumeLive does the same with a span that has not ended, if the destination takes such spans.
+func (q *Queue) ConsumeLive(s *finished.Span, buf []byte) []byte {
+	if !q.to.Live {
+		return buf
+	}
+	return q.Consume(s, buf)
 }
 
 // Close sends what is queued. The error says how many spans were lost. Close takes at most a second

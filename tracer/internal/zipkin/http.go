@@ -7,6 +7,7 @@ import (
 
 	"bookservice/tracer/delivery"
 	"bookservice/tracer/internal/httppost"
+	"bookservice/tracer/internal/losses"
 	"bookservice/tracer/internal/settings"
 )
 
@@ -20,6 +21,7 @@ type Config struct {
 	Format         Format
 	Senders        int      // concurrent posts
 	Secrets        []string // that errors must not show, besides Password and those of URL
+	Losses         *losses.Reporter
 }
 
 // A Sender posts batches to Zipkin's v2 API (openzipkin/zipkin-api).
@@ -34,7 +36,7 @@ func NewSender(cfg Config) *Sender {
 	header.Set("Content-Type", cfg.Format.ContentType())
 	return &Sender{cfg.Format, httppost.New(httppost.Config{
 		URL: cfg.URL, Header: header, User: cfg.User, Password: cfg.Password, Gzip: cfg.Gzip,
-		TLS: cfg.TLS, Conns: cfg.Senders, Secrets: cfg.Secrets,
+		TLS: cfg.TLS, Conns: cfg.Senders, Secrets: cfg.Secrets, Losses: cfg.Losses,
 	})}
 }
 

@@ -1,0 +1,2 @@
+// Package tracepage tests the trace page of package tracer/collector/page in a real browser.
+package tracepage
