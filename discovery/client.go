@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -13,6 +17,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 )
 
@@ -23,32 +29,72 @@ const (
 	// maxRedial is the longest pause between two attempts to connect. The default of gRPC is two
 	// minutes, too long to restore a registration within two TTLs.
 	maxRedial = time.Second
+
+	// minConnect is the shortest limit of one attempt to connect, for a busy machine.
+	minConnect = 500 * time.Millisecond
+
+	// maxPatience is how often the limit of one attempt doubles while attempts time out.
+	maxPatience = 6
 )
 
+// pickFirst makes gRPC use one connection, to the first address that answers. The default of the
+// etcd client is one connection to each member in turn, of which a member that hangs gets its share
+// of the requests for as long as it hangs.
+const pickFirst = `{"loadBalancingConfig": [{"pick_first": {}}]}`
+
 // An etcdClient is the connection to etcd that all registrars and instancers of one registry share.
+// It uses one member at a time. After a request that this member does not answer, it closes the
+// connection and uses the next member.
 type etcdClient struct {
 	*clientv3.Client
 	conns *connTracker
 	name  string // "etcd " and the addresses of the members, for errors
+
+	// attempt limits one attempt of a short request; 0 is no limit. The limit doubles with each
+	// connection that is given up, so that a slow etcd is reached too, and is attempt again after
+	// an answer.
+	attempt  time.Duration
+	patience atomic.Int32 // how often the limit has doubled
+
+	rotating sync.Mutex // guards the order of the endpoints
 }
 
 func dial(c Config) (*etcdClient, error) {
 	conns := newConnTracker()
+	var creds credentials.TransportCredentials = insecure.NewCredentials()
+	if c.secure() {
+		creds = credentials.NewTLS(nil)
+	}
+	endpoints := slices.Clone(c.Etcd)
+	rand.Shuffle(len(endpoints), func(i, j int) { // spreads many clients over the members
+		endpoints[i], endpoints[j] = endpoints[j], endpoints[i]
+	})
 	client, err := clientv3.New(clientv3.Config{
-		Endpoints:            c.Etcd,
+		Endpoints:            endpoints,
 		DialTimeout:          c.DialTimeout,
 		DialKeepAliveTime:    c.DialKeepAlive,
 		DialKeepAliveTimeout: c.DialKeepAlive,
+		MaxUnaryRetries:      1,            // call repeats requests
 		Logger:               zap.NewNop(), // the default logger writes to standard error
 		DialOptions: []grpc.DialOption{
 			grpc.WithStatsHandler(conns),
 			grpc.WithConnectParams(connectParams(c)),
+			grpc.WithTransportCredentials(trackedCredentials{creds, conns}),
+			grpc.WithDisableServiceConfig(), // the etcd client's, which selects round_robin
+			grpc.WithDefaultServiceConfig(pickFirst),
+			grpc.WithChainUnaryInterceptor(recordUnaryFailure),
+			grpc.WithChainStreamInterceptor(recordStreamFailure),
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &etcdClient{client, conns, "etcd " + strings.Join(c.Etcd, ",")}, nil
+	return &etcdClient{
+		Client:  client,
+		conns:   conns,
+		name:    "etcd " + strings.Join(c.Etcd, ","),
+		attempt: c.TTL / 8,
+	}, nil
 }
 
 func connectParams(c Config) grpc.ConnectParams {
@@ -59,33 +105,102 @@ func connectParams(c Config) grpc.ConnectParams {
 			Jitter:     0.2,
 			MaxDelay:   min(maxRedial, c.TTL/3),
 		},
-		MinConnectTimeout: c.DialTimeout,
+		MinConnectTimeout: min(c.DialTimeout, max(minConnect, c.TTL/6)),
 	}
 }
 
-// call sends one request, which ends with ctx or after timeout. Its errors name the etcd members.
+// call sends a short request until it is answered. It ends with ctx or after timeout. An attempt
+// that times out, or that a member cannot execute, is repeated on another member. Its errors name
+// the etcd members.
 func call[T any](
 	ctx context.Context, c *etcdClient, timeout time.Duration,
 	request func(context.Context) (T, error),
 ) (T, error) {
-	bounded, cancel := context.WithTimeout(ctx, timeout)
+	return repeat(ctx, c, timeout, c.limit, request)
+}
+
+// callLong is call for a request whose response may be large. An attempt may last until timeout:
+// etcdRegistry.probe detects that the member hangs.
+func callLong[T any](
+	ctx context.Context, c *etcdClient, timeout time.Duration,
+	request func(context.Context) (T, error),
+) (T, error) {
+	return repeat(ctx, c, timeout, func() time.Duration { return timeout }, request)
+}
+
+func repeat[T any](
+	ctx context.Context, c *etcdClient, timeout time.Duration, limit func() time.Duration,
+	request func(context.Context) (T, error),
+) (T, error) {
+	failure := &failureRecord{}
+	total, cancel := context.WithTimeout(withFailureRecord(ctx, failure), timeout)
 	defer cancel()
-	response, err := request(bounded)
-	if err != nil {
-		err = c.wrap(ctx, err)
+	retry := retryBackoff{max: maxRedial}
+	for {
+		epoch := c.conns.epoch()
+		response, err, timedOut := attempt(total, limit(), request)
+		if err == nil {
+			c.patience.Store(0)
+			return response, nil
+		}
+		failure.record(err)
+		if ctx.Err() == nil && (timedOut || total.Err() != nil || unavailable(err)) {
+			c.moveOn(epoch)
+		}
+		if total.Err() == nil && (timedOut || unavailable(err) && sleep(total, retry.next())) {
+			continue
+		}
+		return response, c.wrap(ctx, err, failure)
 	}
-	return response, err
+}
+
+// attempt sends one request. It reports whether the limit has ended it, and not ctx.
+func attempt[T any](
+	ctx context.Context, limit time.Duration, request func(context.Context) (T, error),
+) (response T, err error, timedOut bool) {
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	response, err = request(bounded)
+	timedOut = err != nil && bounded.Err() != nil && ctx.Err() == nil
+	return response, err, timedOut
+}
+
+// limit returns the limit of one attempt.
+func (c *etcdClient) limit() time.Duration {
+	if c.attempt == 0 {
+		return 1<<63 - 1
+	}
+	return c.attempt << c.patience.Load()
+}
+
+// moveOn closes the connection on which a request was not answered, unless that was done already,
+// and makes another member the first one to connect to. The epoch is that of the request.
+func (c *etcdClient) moveOn(epoch context.Context) {
+	ended := c.conns.end(epoch, func() {
+		c.rotating.Lock()
+		defer c.rotating.Unlock()
+		if endpoints := c.Endpoints(); len(endpoints) > 1 {
+			c.SetEndpoints(append(endpoints[1:], endpoints[0])...)
+		}
+	})
+	if ended {
+		if n := c.patience.Load(); n < maxPatience {
+			c.patience.CompareAndSwap(n, n+1)
+		}
+	}
 }
 
 // wrap returns the error of a request that was sent under ctx, with the name of the client.
-func (c *etcdClient) wrap(ctx context.Context, err error) error {
+func (c *etcdClient) wrap(ctx context.Context, err error, failure *failureRecord) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return contextError(ctx) // etcd did not cause the error
 	case status.Code(err) == codes.DeadlineExceeded:
 		// The server reported the end of the deadline before this process noticed it.
-		return fmt.Errorf("%s did not answer: %w", c.name, context.DeadlineExceeded)
-	case errors.Is(err, context.DeadlineExceeded), unavailable(err):
+		return fmt.Errorf("%s did not answer: %w%s", c.name, context.DeadlineExceeded, failure)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s did not answer: %w%s", c.name, err, failure)
+	case unavailable(err):
 		return fmt.Errorf("%s did not answer: %w", c.name, err)
 	default:
 		return fmt.Errorf("%s: %w", c.name, err)
@@ -108,19 +223,12 @@ func unavailable(err error) bool {
 	return status.Code(err) == codes.Unavailable
 }
 
-// put writes a key under a lease. It repeats a write that was interrupted by a broken connection or
-// by an election. The etcd client does not, because a write may not be idempotent; this one is.
+// put writes a key under a lease.
 func (c *etcdClient) put(
 	ctx context.Context, timeout time.Duration, key, value string, lease clientv3.LeaseID,
 ) error {
 	_, err := call(ctx, c, timeout, func(ctx context.Context) (*clientv3.PutResponse, error) {
-		retry := retryBackoff{max: maxRedial}
-		for {
-			resp, err := c.Put(ctx, key, value, clientv3.WithLease(lease))
-			if err == nil || !unavailable(err) || !sleep(ctx, retry.next()) {
-				return resp, err
-			}
-		}
+		return c.Put(ctx, key, value, clientv3.WithLease(lease))
 	})
 	return err
 }

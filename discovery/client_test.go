@@ -43,7 +43,11 @@ func TestPutIsRepeatedWhileEtcdIsUnavailable(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			kv := &flakyKV{err: test.err, failures: 2}
-			c := etcdClient{Client: clientv3.NewCtxClient(t.Context()), name: "etcd a:1"}
+			c := etcdClient{
+				Client: clientv3.NewCtxClient(t.Context()),
+				conns:  newConnTracker(),
+				name:   "etcd a:1",
+			}
 			c.KV = kv
 			err := c.put(t.Context(), time.Minute, "/a", "1", 1)
 			if kv.puts != test.puts || (err != nil) != (test.puts == 1) {
@@ -78,7 +82,7 @@ func TestRequestErrorsNameEtcd(t *testing.T) {
 		{"other", live, unknown, "etcd a:1: unknown", unknown},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			have := (&etcdClient{name: "etcd a:1"}).wrap(test.ctx, test.err)
+			have := (&etcdClient{name: "etcd a:1"}).wrap(test.ctx, test.err, nil)
 			if have.Error() != test.text || !errors.Is(have, test.is) {
 				t.Errorf("have %v, want %s", have, test.text)
 			}
@@ -88,16 +92,16 @@ func TestRequestErrorsNameEtcd(t *testing.T) {
 
 // A longer pause than a third of the TTL would miss the promise to restore within two TTLs.
 func TestRedialsAreFrequent(t *testing.T) {
-	for _, test := range []struct{ ttl, want time.Duration }{
-		{minTTL, minTTL / 3},
-		{time.Minute, maxRedial},
+	for _, test := range []struct{ ttl, want, connect time.Duration }{
+		{minTTL, minTTL / 3, minConnect},
+		{time.Minute, maxRedial, time.Second},
 	} {
 		params := connectParams(Config{TTL: test.ttl, DialTimeout: time.Second})
 		if have := params.Backoff.MaxDelay; have != test.want {
 			t.Errorf("TTL %s: have a pause of up to %s, want %s", test.ttl, have, test.want)
 		}
-		if have := params.MinConnectTimeout; have != time.Second {
-			t.Errorf("have attempts of up to %s, want the DialTimeout", have)
+		if have := params.MinConnectTimeout; have != test.connect {
+			t.Errorf("TTL %s: have attempts of up to %s, want %s", test.ttl, have, test.connect)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package discovery
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Config selects and configures a kind of [Registry]. [DefaultConfig] and [Config.RegisterFlags]
 // set all fields that kind "etcd" needs. For that kind, a zero value is an error: it is not
@@ -52,6 +55,11 @@ func DefaultConfig() Config {
 		DialKeepAlive: 3 * time.Second,
 		Timeout:       5 * time.Second,
 	}
+}
+
+// secure reports whether the members of etcd use TLS.
+func (c *Config) secure() bool {
+	return len(c.Etcd) > 0 && strings.HasPrefix(c.Etcd[0], "https://")
 }
 
 // setDefaults sets each field that is zero to its value in [DefaultConfig].

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-kit/kit/sd"
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // An etcdRegistry registers and finds instances in etcd.
@@ -26,6 +27,10 @@ type etcdRegistry struct {
 	mu         sync.Mutex
 	registrars map[string]*etcdRegistrar // by key
 	instancers map[*etcdInstancer]struct{}
+
+	// probing is set once the probe was started, which probes counts.
+	probing bool
+	probes  sync.WaitGroup
 
 	// background counts the goroutines that revoke leases after Register has failed. They are
 	// started only while the registrar's semaphore is held. Close acquires all of them before it
@@ -91,10 +96,39 @@ func (r *etcdRegistry) Instancer(service string) (sd.Instancer, error) {
 	if r.ctx.Err() != nil {
 		return nil, fmt.Errorf("discovery: instancer: %w", ErrClosed)
 	}
-	i := newEtcdInstancer(r, r.servicePrefix(service))
+	prefix := r.servicePrefix(service)
+	i := newEtcdInstancer(r, prefix)
+	if !r.probing {
+		r.probing = true
+		r.probes.Go(func() { r.probe(prefix) })
+	}
 	r.instancers[i] = struct{}{}
 	i.start(r.ctx)
 	return i, nil
+}
+
+// probe sends etcd a small request when it has sent nothing for a sixth of the TTL. A member that
+// does not answer it is left for another one, together with all watches. The key is one that the
+// user of an etcd with authentication may read.
+func (r *etcdRegistry) probe(key string) {
+	interval := r.ttl / 6
+	for wait := interval; sleep(r.ctx, wait); {
+		quiet, connected := r.client.conns.quietFor(time.Now())
+		if connected && quiet < interval {
+			wait = interval - quiet
+			continue
+		}
+		if wait = interval; !connected {
+			continue
+		}
+		_, err := call(r.ctx, r.client, r.timeout,
+			func(ctx context.Context) (*clientv3.GetResponse, error) {
+				return r.client.Get(ctx, key, clientv3.WithSerializable(), clientv3.WithKeysOnly())
+			})
+		if err != nil && r.ctx.Err() == nil {
+			r.log.Debug("probe failed", "err", err)
+		}
+	}
 }
 
 // Close implements [Registry]. It first interrupts all calls and goroutines. Then it revokes each
@@ -109,6 +143,7 @@ func (r *etcdRegistry) Close() error {
 		for _, i := range instancers {
 			i.Stop()
 		}
+		r.probes.Wait()
 		r.background.Wait()
 		if err := r.client.Close(); err != nil && !errors.Is(err, context.Canceled) {
 			errs = append(errs, fmt.Errorf("discovery: close: %w", err))

@@ -81,7 +81,7 @@ func (i *etcdInstancer) run(ctx context.Context) {
 // read replaces all instances by those in etcd and returns the revision of etcd.
 func (i *etcdInstancer) read(ctx, epoch context.Context) (revision int64, err error) {
 	client := i.registry.client
-	resp, err := call(ctx, client, i.registry.timeout,
+	resp, err := callLong(ctx, client, i.registry.timeout,
 		func(ctx context.Context) (*clientv3.GetResponse, error) {
 			return client.Get(ctx, i.prefix, clientv3.WithPrefix())
 		})

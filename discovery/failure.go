@@ -1,0 +1,106 @@
+package discovery
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// A failureRecord holds the last reason why a request could not be sent, or was not answered. The
+// etcd client hides it: its error for a request whose deadline has ended is that of the context.
+type failureRecord struct {
+	mu     sync.Mutex
+	reason string
+}
+
+type failureKey struct{}
+
+func withFailureRecord(ctx context.Context, f *failureRecord) context.Context {
+	return context.WithValue(ctx, failureKey{}, f)
+}
+
+// record stores the reason of err, if it has one.
+func (f *failureRecord) record(err error) {
+	reason := failureReason(err)
+	if reason == "" {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reason = reason
+}
+
+// String returns the reason in parentheses after a space, or "" if there is none.
+func (f *failureRecord) String() string {
+	if f == nil {
+		return ""
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.reason == "" {
+		return ""
+	}
+	return " (" + f.reason + ")"
+}
+
+// failureReason returns the reason in the error of a request: that of the last attempt to connect,
+// if gRPC reports one, or the text of an error with code Unavailable.
+func failureReason(err error) string {
+	s, ok := status.FromError(err)
+	if !ok {
+		return ""
+	}
+	text := s.Message()
+	const connecting = "connection error: desc = "
+	i := strings.LastIndex(text, connecting)
+	if i < 0 {
+		if s.Code() != codes.Unavailable {
+			return ""
+		}
+		return text
+	}
+	quoted, err := strconv.QuotedPrefix(text[i+len(connecting):])
+	if err != nil {
+		return text[i:]
+	}
+	text, _ = strconv.Unquote(quoted)
+	text = strings.TrimPrefix(text, "transport: ")
+	for _, verbose := range []string{"Error while dialing: ", "authentication handshake failed: "} {
+		text = strings.TrimPrefix(text, verbose)
+	}
+	if strings.HasPrefix(text, "error reading server preface") {
+		text += ", possibly because etcd requires https://"
+	}
+	return text
+}
+
+// recordUnaryFailure is a [grpc.UnaryClientInterceptor].
+func recordUnaryFailure(
+	ctx context.Context, method string, request, response any, conn *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+) error {
+	err := invoke(ctx, method, request, response, conn, opts...)
+	recordFailure(ctx, err)
+	return err
+}
+
+// recordStreamFailure is a [grpc.StreamClientInterceptor].
+func recordStreamFailure(
+	ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string,
+	open grpc.Streamer, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	stream, err := open(ctx, desc, conn, method, opts...)
+	recordFailure(ctx, err)
+	return stream, err
+}
+
+func recordFailure(ctx context.Context, err error) {
+	if f, ok := ctx.Value(failureKey{}).(*failureRecord); ok && err != nil {
+		f.record(err)
+	}
+}
