@@ -33,6 +33,10 @@ const (
 	// minConnect is the shortest limit of one attempt to connect, for a busy machine.
 	minConnect = 500 * time.Millisecond
 
+	// maxRepeat is the longest pause between two attempts of a request. Without a connection, an
+	// attempt fails at once and sends nothing.
+	maxRepeat = maxRedial / 4
+
 	// maxPatience is how often the limit of one attempt doubles while attempts time out.
 	maxPatience = 6
 )
@@ -56,7 +60,8 @@ type etcdClient struct {
 	attempt  time.Duration
 	patience atomic.Int32 // how often the limit has doubled
 
-	rotating sync.Mutex // guards the order of the endpoints
+	failure  failureRecord // since the last answer
+	rotating sync.Mutex    // guards the order of the endpoints
 }
 
 func dial(c Config) (*etcdClient, error) {
@@ -82,8 +87,8 @@ func dial(c Config) (*etcdClient, error) {
 			grpc.WithTransportCredentials(trackedCredentials{creds, conns}),
 			grpc.WithDisableServiceConfig(), // the etcd client's, which selects round_robin
 			grpc.WithDefaultServiceConfig(pickFirst),
-			grpc.WithChainUnaryInterceptor(recordUnaryFailure),
-			grpc.WithChainStreamInterceptor(recordStreamFailure),
+			grpc.WithChainUnaryInterceptor(failFastUnary),
+			grpc.WithChainStreamInterceptor(failFastStream),
 		},
 	})
 	if err != nil {
@@ -132,15 +137,16 @@ func repeat[T any](
 	ctx context.Context, c *etcdClient, timeout time.Duration, limit func() time.Duration,
 	request func(context.Context) (T, error),
 ) (T, error) {
-	failure := &failureRecord{}
+	failure := &failureRecord{parent: &c.failure}
 	total, cancel := context.WithTimeout(withFailureRecord(ctx, failure), timeout)
 	defer cancel()
-	retry := retryBackoff{max: maxRedial}
+	retry := retryBackoff{max: maxRepeat}
 	for {
 		epoch := c.conns.epoch()
 		response, err, timedOut := attempt(total, limit(), request)
 		if err == nil {
 			c.patience.Store(0)
+			c.failure.clear()
 			return response, nil
 		}
 		failure.record(err)
@@ -200,8 +206,10 @@ func (c *etcdClient) wrap(ctx context.Context, err error, failure *failureRecord
 		return fmt.Errorf("%s did not answer: %w%s", c.name, context.DeadlineExceeded, failure)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s did not answer: %w%s", c.name, err, failure)
-	case unavailable(err):
+	case isEtcdError(err) && unavailable(err):
 		return fmt.Errorf("%s did not answer: %w", c.name, err)
+	case unavailable(err): // until the deadline
+		return fmt.Errorf("%s did not answer: %w%s", c.name, context.DeadlineExceeded, failure)
 	default:
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -221,6 +229,11 @@ func unavailable(err error) bool {
 		return etcdErr.Code() == codes.Unavailable
 	}
 	return status.Code(err) == codes.Unavailable
+}
+
+func isEtcdError(err error) bool {
+	_, ok := errors.AsType[rpctypes.EtcdError](err)
+	return ok
 }
 
 // put writes a key under a lease.

@@ -40,28 +40,38 @@ func (t *connTracker) epoch() context.Context {
 	return t.current
 }
 
-// end begins a new epoch and closes the connections on which etcd has sent something, unless epoch
-// has ended already. It calls first before it closes them. Connections that are still being
-// established stay: they have a time limit of their own.
+// end begins a new epoch and closes the connections on which etcd has sent something. It calls
+// first before it closes them. It has no effect, and returns false, if epoch has ended already or
+// if there is no such connection. Connections that are still being established stay: they have a
+// time limit of their own.
 func (t *connTracker) end(epoch context.Context, first func()) bool {
-	t.mu.Lock()
-	if epoch != t.current {
-		t.mu.Unlock()
+	closing := t.take(epoch)
+	if len(closing) == 0 {
 		return false
 	}
-	t.advance()
-	var closing []*trackedConn
-	for c := range t.conns {
-		if c.lastRead.Load() != 0 {
-			closing = append(closing, c)
-		}
-	}
-	t.mu.Unlock()
 	first()
 	for _, c := range closing {
 		c.Close()
 	}
 	return true
+}
+
+// take begins a new epoch if it returns a connection: those that end closes.
+func (t *connTracker) take(epoch context.Context) (closing []*trackedConn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if epoch != t.current {
+		return nil
+	}
+	for c := range t.conns {
+		if c.lastRead.Load() != 0 {
+			closing = append(closing, c)
+		}
+	}
+	if len(closing) > 0 {
+		t.advance()
+	}
+	return closing
 }
 
 // advance begins a new epoch. It is called with the lock held.

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +15,8 @@ import (
 // A failureRecord holds the last reason why a request could not be sent, or was not answered. The
 // etcd client hides it: its error for a request whose deadline has ended is that of the context.
 type failureRecord struct {
+	parent *failureRecord // nil, or one that stores the reason as well
+
 	mu     sync.Mutex
 	reason string
 }
@@ -30,6 +33,14 @@ func (f *failureRecord) record(err error) {
 	if reason == "" {
 		return
 	}
+	for ; f != nil; f = f.parent {
+		f.set(reason)
+	}
+}
+
+func (f *failureRecord) clear() { f.set("") }
+
+func (f *failureRecord) set(reason string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reason = reason
@@ -73,30 +84,39 @@ func failureReason(err error) string {
 	for _, verbose := range []string{"Error while dialing: ", "authentication handshake failed: "} {
 		text = strings.TrimPrefix(text, verbose)
 	}
-	if strings.HasPrefix(text, "error reading server preface") {
-		text += ", possibly because etcd requires https://"
+	switch preface := strings.HasPrefix(text, "error reading server preface"); {
+	case preface && strings.Contains(text, "use of closed network connection"):
+		return "connections are accepted and not answered"
+	case preface:
+		return text + ", possibly because etcd requires https://"
+	default:
+		return text
 	}
-	return text
 }
 
-// recordUnaryFailure is a [grpc.UnaryClientInterceptor].
-func recordUnaryFailure(
+// failFastUnary is a [grpc.UnaryClientInterceptor]. It makes a request fail at once, instead of at
+// its deadline, when an attempt to connect has failed, and records why.
+func failFastUnary(
 	ctx context.Context, method string, request, response any, conn *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
-	err := invoke(ctx, method, request, response, conn, opts...)
+	err := invoke(ctx, method, request, response, conn, failFast(opts)...)
 	recordFailure(ctx, err)
 	return err
 }
 
-// recordStreamFailure is a [grpc.StreamClientInterceptor].
-func recordStreamFailure(
+// failFastStream is failFastUnary for streams.
+func failFastStream(
 	ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string,
 	open grpc.Streamer, opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
-	stream, err := open(ctx, desc, conn, method, opts...)
+	stream, err := open(ctx, desc, conn, method, failFast(opts)...)
 	recordFailure(ctx, err)
 	return stream, err
+}
+
+func failFast(opts []grpc.CallOption) []grpc.CallOption {
+	return append(slices.Clip(opts), grpc.WaitForReady(false))
 }
 
 func recordFailure(ctx context.Context, err error) {

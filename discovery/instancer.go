@@ -51,6 +51,9 @@ func (i *etcdInstancer) location() (where, source string) {
 	return fmt.Sprintf("under %s on %s", i.prefix, source), source
 }
 
+// failure implements locator.
+func (i *etcdInstancer) failure() string { return i.registry.client.failure.String() }
+
 // run alternates full reads and watches. A broken watch is repaired by the next read.
 func (i *etcdInstancer) run(ctx context.Context) {
 	defer close(i.done)

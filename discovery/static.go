@@ -82,6 +82,9 @@ func (i *staticInstancer) location() (where, source string) {
 	return "in the static list", "static list"
 }
 
+// failure implements locator.
+func (i *staticInstancer) failure() string { return "" }
+
 type staticRegistrar struct {
 	registry *staticRegistry
 	addr     string
