@@ -37,6 +37,9 @@ const (
 	// attempt fails at once and sends nothing.
 	maxRepeat = maxRedial / 4
 
+	// unlimited is a timeout for requests that only their context ends.
+	unlimited = time.Duration(1<<63 - 1)
+
 	// maxPatience is how often the limit of one attempt doubles while attempts time out.
 	maxPatience = 6
 )
@@ -57,8 +60,9 @@ type etcdClient struct {
 	// attempt limits one attempt of a short request; 0 is no limit. The limit doubles with each
 	// connection that is given up, so that a slow etcd is reached too, and is attempt again after
 	// an answer.
-	attempt  time.Duration
-	patience atomic.Int32 // how often the limit has doubled
+	attempt    time.Duration
+	maxAttempt time.Duration // longest limit of an attempt
+	patience   atomic.Int32  // how often the limit has doubled
 
 	failure  failureRecord // since the last answer
 	rotating sync.Mutex    // guards the order of the endpoints
@@ -95,10 +99,11 @@ func dial(c Config) (*etcdClient, error) {
 		return nil, err
 	}
 	return &etcdClient{
-		Client:  client,
-		conns:   conns,
-		name:    "etcd " + strings.Join(c.Etcd, ","),
-		attempt: c.TTL / 8,
+		Client:     client,
+		conns:      conns,
+		name:       "etcd " + strings.Join(c.Etcd, ","),
+		attempt:    c.TTL / 8,
+		maxAttempt: c.Timeout,
 	}, nil
 }
 
@@ -174,9 +179,9 @@ func attempt[T any](
 // limit returns the limit of one attempt.
 func (c *etcdClient) limit() time.Duration {
 	if c.attempt == 0 {
-		return 1<<63 - 1
+		return unlimited
 	}
-	return c.attempt << c.patience.Load()
+	return min(c.attempt<<c.patience.Load(), c.maxAttempt)
 }
 
 // moveOn closes the connection on which a request was not answered, unless that was done already,

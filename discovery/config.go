@@ -5,6 +5,16 @@ import (
 	"time"
 )
 
+// Values of [Config.Register].
+const (
+	// RegisterWait makes Register try until its context ends, and return an error then.
+	RegisterWait = "wait"
+
+	// RegisterBackground makes Register return nil at once. The registry tries until it succeeds,
+	// until Deregister is called, or until it is closed.
+	RegisterBackground = "background"
+)
+
 // A Config selects and configures a kind of [Registry]. [DefaultConfig] and [Config.RegisterFlags]
 // set all fields that kind "etcd" needs. For that kind, a zero value is an error: it is not
 // replaced by a default.
@@ -37,6 +47,10 @@ type Config struct {
 	// positive.
 	Timeout time.Duration
 
+	// Register is [RegisterWait] or [RegisterBackground], which is what [Registrar.Register] does
+	// while etcd does not answer. Empty means RegisterWait.
+	Register string
+
 	// Instances lists the addresses that kind "static" serves, each as host:port without a scheme.
 	Instances []string
 
@@ -54,6 +68,7 @@ func DefaultConfig() Config {
 		DialTimeout:   3 * time.Second,
 		DialKeepAlive: 3 * time.Second,
 		Timeout:       5 * time.Second,
+		Register:      RegisterWait,
 	}
 }
 
@@ -73,6 +88,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Prefix == "" {
 		c.Prefix = d.Prefix
+	}
+	if c.Register == "" {
+		c.Register = d.Register
 	}
 	for _, f := range []struct {
 		field *time.Duration

@@ -20,6 +20,9 @@ type etcdRegistry struct {
 	timeout time.Duration
 	log     *slog.Logger
 
+	// registerInBackground is set if Register does not wait for etcd.
+	registerInBackground bool
+
 	// ctx ends, with ErrClosed as its cause, when Close begins.
 	ctx  context.Context
 	stop context.CancelCauseFunc
@@ -51,13 +54,15 @@ func openEtcd(c Config, o options) (Registry, error) {
 
 func newEtcdRegistry(client *etcdClient, c Config, log *slog.Logger) *etcdRegistry {
 	r := &etcdRegistry{
-		client:     client,
-		prefix:     c.Prefix,
-		ttl:        c.TTL,
-		timeout:    c.Timeout,
-		log:        log,
-		registrars: map[string]*etcdRegistrar{},
-		instancers: map[*etcdInstancer]struct{}{},
+		client:  client,
+		prefix:  c.Prefix,
+		ttl:     c.TTL,
+		timeout: c.Timeout,
+		log:     log,
+
+		registerInBackground: c.Register == RegisterBackground,
+		registrars:           map[string]*etcdRegistrar{},
+		instancers:           map[*etcdInstancer]struct{}{},
 	}
 	r.ctx, r.stop = context.WithCancelCause(context.Background())
 	return r

@@ -81,8 +81,12 @@ func failureReason(err error) string {
 	}
 	text, _ = strconv.Unquote(quoted)
 	text = strings.TrimPrefix(text, "transport: ")
-	for _, verbose := range []string{"Error while dialing: ", "authentication handshake failed: "} {
-		text = strings.TrimPrefix(text, verbose)
+	text = strings.TrimPrefix(text, "Error while dialing: ")
+	if reason, ok := strings.CutPrefix(text, "authentication handshake failed: "); ok {
+		if !strings.Contains(reason, ": ") { // EOF, and not the error of package tls or x509
+			reason += ", possibly because etcd requires http://"
+		}
+		return "TLS handshake: " + reason
 	}
 	switch preface := strings.HasPrefix(text, "error reading server preface"); {
 	case preface && strings.Contains(text, "use of closed network connection"):

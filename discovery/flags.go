@@ -48,6 +48,9 @@ func (c *Config) flags(prefix string) *flag.FlagSet {
 		"idle time after which a connection to etcd is probed (at least 10s is used), "+
 			"and time limit of the probe")
 	fs.DurationVar(&c.Timeout, "etcd-timeout", c.Timeout, "limit of one request to etcd")
+	fs.StringVar(&c.Register, "register", c.Register,
+		"`what` a server does while etcd does not answer: wait (for -"+prefix+"etcd-timeout, then "+
+			"exit) or background (serve, and register when etcd answers)")
 	fs.Var(&addressList{&c.Instances, instanceRule}, "instances",
 		"comma-separated `addresses` of the instances for -"+prefix+"discovery static: host:port")
 	return fs

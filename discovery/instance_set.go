@@ -9,41 +9,84 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
+// maxGracePeriods limits how long instances are kept, in grace periods, if none of them returns.
+const maxGracePeriods = 10
+
 // An instanceSet is the state of one instancer: the instances in etcd, and those that are kept
-// because etcd has lost its data. It must not be used concurrently.
+// because they have most likely lost their registrations and not ended. It must not be used
+// concurrently.
+//
+// An instance leaves on its own if its key gets an empty value, which [Registrar.Deregister] writes,
+// or if its key is deleted and was under no lease. It is removed at once. The deletion of a key
+// that was under a lease has two possible causes: the instance has ended, or it could not renew its
+// lease. The second one is assumed, and the instance kept, within a grace period of a silence of
+// etcd, and if most instances vanish within one grace period.
 type instanceSet struct {
 	prefix      string        // of the keys
 	gracePeriod time.Duration // how long stale instances are kept
 
 	current     map[string]instance // instances in etcd at revision, by key
 	revision    int64
-	interrupted bool // a connection or a read has failed since the last read
+	interrupted bool      // a connection or a read has failed since the last read
+	silenceEnd  time.Time // of the last interruption
 
-	// stale instances were current before etcd lost its data. They are kept until graceEnd: most
-	// likely their servers still run and register again within the grace period.
-	stale    map[string]instance
-	graceEnd time.Time
+	// vanished holds instances that were removed less than a grace period ago, since the deletion
+	// of their keys may be the first one of most.
+	vanished map[string]vanishedInstance
+
+	// stale instances are not in etcd any more and are kept until graceEnd. If they were under
+	// leases and no instance is current, etcd is perhaps still out of reach for the servers: the
+	// instances are kept until one returns, and until holdEnd at the latest.
+	stale             map[string]instance
+	graceEnd, holdEnd time.Time
 }
 
 // An instance is the value of one key and the revision that wrote it.
 type instance struct {
 	address  string
 	revision int64
+	leased   bool
+}
+
+type vanishedInstance struct {
+	instance
+	at time.Time
 }
 
 // replace sets the current instances after a read of all keys. Former instances become stale if
 // etcd has lost its data. An etcd that is empty after an interruption is treated as one that has
 // lost its data, because this is the most likely reason.
 func (s *instanceSet) replace(kvs []*mvccpb.KeyValue, revision int64, now time.Time) {
-	former := s.current
+	former, interrupted := s.current, s.interrupted
+	if interrupted {
+		s.silenceEnd = now
+	}
+	s.interrupted = false
 	s.current = make(map[string]instance, len(kvs))
 	for _, kv := range kvs {
-		s.set(kv)
+		s.set(kv, now)
 	}
-	if s.historyChanged(former, revision) || s.interrupted && len(s.current) == 0 {
+	if s.historyChanged(former, revision) || interrupted && len(s.current) == 0 {
 		s.retain(former, now)
+	} else if interrupted {
+		s.retainMost(former, now)
 	}
-	s.revision, s.interrupted = revision, false
+	if interrupted && len(s.stale) > 0 {
+		s.extendGrace(now)
+	}
+	s.revision = revision
+}
+
+// retainMost makes the instances under leases that are not current stale, if they are the most.
+func (s *instanceSet) retainMost(former map[string]instance, now time.Time) {
+	for key, i := range former {
+		if _, ok := s.current[key]; !ok && i.leased {
+			s.noteVanished(key, i, now)
+		}
+	}
+	if s.mostVanished() {
+		s.retainVanished(now)
+	}
 }
 
 // historyChanged reports whether the current instances contradict the former ones. In one etcd,
@@ -73,51 +116,115 @@ func (s *instanceSet) retain(instances map[string]instance, now time.Time) {
 		}
 	}
 	s.graceEnd = now.Add(s.gracePeriod)
+	s.holdEnd = now.Add(maxGracePeriods * s.gracePeriod)
 }
 
-// graceLeft returns the time to the end of the grace period, or the longest possible duration if
+func (s *instanceSet) retainVanished(now time.Time) {
+	lost := make(map[string]instance, len(s.vanished))
+	for key, v := range s.vanished {
+		lost[key] = v.instance
+	}
+	s.vanished = nil
+	s.retain(lost, now)
+}
+
+// noteVanished stores an instance whose key is gone, and forgets those of earlier grace periods.
+func (s *instanceSet) noteVanished(key string, i instance, now time.Time) {
+	for key, v := range s.vanished {
+		if now.Sub(v.at) >= s.gracePeriod {
+			delete(s.vanished, key)
+		}
+	}
+	if s.vanished == nil {
+		s.vanished = map[string]vanishedInstance{}
+	}
+	s.vanished[key] = vanishedInstance{i, now}
+}
+
+// mostVanished reports whether more than half of the instances of the last grace period are gone.
+func (s *instanceSet) mostVanished() bool {
+	gone := len(s.vanished) + len(s.stale)
+	return len(s.vanished) > 0 && gone > len(s.current)
+}
+
+// extendGrace gives the stale instances at least a grace period from now on.
+func (s *instanceSet) extendGrace(now time.Time) {
+	if end := now.Add(s.gracePeriod); end.After(s.graceEnd) {
+		s.graceEnd = end
+	}
+}
+
+// graceLeft returns the time to the next call of endGrace, or the longest possible duration if
 // there are no stale instances.
 func (s *instanceSet) graceLeft(now time.Time) time.Duration {
-	if len(s.stale) == 0 {
+	switch {
+	case len(s.stale) == 0:
 		return math.MaxInt64
+	case now.Before(s.graceEnd):
+		return s.graceEnd.Sub(now)
+	default:
+		return max(0, s.holdEnd.Sub(now))
 	}
-	return max(0, s.graceEnd.Sub(now))
 }
 
-// endGrace removes the stale instances if the grace period has ended.
+// endGrace removes the stale instances whose time has ended.
 func (s *instanceSet) endGrace(now time.Time) {
-	if s.graceLeft(now) == 0 {
-		s.stale = nil
+	if now.Before(s.graceEnd) {
+		return
+	}
+	for key, i := range s.stale {
+		if !i.leased || len(s.current) > 0 || !now.Before(s.holdEnd) {
+			delete(s.stale, key)
+		}
 	}
 }
 
-// apply applies the events of a watch, which are in the order of their revisions. An instance whose
-// key is deleted does not become stale: only data that was lost is kept.
-func (s *instanceSet) apply(events []*clientv3.Event) {
+// apply applies the events of a watch, which are in the order of their revisions.
+func (s *instanceSet) apply(events []*clientv3.Event, now time.Time) {
 	for _, event := range events {
 		if event.Type == clientv3.EventTypeDelete {
-			delete(s.current, string(event.Kv.Key))
-			delete(s.stale, string(event.Kv.Key))
+			s.remove(string(event.Kv.Key), now)
 		} else {
-			s.set(event.Kv)
+			s.set(event.Kv, now)
 		}
 		s.revision = max(s.revision, event.Kv.ModRevision)
+	}
+	s.endGrace(now)
+}
+
+// remove removes an instance whose key was deleted, or keeps it: see instanceSet.
+func (s *instanceSet) remove(key string, now time.Time) {
+	i, ok := s.current[key]
+	delete(s.current, key)
+	delete(s.stale, key)
+	if !ok || !i.leased {
+		return
+	}
+	s.noteVanished(key, i, now)
+	silent := !s.silenceEnd.IsZero() && now.Sub(s.silenceEnd) < s.gracePeriod
+	if silent || s.mostVanished() {
+		s.retainVanished(now)
 	}
 }
 
 // set sets one instance. A key with a further slash belongs to another service and is ignored. An
-// empty value removes the instance.
-func (s *instanceSet) set(kv *mvccpb.KeyValue) {
+// empty value removes the instance. The return of one instance extends the grace period of others.
+func (s *instanceSet) set(kv *mvccpb.KeyValue, now time.Time) {
 	key := string(kv.Key)
 	if strings.Contains(strings.TrimPrefix(key, s.prefix), "/") {
 		return
 	}
+	_, returned := s.stale[key]
 	delete(s.stale, key)
+	delete(s.vanished, key)
 	if len(kv.Value) == 0 {
 		delete(s.current, key)
 		return
 	}
-	s.current[key] = instance{string(kv.Value), kv.ModRevision}
+	if returned {
+		s.extendGrace(now)
+	}
+	s.current[key] = instance{string(kv.Value), kv.ModRevision, kv.Lease != 0}
 }
 
 // addresses returns the addresses of all instances, unsorted, in a new slice. Two keys with the

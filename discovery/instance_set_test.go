@@ -20,7 +20,13 @@ func (s *instanceSet) read(revision int64, now time.Time, kvs ...*mvccpb.KeyValu
 }
 
 func (s *instanceSet) change(event mvccpb.Event_EventType, kv *mvccpb.KeyValue) {
-	s.apply([]*clientv3.Event{{Type: event, Kv: kv}})
+	s.applyAt(time.Unix(0, 0), event, kv)
+}
+
+func (s *instanceSet) applyAt(
+	now time.Time, event mvccpb.Event_EventType, kv *mvccpb.KeyValue,
+) {
+	s.apply([]*clientv3.Event{{Type: event, Kv: kv}}, now)
 }
 
 func TestInstanceSetKeepsLostInstances(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -111,13 +112,17 @@ func (i *etcdInstancer) read(ctx, epoch context.Context) (revision int64, err er
 
 // watch applies changes beginning at revision. It returns an error if the watch fails, and nil if
 // ctx or epoch ends.
-func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) error {
+func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) (err error) {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	defer context.AfterFunc(epoch, cancel)()
-	defer func() { i.instances.interrupted = epoch.Err() != nil }()
+	defer func() {
+		i.instances.interrupted = epoch.Err() != nil ||
+			err != nil && !errors.Is(err, rpctypes.ErrCompacted)
+	}()
 
-	graceEnd := time.After(i.instances.graceLeft(time.Now()))
+	graceEnd := time.NewTimer(i.instances.graceLeft(time.Now()))
+	defer graceEnd.Stop()
 	responses := i.registry.client.Watch(ctx, i.prefix,
 		clientv3.WithPrefix(), clientv3.WithRev(revision))
 	for {
@@ -132,10 +137,11 @@ func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) error 
 			if !ok {
 				return nil
 			}
-			i.instances.apply(resp.Events)
-		case <-graceEnd:
+			i.instances.apply(resp.Events, time.Now())
+		case <-graceEnd.C:
 			i.instances.endGrace(time.Now())
 		}
+		graceEnd.Reset(i.instances.graceLeft(time.Now()))
 		i.update(i.instances.addresses())
 	}
 }

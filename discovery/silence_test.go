@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-kit/kit/sd"
 
+	"bookservice/discovery"
 	"bookservice/discovery/discoverytest"
 	"bookservice/discovery/internal/testkit"
 )
@@ -162,4 +163,142 @@ func TestRegisterMovesOnFromAHungMember(t *testing.T) {
 			}
 		}
 	}
+}
+
+// All leases expire, although all servers run.
+func TestListStaysWhileServersCannotReachEtcd(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		fault func(p *proxy) (end func())
+	}{
+		{"held", func(p *proxy) func() { p.hold(); return p.release }},
+		{"cut", func(p *proxy) func() { p.cut(); return p.restore }},
+	} {
+		for _, clientsToo := range []bool{false, true} {
+			t.Run(fmt.Sprint(test.name, ", clients too: ", clientsToo), func(t *testing.T) {
+				t.Parallel()
+				e := startEtcd(t, 1)
+				servers := startProxy(t, e.Endpoints()[0])
+				clients := startProxy(t, e.Endpoints()[0])
+				r := open(t, config(servers.address()))
+				a, b := register(t, r, addrA), register(t, r, addrB)
+				i := instancer(t, open(t, config(clients.address())))
+				f := discoverytest.Follow(t, i)
+				f.WaitFor(t, limit, addrA, addrB)
+				shortest := shortestList(i)
+
+				endServers := test.fault(servers)
+				endClients := func() {}
+				if clientsToo {
+					endClients = test.fault(clients)
+				}
+				testkit.Eventually(t, "both leases expired", func() bool {
+					return e.absent(t, addrA) && e.absent(t, addrB)
+				})
+				endClients()
+				testkit.Always(t, 2*ttl, "servers cannot register", func() bool {
+					return e.absent(t, addrA) && e.absent(t, addrB)
+				})
+				endServers()
+				testkit.EventuallyWithin(t, 2*ttl, "both registrations are restored", func() bool {
+					return e.registered(t, addrA) && e.registered(t, addrB)
+				})
+				if have := shortest(); have == 0 {
+					t.Error("have an empty list, want the last one")
+				}
+				leavesAtOnce(t, i, a, addrB)
+				leavesAtOnce(t, i, b)
+			})
+		}
+	}
+}
+
+// leavesAtOnce deregisters an instance, after which the instancer lists the others within half of a
+// TTL.
+func leavesAtOnce(t *testing.T, i sd.Instancer, r discovery.Registrar, others ...string) {
+	t.Helper()
+	f := discoverytest.Follow(t, i)
+	deregister(t, r)
+	f.WaitFor(t, ttl/2, others...)
+}
+
+func TestListStaysThroughAStoppedEtcd(t *testing.T) {
+	t.Parallel()
+	processes := startProcesses(t, 1)
+	e := etcdOf(t, processes...)
+	servers := open(t, config(addresses(processes)...))
+	var all []discovery.Registrar
+	for _, addr := range []string{addrA, addrB, addrC} {
+		all = append(all, register(t, servers, addr))
+	}
+	i := instancer(t, open(t, config(addresses(processes)...)))
+	f := discoverytest.Follow(t, i)
+	f.WaitFor(t, limit, addrA, addrB, addrC)
+	shortest := shortestList(i)
+	processes[0].stop(t)
+	_ = f.WaitForError(t, limit) // after at least one TTL
+	processes[0].resume(t)
+	f.WaitFor(t, limit, addrA, addrB, addrC)
+	testkit.Always(t, 2*ttl, "the list is complete", func() bool {
+		late := discoverytest.Follow(t, i).Next(t, limit)
+		return len(late.Instances) == 3
+	})
+	testkit.EventuallyWithin(t, slack, "all are registered", func() bool {
+		return e.registered(t, addrA) && e.registered(t, addrB) && e.registered(t, addrC)
+	})
+	if have := shortest(); have < 3 {
+		t.Errorf("have a list of %d instances, want 3", have)
+	}
+	leavesAtOnce(t, i, all[0], addrB, addrC)
+	leavesAtOnce(t, i, all[1], addrC)
+	leavesAtOnce(t, i, all[2])
+}
+
+// After the loss of its data, etcd is reached by one server after the other.
+func TestListStaysWhileServersReturnOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	e.raiseRevision(t)
+	addrs := []string{addrA, addrB, addrC}
+	var proxies []*proxy
+	for _, addr := range addrs {
+		p := startProxy(t, e.Endpoints()[0])
+		proxies = append(proxies, p)
+		register(t, open(t, config(p.address())), addr)
+	}
+	i := instancer(t, open(t, config(e.Endpoints()...)))
+	discoverytest.Follow(t, i).WaitFor(t, limit, addrs...)
+	shortest := shortestList(i)
+	for _, p := range proxies {
+		p.cut()
+	}
+	e.restart(t, false)
+	for n, p := range proxies {
+		testkit.Always(t, ttl*3/4, "the server cannot register", func() bool {
+			return e.absent(t, addrs[n])
+		})
+		p.restore()
+		testkit.Eventually(t, "the server registers", func() bool {
+			return e.registered(t, addrs[n])
+		})
+	}
+	if have := shortest(); have < 3 {
+		t.Errorf("have a list of %d instances, want 3", have)
+	}
+}
+
+// An instance whose server dies is removed when its lease expires, as long as most others stay.
+func TestDeadInstanceIsRemovedWithItsLease(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	p := startProxy(t, e.Endpoints()[0])
+	register(t, open(t, config(p.address())), addrA)
+	others := e.open(t)
+	register(t, others, addrB)
+	register(t, others, addrC)
+	f := discoverytest.Follow(t, instancer(t, e.open(t)))
+	f.WaitFor(t, limit, addrA, addrB, addrC)
+	p.cut()
+	f.WaitFor(t, ttl+slack, addrB, addrC)
 }

@@ -80,7 +80,13 @@ func checkEtcd(c Config, selected bool) error {
 			return c.invalid(d.flag, d.value.String(), "must be more than 0")
 		}
 	}
-	return nil
+	switch c.Register {
+	case "", RegisterWait, RegisterBackground:
+		return nil
+	default:
+		return c.invalid("register", quote(c.Register),
+			"must be one of "+RegisterBackground+", "+RegisterWait)
+	}
 }
 
 func checkStatic(c Config, selected bool) error {
