@@ -71,6 +71,29 @@ func (b *broadcaster) update(instances []string) {
 	b.publish(sd.Event{Instances: instances})
 }
 
+// change adds the touched addresses that are listed and removes the others, and publishes the list
+// if that has changed it, or if it ends an outage.
+func (b *broadcaster) change(touched []string, listed func(string) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	changed := !b.hasList || b.err != nil
+	for _, address := range touched {
+		n, found := slices.BinarySearch(b.instances, address)
+		switch {
+		case listed(address) == found:
+			continue
+		case found:
+			b.instances = slices.Delete(b.instances, n, n+1)
+		default:
+			b.instances = slices.Insert(b.instances, n, address)
+		}
+		changed = true
+	}
+	if b.hasList, b.err = true, nil; changed {
+		b.publish(sd.Event{Instances: b.instances})
+	}
+}
+
 // fail publishes an error if it is the first of an outage, and reports whether it is.
 func (b *broadcaster) fail(err error) bool {
 	b.mu.Lock()

@@ -30,6 +30,10 @@ type Config struct {
 	// with a slash.
 	Prefix string
 
+	// Format is [FormatPlain] or [FormatAuto]: which values of keys an instancer reads. With
+	// FormatAuto, the prefix need not begin with a slash. Empty means FormatPlain.
+	Format string
+
 	// TTL is the lifetime of a registration after its server has died: 2 s or more, in whole
 	// seconds, as etcd counts leases in seconds. A registration is renewed three times in a TTL.
 	// TTL is also the grace period in which an instancer keeps the instances that it knows after
@@ -69,6 +73,7 @@ func DefaultConfig() Config {
 		DialKeepAlive: 3 * time.Second,
 		Timeout:       5 * time.Second,
 		Register:      RegisterWait,
+		Format:        FormatPlain,
 	}
 }
 
@@ -88,6 +93,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Prefix == "" {
 		c.Prefix = d.Prefix
+	}
+	if c.Format == "" {
+		c.Format = d.Format
 	}
 	if c.Register == "" {
 		c.Register = d.Register

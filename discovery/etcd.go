@@ -18,6 +18,7 @@ type etcdRegistry struct {
 	prefix  string
 	ttl     time.Duration
 	timeout time.Duration
+	parse   valueParser
 	log     *slog.Logger
 
 	// registerInBackground is set if Register does not wait for etcd.
@@ -58,6 +59,7 @@ func newEtcdRegistry(client *etcdClient, c Config, log *slog.Logger) *etcdRegist
 		prefix:  c.Prefix,
 		ttl:     c.TTL,
 		timeout: c.Timeout,
+		parse:   parserOf(c.Format),
 		log:     log,
 
 		registerInBackground: c.Register == RegisterBackground,

@@ -40,6 +40,9 @@ func (c *Config) flags(prefix string) *flag.FlagSet {
 		"comma-separated `addresses` of etcd: host:port, http://host:port or https://host:port")
 	fs.StringVar(&c.Prefix, "prefix", c.Prefix,
 		"prefix of all keys in etcd; begins and ends with a slash")
+	fs.StringVar(&c.Format, "discovery-format", c.Format,
+		"`format` of values in etcd that is read: plain (host:port, or JSON of gRPC's "+
+			"naming/endpoints) or auto (those of kratos, go-zero and kitex, too)")
 	fs.DurationVar(&c.TTL, "ttl", c.TTL,
 		"lifetime of a registration after its server has died: whole seconds, 2s or more")
 	fs.DurationVar(&c.DialTimeout, "etcd-dial-timeout", c.DialTimeout,

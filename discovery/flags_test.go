@@ -38,11 +38,12 @@ func TestFlags(t *testing.T) {
 			"-PREFIXdiscovery", "static", "-PREFIXetcd", "a:1, b:2", "-PREFIXprefix", "/p/",
 			"-PREFIXttl", "4s", "-PREFIXetcd-dial-timeout", "1s", "-PREFIXetcd-keepalive", "2s",
 			"-PREFIXetcd-timeout", "3s", "-PREFIXinstances", "c:3,d:4",
-			"-PREFIXregister", "background",
+			"-PREFIXregister", "background", "-PREFIXdiscovery-format", "auto",
 		}, discovery.Config{
 			Kind: "static", Etcd: []string{"a:1", "b:2"}, Prefix: "/p/", TTL: 4 * time.Second,
 			DialTimeout: time.Second, DialKeepAlive: 2 * time.Second, Timeout: 3 * time.Second,
 			Instances: []string{"c:3", "d:4"}, Register: discovery.RegisterBackground,
+			Format: discovery.FormatAuto,
 		}},
 	} {
 		for _, prefix := range []string{"", "books-"} {

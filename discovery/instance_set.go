@@ -1,7 +1,9 @@
 package discovery
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +26,7 @@ const maxGracePeriods = 10
 type instanceSet struct {
 	prefix      string        // of the keys
 	gracePeriod time.Duration // how long stale instances are kept
+	parse       valueParser   // nil accepts all values
 
 	current     map[string]instance // instances in etcd at revision, by key
 	revision    int64
@@ -39,13 +42,23 @@ type instanceSet struct {
 	// instances are kept until one returns, and until holdEnd at the latest.
 	stale             map[string]instance
 	graceEnd, holdEnd time.Time
+
+	skipped map[string]error // why the value of a key is not that of an instance
+	counts  map[string]int   // the number of current and stale keys with an address
+	touched []string         // addresses whose count has become 0 or 1: see takeTouched
 }
 
 // An instance is the value of one key and the revision that wrote it.
 type instance struct {
-	address  string
+	value
+	text     string // the value as it is in etcd
 	revision int64
 	leased   bool
+}
+
+// same reports whether two instances have the same value and revision.
+func (i instance) same(other instance) bool {
+	return i.text == other.text && i.revision == other.revision
 }
 
 type vanishedInstance struct {
@@ -63,8 +76,12 @@ func (s *instanceSet) replace(kvs []*mvccpb.KeyValue, revision int64, now time.T
 	}
 	s.interrupted = false
 	s.current = make(map[string]instance, len(kvs))
+	clear(s.skipped)
 	for _, kv := range kvs {
 		s.set(kv, now)
+	}
+	for _, i := range former { // after the new ones were counted: nothing has changed for most
+		s.drop(i.address)
 	}
 	if s.historyChanged(former, revision) || interrupted && len(s.current) == 0 {
 		s.retain(former, now)
@@ -97,7 +114,7 @@ func (s *instanceSet) historyChanged(former map[string]instance, revision int64)
 		return true
 	}
 	for key, i := range s.current {
-		if i.revision <= s.revision && former[key] != i {
+		if i.revision <= s.revision && !former[key].same(i) {
 			return true
 		}
 	}
@@ -112,7 +129,7 @@ func (s *instanceSet) retain(instances map[string]instance, now time.Time) {
 	}
 	for key, i := range instances {
 		if _, ok := s.current[key]; !ok {
-			s.stale[key] = i
+			s.put(s.stale, key, i)
 		}
 	}
 	s.graceEnd = now.Add(s.gracePeriod)
@@ -174,7 +191,7 @@ func (s *instanceSet) endGrace(now time.Time) {
 	}
 	for key, i := range s.stale {
 		if !i.leased || len(s.current) > 0 || !now.Before(s.holdEnd) {
-			delete(s.stale, key)
+			s.cut(s.stale, key)
 		}
 	}
 }
@@ -195,8 +212,9 @@ func (s *instanceSet) apply(events []*clientv3.Event, now time.Time) {
 // remove removes an instance whose key was deleted, or keeps it: see instanceSet.
 func (s *instanceSet) remove(key string, now time.Time) {
 	i, ok := s.current[key]
-	delete(s.current, key)
-	delete(s.stale, key)
+	s.cut(s.current, key)
+	s.cut(s.stale, key)
+	delete(s.skipped, key)
 	if !ok || !i.leased {
 		return
 	}
@@ -215,26 +233,118 @@ func (s *instanceSet) set(kv *mvccpb.KeyValue, now time.Time) {
 		return
 	}
 	_, returned := s.stale[key]
-	delete(s.stale, key)
 	delete(s.vanished, key)
-	if len(kv.Value) == 0 {
-		delete(s.current, key)
+	i := instance{revision: kv.ModRevision, leased: kv.Lease != 0}
+	if s.known(kv, &i) {
+		s.current[key] = i
 		return
 	}
+	if !s.parseValue(key, kv.Value, &i) {
+		s.cut(s.current, key)
+		s.cut(s.stale, key)
+		return
+	}
+	s.put(s.current, key, i)
+	s.cut(s.stale, key)
 	if returned {
 		s.extendGrace(now)
 	}
-	s.current[key] = instance{string(kv.Value), kv.ModRevision, kv.Lease != 0}
 }
 
-// addresses returns the addresses of all instances, unsorted, in a new slice. Two keys with the
-// same address yield it twice.
+// known sets the address and metadata of i if the value of the key has not changed.
+func (s *instanceSet) known(kv *mvccpb.KeyValue, i *instance) bool {
+	former, ok := s.current[string(kv.Key)]
+	if !ok || former.text != string(kv.Value) {
+		return false
+	}
+	i.value, i.text = former.value, former.text
+	return true
+}
+
+// parseValue sets the address and metadata of i. It reports whether the value is that of an
+// instance. Other values than the empty one are counted as skipped.
+func (s *instanceSet) parseValue(key string, text []byte, i *instance) bool {
+	delete(s.skipped, key)
+	if len(text) == 0 {
+		return false
+	}
+	i.text = string(text)
+	i.address = i.text
+	if s.parse == nil {
+		return true
+	}
+	v, err := s.parse(text)
+	if err != nil {
+		if s.skipped == nil {
+			s.skipped = map[string]error{}
+		}
+		s.skipped[key] = err
+		return false
+	}
+	i.value = v
+	return true
+}
+
+// add counts one more key with an address.
+func (s *instanceSet) add(address string) {
+	if s.counts == nil {
+		s.counts = map[string]int{}
+	}
+	s.counts[address]++
+	if s.counts[address] == 1 {
+		s.touched = append(s.touched, address)
+	}
+}
+
+// drop counts one key less with an address.
+func (s *instanceSet) drop(address string) {
+	if s.counts[address]--; s.counts[address] == 0 {
+		delete(s.counts, address)
+		s.touched = append(s.touched, address)
+	}
+}
+
+// takeTouched returns the addresses that may have been added or removed since its last call. The
+// slice is valid until the next change.
+func (s *instanceSet) takeTouched() []string {
+	touched := s.touched
+	s.touched = s.touched[:0]
+	return touched
+}
+
+// listed reports whether an address is that of an instance.
+func (s *instanceSet) listed(address string) bool { return s.counts[address] > 0 }
+
+// addresses returns the addresses of all instances, unsorted and without duplicates, in a new
+// slice.
 func (s *instanceSet) addresses() []string {
-	all := make([]string, 0, len(s.current)+len(s.stale))
-	for _, instances := range []map[string]instance{s.current, s.stale} {
+	return slices.AppendSeq(make([]string, 0, len(s.counts)), maps.Keys(s.counts))
+}
+
+// metadata returns the metadata of the instances with an address: that of one of them, if several
+// keys have it.
+func (s *instanceSet) metadata() map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for _, instances := range []map[string]instance{s.stale, s.current} {
 		for _, i := range instances {
-			all = append(all, i.address)
+			if i.metadata != nil {
+				all[i.address] = i.metadata
+			}
 		}
 	}
 	return all
+}
+
+// put and cut change one of the maps of instances, and count addresses.
+func (s *instanceSet) put(m map[string]instance, key string, i instance) {
+	s.add(i.address)
+	s.cut(m, key)
+	m[key] = i
+}
+
+func (s *instanceSet) cut(m map[string]instance, key string) {
+	if i, ok := m[key]; ok {
+		delete(m, key)
+		s.drop(i.address)
+	}
 }

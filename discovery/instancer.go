@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -19,6 +20,8 @@ type etcdInstancer struct {
 	// instances is used by the goroutine run alone.
 	instances instanceSet
 
+	skipped atomic.Int64 // number of keys whose value is no address
+
 	cancel context.CancelFunc
 	done   chan struct{}
 }
@@ -28,7 +31,7 @@ func newEtcdInstancer(r *etcdRegistry, prefix string) *etcdInstancer {
 		broadcaster: newBroadcaster(),
 		registry:    r,
 		prefix:      prefix,
-		instances:   instanceSet{prefix: prefix, gracePeriod: r.ttl},
+		instances:   instanceSet{prefix: prefix, gracePeriod: r.ttl, parse: r.parse},
 		done:        make(chan struct{}),
 	}
 }
@@ -106,7 +109,7 @@ func (i *etcdInstancer) read(ctx, epoch context.Context) (revision int64, err er
 	if i.failed() {
 		i.registry.log.Info("reading instances works again", "prefix", i.prefix)
 	}
-	i.update(i.instances.addresses())
+	i.publishChanges()
 	return resp.Header.GetRevision(), nil
 }
 
@@ -142,6 +145,29 @@ func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) (err e
 			i.instances.endGrace(time.Now())
 		}
 		graceEnd.Reset(i.instances.graceLeft(time.Now()))
+		i.publishChanges()
+	}
+}
+
+// manyChanges is the number of changes from which on sorting the list costs less than inserting
+// each of them.
+const manyChanges = 200
+
+// publishChanges publishes the list if it has changed, and logs that values are skipped if none was
+// before.
+func (i *etcdInstancer) publishChanges() {
+	if touched := i.instances.takeTouched(); len(touched) > manyChanges {
 		i.update(i.instances.addresses())
+	} else {
+		i.change(touched, i.instances.listed)
+	}
+	skipped := len(i.instances.skipped)
+	if i.skipped.Swap(int64(skipped)) > 0 {
+		return
+	}
+	for key, err := range i.instances.skipped {
+		i.registry.log.Warn("skipping values that are no address of an instance",
+			"prefix", i.prefix, "count", skipped, "key", key, "err", err)
+		break
 	}
 }

@@ -214,13 +214,13 @@ func TestListStaysWhileServersCannotReachEtcd(t *testing.T) {
 	}
 }
 
-// leavesAtOnce deregisters an instance, after which the instancer lists the others within half of a
+// leavesAtOnce deregisters an instance, after which the instancer lists the others well within a
 // TTL.
 func leavesAtOnce(t *testing.T, i sd.Instancer, r discovery.Registrar, others ...string) {
 	t.Helper()
 	f := discoverytest.Follow(t, i)
 	deregister(t, r)
-	f.WaitFor(t, ttl/2, others...)
+	f.WaitFor(t, ttl*3/4, others...)
 }
 
 func TestListStaysThroughAStoppedEtcd(t *testing.T) {

@@ -60,9 +60,16 @@ func checkEtcd(c Config, selected bool) error {
 		return err
 	}
 	if (selected || c.Prefix != "") &&
-		(!strings.HasPrefix(c.Prefix, "/") || !strings.HasSuffix(c.Prefix, "/")) {
+		(!strings.HasPrefix(c.Prefix, "/") && c.Format != FormatAuto ||
+			!strings.HasSuffix(c.Prefix, "/")) {
 		return c.invalid("prefix", quote(c.Prefix),
 			"must be a path that begins and ends with a slash")
+	}
+	switch c.Format {
+	case "", FormatPlain, FormatAuto:
+	default:
+		return c.invalid("discovery-format", quote(c.Format),
+			"must be one of "+FormatAuto+", "+FormatPlain)
 	}
 	if (selected || c.TTL != 0) && (c.TTL < minTTL || c.TTL%time.Second != 0) {
 		return c.invalid("ttl", c.TTL.String(),
