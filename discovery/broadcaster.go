@@ -144,3 +144,10 @@ func (b *broadcaster) isClosed() bool {
 
 // stopped implements locator.
 func (b *broadcaster) stopped() <-chan struct{} { return b.closed }
+
+// count returns the length of the list and the error of the current outage.
+func (b *broadcaster) count() (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.instances), b.err
+}

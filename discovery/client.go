@@ -33,6 +33,9 @@ const (
 	// minConnect is the shortest limit of one attempt to connect, for a busy machine.
 	minConnect = 500 * time.Millisecond
 
+	// minAttempt is the shortest limit of one attempt of a short request, for a busy machine.
+	minAttempt = 400 * time.Millisecond
+
 	// maxRepeat is the longest pause between two attempts of a request. Without a connection, an
 	// attempt fails at once and sends nothing.
 	maxRepeat = maxRedial / 4
@@ -102,7 +105,7 @@ func dial(c Config) (*etcdClient, error) {
 		Client:     client,
 		conns:      conns,
 		name:       "etcd " + strings.Join(c.Etcd, ","),
-		attempt:    c.TTL / 8,
+		attempt:    max(minAttempt, c.TTL/8),
 		maxAttempt: c.Timeout,
 	}, nil
 }

@@ -34,6 +34,11 @@ type Config struct {
 	// FormatAuto, the prefix need not begin with a slash. Empty means FormatPlain.
 	Format string
 
+	// Metadata is written with each registered address, for example its version, zone and weight.
+	// Names and values must not contain a comma, and names no equals sign. If it is empty, the value
+	// of a key is the address alone, which every reader understands.
+	Metadata map[string]string
+
 	// TTL is the lifetime of a registration after its server has died: 2 s or more, in whole
 	// seconds, as etcd counts leases in seconds. A registration is renewed three times in a TTL.
 	// TTL is also the grace period in which an instancer keeps the instances that it knows after
@@ -56,6 +61,7 @@ type Config struct {
 	Register string
 
 	// Instances lists the addresses that kind "static" serves, each as host:port without a scheme.
+	// For kind "etcd" they are the list of each service until etcd answers for the first time.
 	Instances []string
 
 	// flagPrefix is the prefix that RegisterFlags was called with, for errors.

@@ -28,6 +28,10 @@ type Registry interface {
 	// invalid service name, or ErrClosed.
 	Instancer(service string) (sd.Instancer, error)
 
+	// Status returns what the registry knows about its registrations and lists. It does not wait for
+	// etcd.
+	Status() Status
+
 	// Close stops all registrars and instancers, ends their goroutines and closes the connection to
 	// etcd. It revokes the leases of registered instances, for up to Config.Timeout. Its error
 	// names the instances whose leases were not revoked; these expire after their TTL. Further

@@ -1,10 +1,12 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +21,12 @@ type etcdRegistry struct {
 	ttl     time.Duration
 	timeout time.Duration
 	parse   valueParser
-	log     *slog.Logger
+
+	instances []string // the list of each service until etcd answers
+
+	metadata map[string]string // of all registered instances
+
+	log *slog.Logger
 
 	// registerInBackground is set if Register does not wait for etcd.
 	registerInBackground bool
@@ -62,6 +69,9 @@ func newEtcdRegistry(client *etcdClient, c Config, log *slog.Logger) *etcdRegist
 		parse:   parserOf(c.Format),
 		log:     log,
 
+		metadata:  c.Metadata,
+		instances: c.Instances,
+
 		registerInBackground: c.Register == RegisterBackground,
 		registrars:           map[string]*etcdRegistrar{},
 		instancers:           map[*etcdInstancer]struct{}{},
@@ -87,6 +97,7 @@ func (r *etcdRegistry) Registrar(service, addr string) Registrar {
 	registrar, ok := r.registrars[key]
 	if !ok {
 		registrar = newEtcdRegistrar(r, key, addr)
+		registrar.service = service
 		registrar.invalid = checkInstance(service, addr)
 		r.registrars[key] = registrar
 	}
@@ -105,6 +116,8 @@ func (r *etcdRegistry) Instancer(service string) (sd.Instancer, error) {
 	}
 	prefix := r.servicePrefix(service)
 	i := newEtcdInstancer(r, prefix)
+	i.service = service
+	i.fallBack(r.instances)
 	if !r.probing {
 		r.probing = true
 		r.probes.Go(func() { r.probe(prefix) })
@@ -112,6 +125,31 @@ func (r *etcdRegistry) Instancer(service string) (sd.Instancer, error) {
 	r.instancers[i] = struct{}{}
 	i.start(r.ctx)
 	return i, nil
+}
+
+// Status implements [Registry].
+func (r *etcdRegistry) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var s Status
+	for _, registrar := range r.registrars {
+		if status, ok := registrar.status(); ok {
+			s.Registrations = append(s.Registrations, status)
+		}
+	}
+	slices.SortFunc(s.Registrations, func(a, b RegistrationStatus) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Address, b.Address))
+	})
+	now := time.Now()
+	for i := range r.instancers {
+		s.Services = append(s.Services, i.status(now))
+	}
+	sortServices(s.Services)
+	return s
+}
+
+func sortServices(all []ServiceStatus) {
+	slices.SortFunc(all, func(a, b ServiceStatus) int { return cmp.Compare(a.Service, b.Service) })
 }
 
 // probe sends etcd a small request when it has sent nothing for a sixth of the TTL. A member that

@@ -3,6 +3,8 @@ package discovery
 import (
 	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -43,6 +45,9 @@ func (c *Config) flags(prefix string) *flag.FlagSet {
 	fs.StringVar(&c.Format, "discovery-format", c.Format,
 		"`format` of values in etcd that is read: plain (host:port, or JSON of gRPC's "+
 			"naming/endpoints) or auto (those of kratos, go-zero and kitex, too)")
+	fs.Var((*metadataFlag)(&c.Metadata), "instance-metadata",
+		"comma-separated `name=value` pairs that are registered with the address, such as "+
+			"version=1.2,zone=a,weight=10; the value in etcd is then JSON")
 	fs.DurationVar(&c.TTL, "ttl", c.TTL,
 		"lifetime of a registration after its server has died: whole seconds, 2s or more")
 	fs.DurationVar(&c.DialTimeout, "etcd-dial-timeout", c.DialTimeout,
@@ -55,7 +60,8 @@ func (c *Config) flags(prefix string) *flag.FlagSet {
 		"`what` a server does while etcd does not answer: wait (for -"+prefix+"etcd-timeout, then "+
 			"exit) or background (serve, and register when etcd answers)")
 	fs.Var(&addressList{&c.Instances, instanceRule}, "instances",
-		"comma-separated `addresses` of the instances for -"+prefix+"discovery static: host:port")
+		"comma-separated `addresses` of the instances for -"+prefix+"discovery static, or those "+
+			"that are used until etcd answers: host:port")
 	return fs
 }
 
@@ -83,6 +89,36 @@ func (l *addressList) Set(text string) error {
 	}
 	for address := range strings.SplitSeq(text, ",") {
 		*l.addresses = append(*l.addresses, strings.TrimSpace(address))
+	}
+	return nil
+}
+
+// A metadataFlag is a [flag.Value] of comma-separated name=value pairs.
+type metadataFlag map[string]string
+
+// String returns the pairs, sorted by name.
+func (m *metadataFlag) String() string {
+	if m == nil {
+		return ""
+	}
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(*m)) {
+		pairs = append(pairs, name+"="+(*m)[name])
+	}
+	return strings.Join(pairs, ",")
+}
+
+// Set replaces the pairs. It never fails: Config.Validate checks them. A part without an equals
+// sign is a name without a value.
+func (m *metadataFlag) Set(text string) error {
+	*m = nil
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	*m = metadataFlag{}
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, _ := strings.Cut(pair, "=")
+		(*m)[strings.TrimSpace(name)] = strings.TrimSpace(value)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -43,9 +44,12 @@ type instanceSet struct {
 	stale             map[string]instance
 	graceEnd, holdEnd time.Time
 
-	skipped map[string]error // why the value of a key is not that of an instance
-	counts  map[string]int   // the number of current and stale keys with an address
-	touched []string         // addresses whose count has become 0 or 1: see takeTouched
+	skipped    map[string]error // why the value of a key is not that of an instance
+	metadataMu sync.Mutex
+	metadata   map[string]map[string]string // by address; see metadataOf
+
+	counts  map[string]int // the number of current and stale keys with an address
+	touched []string       // addresses whose count has become 0 or 1: see takeTouched
 }
 
 // An instance is the value of one key and the revision that wrote it.
@@ -236,7 +240,7 @@ func (s *instanceSet) set(kv *mvccpb.KeyValue, now time.Time) {
 	delete(s.vanished, key)
 	i := instance{revision: kv.ModRevision, leased: kv.Lease != 0}
 	if s.known(kv, &i) {
-		s.current[key] = i
+		s.current[key] = i // the address is counted already
 		return
 	}
 	if !s.parseValue(key, kv.Value, &i) {
@@ -300,6 +304,7 @@ func (s *instanceSet) add(address string) {
 func (s *instanceSet) drop(address string) {
 	if s.counts[address]--; s.counts[address] == 0 {
 		delete(s.counts, address)
+		s.setMetadata(address, nil)
 		s.touched = append(s.touched, address)
 	}
 }
@@ -321,18 +326,25 @@ func (s *instanceSet) addresses() []string {
 	return slices.AppendSeq(make([]string, 0, len(s.counts)), maps.Keys(s.counts))
 }
 
-// metadata returns the metadata of the instances with an address: that of one of them, if several
-// keys have it.
-func (s *instanceSet) metadata() map[string]map[string]string {
-	all := map[string]map[string]string{}
-	for _, instances := range []map[string]instance{s.stale, s.current} {
-		for _, i := range instances {
-			if i.metadata != nil {
-				all[i.address] = i.metadata
-			}
-		}
+// metadataOf returns the metadata of the instance with an address. If several keys have it, that of
+// the last change counts. It may be called concurrently.
+func (s *instanceSet) metadataOf(address string) map[string]string {
+	s.metadataMu.Lock()
+	defer s.metadataMu.Unlock()
+	return maps.Clone(s.metadata[address])
+}
+
+func (s *instanceSet) setMetadata(address string, metadata map[string]string) {
+	s.metadataMu.Lock()
+	defer s.metadataMu.Unlock()
+	switch {
+	case metadata == nil:
+		delete(s.metadata, address)
+	case s.metadata == nil:
+		s.metadata = map[string]map[string]string{address: metadata}
+	default:
+		s.metadata[address] = metadata
 	}
-	return all
 }
 
 // put and cut change one of the maps of instances, and count addresses.
@@ -340,6 +352,7 @@ func (s *instanceSet) put(m map[string]instance, key string, i instance) {
 	s.add(i.address)
 	s.cut(m, key)
 	m[key] = i
+	s.setMetadata(i.address, i.metadata)
 }
 
 func (s *instanceSet) cut(m map[string]instance, key string) {

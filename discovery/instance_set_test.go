@@ -106,9 +106,9 @@ func TestInstanceSetKeepsLostInstances(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := instanceSet{prefix: "/", gracePeriod: gracePeriod}
+			s := &instanceSet{prefix: "/", gracePeriod: gracePeriod}
 			s.read(10, begin, a, b)
-			test.do(&s)
+			test.do(s)
 			have := strings.Join(slices.Sorted(slices.Values(s.addresses())), " ")
 			if have != test.want {
 				t.Errorf("have %q, want %q", have, test.want)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,12 +16,18 @@ import (
 type etcdInstancer struct {
 	*broadcaster
 	registry *etcdRegistry
+	service  string
 	prefix   string
 
 	// instances is used by the goroutine run alone.
 	instances instanceSet
 
-	skipped atomic.Int64 // number of keys whose value is no address
+	fallenBack bool // the list is that of fallBack
+
+	skipped   atomic.Int64 // number of keys whose value is no address
+	kept      atomic.Int64 // number of stale instances
+	confirmed atomic.Int64 // Unix time in ns of the last response
+	watching  atomic.Bool  // the bytes of the connection confirm the list, too
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -33,6 +40,32 @@ func newEtcdInstancer(r *etcdRegistry, prefix string) *etcdInstancer {
 		prefix:      prefix,
 		instances:   instanceSet{prefix: prefix, gracePeriod: r.ttl, parse: r.parse},
 		done:        make(chan struct{}),
+	}
+}
+
+// fallBack sets the list that is published until etcd answers, if there is one.
+func (i *etcdInstancer) fallBack(instances []string) {
+	i.confirmed.Store(time.Now().UnixNano())
+	if i.fallenBack = len(instances) > 0; i.fallenBack {
+		i.update(slices.Clone(instances))
+	}
+}
+
+func (i *etcdInstancer) status(now time.Time) ServiceStatus {
+	confirmed := now.Sub(time.Unix(0, i.confirmed.Load()))
+	if i.watching.Load() {
+		if quiet, ok := i.registry.client.conns.quietFor(now); ok {
+			confirmed = min(confirmed, quiet)
+		}
+	}
+	n, err := i.count()
+	return ServiceStatus{
+		Service:   i.service,
+		Instances: n,
+		Kept:      int(i.kept.Load()),
+		Skipped:   int(i.skipped.Load()),
+		Age:       max(0, confirmed),
+		Err:       err,
 	}
 }
 
@@ -124,6 +157,8 @@ func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) (err e
 			err != nil && !errors.Is(err, rpctypes.ErrCompacted)
 	}()
 
+	i.watching.Store(true)
+	defer i.watching.Store(false)
 	graceEnd := time.NewTimer(i.instances.graceLeft(time.Now()))
 	defer graceEnd.Stop()
 	responses := i.registry.client.Watch(ctx, i.prefix,
@@ -156,7 +191,10 @@ const manyChanges = 200
 // publishChanges publishes the list if it has changed, and logs that values are skipped if none was
 // before.
 func (i *etcdInstancer) publishChanges() {
-	if touched := i.instances.takeTouched(); len(touched) > manyChanges {
+	i.confirmed.Store(time.Now().UnixNano())
+	i.kept.Store(int64(len(i.instances.stale)))
+	if touched := i.instances.takeTouched(); len(touched) > manyChanges || i.fallenBack {
+		i.fallenBack = false
 		i.update(i.instances.addresses())
 	} else {
 		i.change(touched, i.instances.listed)

@@ -104,7 +104,7 @@ func (k *leaseKeeper) check(ctx context.Context) (repaired bool, err error) {
 		kv = found.Kvs[0]
 	}
 	switch owner := clientv3.LeaseID(kv.Lease); {
-	case owner == r.lease && string(kv.Value) == r.addr:
+	case owner == r.lease && string(kv.Value) == r.value:
 		return repaired, nil
 	case owner != clientv3.NoLease && owner != r.lease && owner != r.formerLease:
 		return repaired, fmt.Errorf("%w: key %s is under lease %x", errOwned, r.key, kv.Lease)
@@ -119,7 +119,7 @@ func (k *leaseKeeper) restore(ctx context.Context, revision int64) error {
 		func(ctx context.Context) (*clientv3.TxnResponse, error) {
 			return client.Txn(ctx).
 				If(clientv3.Compare(clientv3.ModRevision(r.key), "=", revision)).
-				Then(clientv3.OpPut(r.key, r.addr, clientv3.WithLease(r.lease))).
+				Then(clientv3.OpPut(r.key, r.value, clientv3.WithLease(r.lease))).
 				Commit()
 		})
 	if err == nil && !resp.Succeeded {

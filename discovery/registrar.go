@@ -14,9 +14,11 @@ import (
 // An etcdRegistrar registers one key in etcd.
 type etcdRegistrar struct {
 	registry *etcdRegistry
+	service  string
 	key      string
 	addr     string
-	invalid  error // the error of Register for invalid arguments, else nil
+	value    string // of the key
+	invalid  error  // the error of Register for invalid arguments, else nil
 
 	// sem is a semaphore that Register, Deregister and close hold while they work. Unlike a mutex,
 	// it can be waited for until a context ends.
@@ -54,6 +56,19 @@ func (r *etcdRegistrar) setState(err error) {
 	r.state.wanted, r.state.registered, r.state.err = true, err == nil, err
 }
 
+// status returns the state, and false if the instance is not to be registered.
+func (r *etcdRegistrar) status() (RegistrationStatus, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return RegistrationStatus{
+		Service:    r.service,
+		Address:    r.addr,
+		Registered: r.state.registered,
+		Err:        r.state.err,
+		Since:      r.state.since,
+	}, r.state.wanted
+}
+
 func (r *etcdRegistrar) clearState() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,7 +76,13 @@ func (r *etcdRegistrar) clearState() {
 }
 
 func newEtcdRegistrar(r *etcdRegistry, key, addr string) *etcdRegistrar {
-	return &etcdRegistrar{registry: r, key: key, addr: addr, sem: make(chan struct{}, 1)}
+	return &etcdRegistrar{
+		registry: r,
+		key:      key,
+		addr:     addr,
+		value:    formatValue(addr, r.metadata),
+		sem:      make(chan struct{}, 1),
+	}
 }
 
 // Register implements [Registrar].
@@ -136,7 +157,7 @@ func (r *etcdRegistrar) claim(ctx context.Context, timeout time.Duration) error 
 		}
 		resp, err := call(ctx, client, timeout,
 			func(ctx context.Context) (*clientv3.PutResponse, error) {
-				return client.Put(ctx, r.key, r.addr,
+				return client.Put(ctx, r.key, r.value,
 					clientv3.WithLease(r.lease), clientv3.WithPrevKV())
 			})
 		if errors.Is(err, rpctypes.ErrLeaseNotFound) && ctx.Err() == nil {

@@ -40,10 +40,23 @@ func (r *staticRegistry) Instancer(service string) (sd.Instancer, error) {
 	if r.closed {
 		return nil, fmt.Errorf("discovery: instancer: %w", ErrClosed)
 	}
-	i := &staticInstancer{broadcaster: newBroadcaster(), registry: r}
+	i := &staticInstancer{broadcaster: newBroadcaster(), registry: r, service: service}
 	i.update(slices.Clone(r.instances))
 	r.instancers[i] = struct{}{}
 	return i, nil
+}
+
+// Status implements [Registry].
+func (r *staticRegistry) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var s Status
+	for i := range r.instancers {
+		n, _ := i.count()
+		s.Services = append(s.Services, ServiceStatus{Service: i.service, Instances: n})
+	}
+	sortServices(s.Services)
+	return s
 }
 
 // Close implements [Registry].
@@ -67,6 +80,7 @@ func (r *staticRegistry) isClosed() bool {
 type staticInstancer struct {
 	*broadcaster
 	registry *staticRegistry
+	service  string
 }
 
 // Stop ends all subscriptions. Further calls have no effect.

@@ -87,6 +87,12 @@ func checkEtcd(c Config, selected bool) error {
 			return c.invalid(d.flag, d.value.String(), "must be more than 0")
 		}
 	}
+	for name, text := range c.Metadata {
+		if name == "" || text == "" || strings.ContainsAny(name, "=,") || strings.Contains(text, ",") {
+			return c.invalid("instance-metadata", strconv.Quote(name+"="+text),
+				"must be name=value, separated by commas")
+		}
+	}
 	switch c.Register {
 	case "", RegisterWait, RegisterBackground:
 		return nil
