@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -58,7 +59,8 @@ const pickFirst = `{"loadBalancingConfig": [{"pick_first": {}}]}`
 type etcdClient struct {
 	*clientv3.Client
 	conns *connTracker
-	name  string // "etcd " and the addresses of the members, for errors
+	auth  *authenticator // nil without a user
+	name  string         // "etcd " and the addresses of the members, for errors
 
 	// attempt limits one attempt of a short request; 0 is no limit. The limit doubles with each
 	// connection that is given up, so that a slow etcd is reached too, and is attempt again after
@@ -71,11 +73,23 @@ type etcdClient struct {
 	rotating sync.Mutex    // guards the order of the endpoints
 }
 
-func dial(c Config) (*etcdClient, error) {
+func dial(c Config, log *slog.Logger) (*etcdClient, error) {
 	conns := newConnTracker()
 	var creds credentials.TransportCredentials = insecure.NewCredentials()
 	if c.secure() {
-		creds = credentials.NewTLS(nil)
+		source, err := newTLSSource(c, log)
+		if err != nil {
+			return nil, err
+		}
+		creds = newTLSCredentials(source)
+	}
+	auth := newAuthenticator(c)
+	var authOptions []grpc.DialOption
+	if auth != nil {
+		if _, err := c.password(); err != nil {
+			return nil, err
+		}
+		authOptions = []grpc.DialOption{grpc.WithPerRPCCredentials(auth)}
 	}
 	endpoints := slices.Clone(c.Etcd)
 	rand.Shuffle(len(endpoints), func(i, j int) { // spreads many clients over the members
@@ -88,7 +102,7 @@ func dial(c Config) (*etcdClient, error) {
 		DialKeepAliveTimeout: c.DialKeepAlive,
 		MaxUnaryRetries:      1,            // call repeats requests
 		Logger:               zap.NewNop(), // the default logger writes to standard error
-		DialOptions: []grpc.DialOption{
+		DialOptions: append(authOptions,
 			grpc.WithStatsHandler(conns),
 			grpc.WithConnectParams(connectParams(c)),
 			grpc.WithTransportCredentials(trackedCredentials{creds, conns}),
@@ -96,7 +110,7 @@ func dial(c Config) (*etcdClient, error) {
 			grpc.WithDefaultServiceConfig(pickFirst),
 			grpc.WithChainUnaryInterceptor(failFastUnary),
 			grpc.WithChainStreamInterceptor(failFastStream),
-		},
+		),
 	})
 	if err != nil {
 		return nil, err
@@ -104,6 +118,7 @@ func dial(c Config) (*etcdClient, error) {
 	return &etcdClient{
 		Client:     client,
 		conns:      conns,
+		auth:       auth,
 		name:       "etcd " + strings.Join(c.Etcd, ","),
 		attempt:    max(minAttempt, c.TTL/8),
 		maxAttempt: c.Timeout,
@@ -149,6 +164,7 @@ func repeat[T any](
 	total, cancel := context.WithTimeout(withFailureRecord(ctx, failure), timeout)
 	defer cancel()
 	retry := retryBackoff{max: maxRepeat}
+	request = authenticated(c.auth, c.Client, request)
 	for {
 		epoch := c.conns.epoch()
 		response, err, timedOut := attempt(total, limit(), request)

@@ -26,6 +26,16 @@ type Config struct {
 	// http://host:port or https://host:port. One member that answers is sufficient.
 	Etcd []string
 
+	// CA, Cert and Key are PEM files for members with https addresses: the certificates of
+	// authorities, which replace those of the system, and the certificate and key of this client.
+	// Each may be empty; Cert and Key belong together. They are read again for new connections.
+	CA, Cert, Key string
+
+	// User and Password authenticate this client, if etcd has authentication. If PasswordFile is
+	// set, the password is the content of that file without line ends. The file is read whenever
+	// etcd wants to know the password.
+	User, Password, PasswordFile string
+
 	// Prefix is the prefix of all keys, which are <Prefix><service>/<address>. It begins and ends
 	// with a slash.
 	Prefix string

@@ -53,7 +53,7 @@ type etcdRegistry struct {
 }
 
 func openEtcd(c Config, o options) (Registry, error) {
-	client, err := dial(c)
+	client, err := dial(c, o.log)
 	if err != nil {
 		return nil, err
 	}

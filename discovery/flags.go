@@ -40,6 +40,14 @@ func (c *Config) flags(prefix string) *flag.FlagSet {
 		"kind of service discovery: "+strings.Join(kindNames(), " or "))
 	fs.Var(&addressList{&c.Etcd, endpointRule}, "etcd",
 		"comma-separated `addresses` of etcd: host:port, http://host:port or https://host:port")
+	fs.StringVar(&c.CA, "etcd-ca", c.CA,
+		"certificates to verify etcd with (PEM file); empty for the system's")
+	fs.StringVar(&c.Cert, "etcd-cert", c.Cert, "client certificate (PEM file) for etcd")
+	fs.StringVar(&c.Key, "etcd-key", c.Key, "private key (PEM file) of -"+prefix+"etcd-cert")
+	fs.StringVar(&c.User, "etcd-user", c.User, "user of an etcd with authentication")
+	fs.Var((*secretFlag)(&c.Password), "etcd-password", "password of -"+prefix+"etcd-user")
+	fs.StringVar(&c.PasswordFile, "etcd-password-file", c.PasswordFile,
+		"file with the password of -"+prefix+"etcd-user; it is read again when etcd needs it")
 	fs.StringVar(&c.Prefix, "prefix", c.Prefix,
 		"prefix of all keys in etcd; begins and ends with a slash")
 	fs.StringVar(&c.Format, "discovery-format", c.Format,
@@ -120,5 +128,22 @@ func (m *metadataFlag) Set(text string) error {
 		name, value, _ := strings.Cut(pair, "=")
 		(*m)[strings.TrimSpace(name)] = strings.TrimSpace(value)
 	}
+	return nil
+}
+
+// A secretFlag is a [flag.Value] that is never shown.
+type secretFlag string
+
+// String returns a mask, or "" if the secret is empty.
+func (s *secretFlag) String() string {
+	if s == nil || *s == "" {
+		return ""
+	}
+	return masked
+}
+
+// Set never fails: package flag would print the text.
+func (s *secretFlag) Set(text string) error {
+	*s = secretFlag(text)
 	return nil
 }

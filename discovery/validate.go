@@ -17,12 +17,15 @@ const minTTL = 2 * time.Second
 // A settingError reports an invalid setting.
 type settingError struct {
 	flag  string // name without the dash, with the prefix given to RegisterFlags
-	value string // as in the error: strings are quoted, secrets are masked
+	value string // as in the error: strings are quoted, parts of them masked; empty for a secret
 	must  string // "must be …"
 }
 
 // Error returns "-flag value: must be …".
 func (e *settingError) Error() string {
+	if e.value == "" { // a secret
+		return fmt.Sprintf("-%s: %s", e.flag, e.must)
+	}
 	return fmt.Sprintf("-%s %s: %s", e.flag, e.value, e.must)
 }
 
@@ -59,11 +62,11 @@ func checkEtcd(c Config, selected bool) error {
 	if err := c.checkSchemes(); err != nil {
 		return err
 	}
-	if (selected || c.Prefix != "") &&
-		(!strings.HasPrefix(c.Prefix, "/") && c.Format != FormatAuto ||
-			!strings.HasSuffix(c.Prefix, "/")) {
-		return c.invalid("prefix", quote(c.Prefix),
-			"must be a path that begins and ends with a slash")
+	if err := c.checkCredentials(); err != nil {
+		return err
+	}
+	if must := c.prefixRule(); (selected || c.Prefix != "") && must != "" {
+		return c.invalid("prefix", quote(c.Prefix), must)
 	}
 	switch c.Format {
 	case "", FormatPlain, FormatAuto:
@@ -140,6 +143,53 @@ func (c Config) checkSchemes() error {
 	if secure != 0 && secure != len(c.Etcd) {
 		return c.invalid("etcd", strconv.Quote(strings.Join(c.Etcd, ",")),
 			"must be https:// for all addresses or for none")
+	}
+	return nil
+}
+
+// prefixRule returns what the prefix must be, or "". Keys of kitex and go-zero begin with no slash.
+func (c Config) prefixRule() string {
+	switch {
+	case c.Format == FormatAuto && !strings.HasSuffix(c.Prefix, "/"):
+		return "must be a path that ends with a slash"
+	case c.Format == FormatAuto:
+		return ""
+	case !strings.HasPrefix(c.Prefix, "/") || !strings.HasSuffix(c.Prefix, "/"):
+		return "must be a path that begins and ends with a slash"
+	default:
+		return ""
+	}
+}
+
+// checkCredentials returns an error for settings of TLS and of the user that do not fit together.
+func (c Config) checkCredentials() error {
+	etcd, user := "-"+c.flagPrefix+"etcd", "-"+c.flagPrefix+"etcd-user"
+	for _, f := range []struct{ flag, path, other, otherPath string }{
+		{"etcd-ca", c.CA, "", ""},
+		{"etcd-cert", c.Cert, "etcd-key", c.Key},
+		{"etcd-key", c.Key, "etcd-cert", c.Cert},
+	} {
+		switch {
+		case f.path == "":
+		case len(c.Etcd) > 0 && !c.secure():
+			return c.invalid(f.flag, quote(f.path), "must be empty unless "+etcd+" is https://")
+		case f.other != "" && f.otherPath == "":
+			return c.invalid(f.flag, quote(f.path),
+				"must be empty unless -"+c.flagPrefix+f.other+" is set")
+		}
+	}
+	switch {
+	case c.User == "" && c.Password != "":
+		return c.invalid("etcd-password", "", "must be empty unless "+user+" is set")
+	case c.User == "" && c.PasswordFile != "":
+		return c.invalid("etcd-password-file", quote(c.PasswordFile),
+			"must be empty unless "+user+" is set")
+	case c.Password != "" && c.PasswordFile != "":
+		return c.invalid("etcd-password-file", quote(c.PasswordFile),
+			"must be empty if -"+c.flagPrefix+"etcd-password is set")
+	case c.User != "" && c.Password == "" && c.PasswordFile == "":
+		return c.invalid("etcd-user", quote(c.User),
+			"must be empty unless -"+c.flagPrefix+"etcd-password is set")
 	}
 	return nil
 }
