@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
@@ -58,9 +59,10 @@ const pickFirst = `{"loadBalancingConfig": [{"pick_first": {}}]}`
 // connection and uses the next member.
 type etcdClient struct {
 	*clientv3.Client
-	conns *connTracker
-	auth  *authenticator // nil without a user
-	name  string         // "etcd " and the addresses of the members, for errors
+	conns   *connTracker
+	auth    *authenticator // nil without a user
+	renewer *renewer       // nil if the client is not connected, in tests
+	name    string         // "etcd " and the addresses of the members, for errors
 
 	// attempt limits one attempt of a short request; 0 is no limit. The limit doubles with each
 	// connection that is given up, so that a slow etcd is reached too, and is attempt again after
@@ -119,6 +121,7 @@ func dial(c Config, log *slog.Logger) (*etcdClient, error) {
 		Client:     client,
 		conns:      conns,
 		auth:       auth,
+		renewer:    newRenewer(etcdserverpb.NewLeaseClient(client.ActiveConnection())),
 		name:       "etcd " + strings.Join(c.Etcd, ","),
 		attempt:    max(minAttempt, c.TTL/8),
 		maxAttempt: c.Timeout,
@@ -258,6 +261,29 @@ func unavailable(err error) bool {
 func isEtcdError(err error) bool {
 	_, ok := errors.AsType[rpctypes.EtcdError](err)
 	return ok
+}
+
+// renew renews a lease. It returns [rpctypes.ErrLeaseNotFound] if the lease has expired.
+func (c *etcdClient) renew(
+	ctx context.Context, timeout time.Duration, lease clientv3.LeaseID,
+) error {
+	_, err := call(ctx, c, timeout, func(ctx context.Context) (struct{}, error) {
+		if c.renewer != nil {
+			return struct{}{}, c.renewer.renew(ctx, int64(lease))
+		}
+		_, err := c.KeepAliveOnce(ctx, lease)
+		return struct{}{}, err
+	})
+	return err
+}
+
+// Close closes the connection.
+func (c *etcdClient) Close() error {
+	err := c.Client.Close()
+	if c.renewer != nil {
+		c.renewer.close()
+	}
+	return err
 }
 
 // put writes a key under a lease.

@@ -81,10 +81,7 @@ func (k *leaseKeeper) check(ctx context.Context) (repaired bool, err error) {
 		}
 		return true, nil
 	}
-	_, err = call(ctx, client, k.timeout,
-		func(ctx context.Context) (*clientv3.LeaseKeepAliveResponse, error) {
-			return client.KeepAliveOnce(ctx, r.lease)
-		})
+	err = client.renew(ctx, k.timeout, r.lease)
 	repaired = errors.Is(err, rpctypes.ErrLeaseNotFound)
 	if repaired {
 		err = r.grant(ctx, k.timeout)
