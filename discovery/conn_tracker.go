@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type connTracker struct {
 	current context.Context
 	cancel  context.CancelFunc
 	conns   map[*trackedConn]struct{}
+	heard   atomic.Int64 // Unix time in ns at which etcd last sent something on any connection
 }
 
 func newConnTracker() *connTracker {
@@ -92,6 +94,9 @@ func (t *connTracker) quietFor(now time.Time) (time.Duration, bool) {
 	return now.Sub(time.Unix(0, last)), last != 0
 }
 
+// lastHeard returns when etcd last sent something on any connection, also one that is closed.
+func (t *connTracker) lastHeard() time.Time { return time.Unix(0, t.heard.Load()) }
+
 // HandleConn implements [stats.Handler].
 func (t *connTracker) HandleConn(_ context.Context, event stats.ConnStats) {
 	if _, ok := event.(*stats.ConnEnd); !ok {
@@ -126,10 +131,31 @@ type trackedConn struct {
 func (c *trackedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
-		c.lastRead.Store(time.Now().UnixNano())
+		now := time.Now().UnixNano()
+		c.lastRead.Store(now)
+		c.tracker.heard.Store(now)
 	}
 	return n, err
 }
+
+// Write implements [net.Conn]. If it fails on a new connection, its error is that of a read, if
+// there is one at once: the TLS alert in which the server says why it refuses a certificate.
+func (c *trackedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err == nil || c.lastRead.Load() != 0 {
+		return n, err
+	}
+	if c.SetReadDeadline(time.Now().Add(alertTimeout)) == nil {
+		_, alert := c.Conn.Read(make([]byte, 1))
+		if operation, ok := errors.AsType[*net.OpError](alert); ok && operation.Op == "remote error" {
+			err = alert
+		}
+	}
+	return n, err
+}
+
+// alertTimeout limits the wait for a TLS alert, which precedes the end of a connection.
+const alertTimeout = 50 * time.Millisecond
 
 // Close implements [net.Conn].
 func (c *trackedConn) Close() error {

@@ -34,8 +34,19 @@ func (f *failureRecord) record(err error) {
 		return
 	}
 	for ; f != nil; f = f.parent {
-		f.set(reason)
+		f.mu.Lock()
+		if !hides(reason, f.reason) {
+			f.reason = reason
+		}
+		f.mu.Unlock()
 	}
+}
+
+// hides reports whether the former reason says more: a server that refuses a certificate says so,
+// and closes the connection, and the client may notice only the latter.
+func hides(reason, former string) bool {
+	closed := strings.Contains(reason, "broken pipe") || strings.Contains(reason, "reset by peer")
+	return closed && strings.Contains(former, "tls: ")
 }
 
 func (f *failureRecord) clear() { f.set("") }

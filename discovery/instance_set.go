@@ -32,7 +32,8 @@ type instanceSet struct {
 	current     map[string]instance // instances in etcd at revision, by key
 	revision    int64
 	interrupted bool      // a connection or a read has failed since the last read
-	silenceEnd  time.Time // of the last interruption
+	silentSince time.Time // when etcd last sent something before the interruption
+	silenceEnd  time.Time // of the last interruption that was long enough for leases to expire
 
 	// vanished holds instances that were removed less than a grace period ago, since the deletion
 	// of their keys may be the first one of most.
@@ -75,7 +76,8 @@ type vanishedInstance struct {
 // lost its data, because this is the most likely reason.
 func (s *instanceSet) replace(kvs []*mvccpb.KeyValue, revision int64, now time.Time) {
 	former, interrupted := s.current, s.interrupted
-	if interrupted {
+	// A server that is cut off at the same time loses its lease after two thirds of a TTL or more.
+	if interrupted && now.Sub(s.silentSince) >= s.gracePeriod/2 {
 		s.silenceEnd = now
 	}
 	s.interrupted = false
@@ -90,7 +92,7 @@ func (s *instanceSet) replace(kvs []*mvccpb.KeyValue, revision int64, now time.T
 	if s.historyChanged(former, revision) || interrupted && len(s.current) == 0 {
 		s.retain(former, now)
 	} else if interrupted {
-		s.retainMost(former, now)
+		s.retainLeased(former, now)
 	}
 	if interrupted && len(s.stale) > 0 {
 		s.extendGrace(now)
@@ -98,16 +100,22 @@ func (s *instanceSet) replace(kvs []*mvccpb.KeyValue, revision int64, now time.T
 	s.revision = revision
 }
 
-// retainMost makes the instances under leases that are not current stale, if they are the most.
-func (s *instanceSet) retainMost(former map[string]instance, now time.Time) {
+// retainLeased makes the instances under leases that are not current stale, if they are the most or
+// if there was a silence.
+func (s *instanceSet) retainLeased(former map[string]instance, now time.Time) {
 	for key, i := range former {
 		if _, ok := s.current[key]; !ok && i.leased {
 			s.noteVanished(key, i, now)
 		}
 	}
-	if s.mostVanished() {
+	if s.silent(now) || s.mostVanished() {
 		s.retainVanished(now)
 	}
+}
+
+// silent reports whether a silence of etcd has ended less than a grace period ago.
+func (s *instanceSet) silent(now time.Time) bool {
+	return !s.silenceEnd.IsZero() && now.Sub(s.silenceEnd) < s.gracePeriod
 }
 
 // historyChanged reports whether the current instances contradict the former ones. In one etcd,
@@ -141,6 +149,9 @@ func (s *instanceSet) retain(instances map[string]instance, now time.Time) {
 }
 
 func (s *instanceSet) retainVanished(now time.Time) {
+	if len(s.vanished) == 0 {
+		return
+	}
 	lost := make(map[string]instance, len(s.vanished))
 	for key, v := range s.vanished {
 		lost[key] = v.instance
@@ -223,8 +234,7 @@ func (s *instanceSet) remove(key string, now time.Time) {
 		return
 	}
 	s.noteVanished(key, i, now)
-	silent := !s.silenceEnd.IsZero() && now.Sub(s.silenceEnd) < s.gracePeriod
-	if silent || s.mostVanished() {
+	if s.silent(now) || s.mostVanished() {
 		s.retainVanished(now)
 	}
 }

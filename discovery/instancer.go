@@ -155,6 +155,7 @@ func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) (err e
 	defer func() {
 		i.instances.interrupted = epoch.Err() != nil ||
 			err != nil && !errors.Is(err, rpctypes.ErrCompacted)
+		i.instances.silentSince = i.registry.client.conns.lastHeard()
 	}()
 
 	i.watching.Store(true)

@@ -21,6 +21,7 @@ type leaseKeeper struct {
 	interval  time.Duration // between two checks
 	timeout   time.Duration // of one request
 	lost      bool          // a loss was logged, and no recovery since
+	renewals  int           // since the key was last read
 	pending   bool          // has not registered yet: Config.Register is "background"
 
 	cancel context.CancelFunc
@@ -71,8 +72,12 @@ func (k *leaseKeeper) run(ctx context.Context) {
 	}
 }
 
+// readEvery is how many renewals there are for each read of the key. A read costs more than a
+// renewal.
+const readEvery = 3
+
 // check renews the lease, and puts the key again if it was deleted or changed. It reads the key
-// because the key can be lost while the lease exists.
+// from time to time, because the key can be lost while the lease exists.
 func (k *leaseKeeper) check(ctx context.Context) (repaired bool, err error) {
 	r, client := k.registrar, k.registrar.registry.client
 	if k.pending {
@@ -89,6 +94,10 @@ func (k *leaseKeeper) check(ctx context.Context) (repaired bool, err error) {
 	if err != nil {
 		return repaired, err
 	}
+	if k.renewals++; k.renewals < readEvery && !repaired && !k.lost {
+		return false, nil
+	}
+	k.renewals = 0
 	found, err := call(ctx, client, k.timeout,
 		func(ctx context.Context) (*clientv3.GetResponse, error) {
 			return client.Get(ctx, r.key)

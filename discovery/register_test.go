@@ -168,6 +168,9 @@ func TestStoppingProcessLeavesTheKeyOfItsSuccessor(t *testing.T) {
 		f.WaitFor(t, limit, addrA)
 		b := register(t, second, addrA)
 		owned := e.get(t, key(addrA))
+		testkit.Always(t, ttl, "the key is that of the successor", func() bool {
+			return e.get(t, key(addrA)) == owned
+		})
 		if err := stop(first, a); err != nil {
 			t.Fatal(err)
 		}
