@@ -74,6 +74,11 @@ type Config struct {
 	// For kind "etcd" they are the list of each service until etcd answers for the first time.
 	Instances []string
 
+	// Subset is the number of instances of each service that an instancer lists: those that have the
+	// highest rendezvous hashes for this registry, as in gRFC A68. An instance that comes or goes
+	// changes at most one of them. 0 means all. It must not be negative.
+	Subset int
+
 	// flagPrefix is the prefix that RegisterFlags was called with, for errors.
 	flagPrefix string
 }

@@ -22,6 +22,7 @@ type etcdRegistry struct {
 	timeout time.Duration
 	parse   valueParser
 
+	subset    subset
 	instances []string // the list of each service until etcd answers
 
 	metadata map[string]string // of all registered instances
@@ -71,6 +72,7 @@ func newEtcdRegistry(client *etcdClient, c Config, log *slog.Logger) *etcdRegist
 
 		metadata:  c.Metadata,
 		instances: c.Instances,
+		subset:    newSubset(c.Subset),
 
 		registerInBackground: c.Register == RegisterBackground,
 		registrars:           map[string]*etcdRegistrar{},

@@ -35,7 +35,7 @@ type etcdInstancer struct {
 
 func newEtcdInstancer(r *etcdRegistry, prefix string) *etcdInstancer {
 	return &etcdInstancer{
-		broadcaster: newBroadcaster(),
+		broadcaster: newBroadcaster(r.subset),
 		registry:    r,
 		prefix:      prefix,
 		instances:   instanceSet{prefix: prefix, gracePeriod: r.ttl, parse: r.parse},

@@ -12,6 +12,7 @@ import (
 // A staticRegistry has one fixed list of instances for every service name.
 type staticRegistry struct {
 	instances []string
+	subset    subset
 
 	mu         sync.Mutex
 	closed     bool
@@ -21,6 +22,7 @@ type staticRegistry struct {
 func openStatic(c Config, _ options) (Registry, error) {
 	return &staticRegistry{
 		instances:  slices.Clone(c.Instances),
+		subset:     newSubset(c.Subset),
 		instancers: map[*staticInstancer]struct{}{},
 	}, nil
 }
@@ -40,7 +42,7 @@ func (r *staticRegistry) Instancer(service string) (sd.Instancer, error) {
 	if r.closed {
 		return nil, fmt.Errorf("discovery: instancer: %w", ErrClosed)
 	}
-	i := &staticInstancer{broadcaster: newBroadcaster(), registry: r, service: service}
+	i := &staticInstancer{broadcaster: newBroadcaster(r.subset), registry: r, service: service}
 	i.update(slices.Clone(r.instances))
 	r.instancers[i] = struct{}{}
 	return i, nil

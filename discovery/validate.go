@@ -106,6 +106,9 @@ func checkEtcd(c Config, selected bool) error {
 }
 
 func checkStatic(c Config, selected bool) error {
+	if c.Subset < 0 {
+		return c.invalid("subset", strconv.Itoa(c.Subset), "must be 0 or more")
+	}
 	return c.checkAddresses("instances", c.Instances, instanceRule, selected)
 }
 
