@@ -77,7 +77,7 @@ type etcdClient struct {
 
 func dial(c Config, log *slog.Logger) (*etcdClient, error) {
 	conns := newConnTracker()
-	var creds credentials.TransportCredentials = insecure.NewCredentials()
+	creds := insecure.NewCredentials()
 	if c.secure() {
 		source, err := newTLSSource(c, log)
 		if err != nil {
@@ -170,7 +170,7 @@ func repeat[T any](
 	request = authenticated(c.auth, c.Client, request)
 	for {
 		epoch := c.conns.epoch()
-		response, err, timedOut := attempt(total, limit(), request)
+		response, timedOut, err := attempt(total, limit(), request)
 		if err == nil {
 			c.patience.Store(0)
 			c.failure.clear()
@@ -190,12 +190,12 @@ func repeat[T any](
 // attempt sends one request. It reports whether the limit has ended it, and not ctx.
 func attempt[T any](
 	ctx context.Context, limit time.Duration, request func(context.Context) (T, error),
-) (response T, err error, timedOut bool) {
+) (response T, timedOut bool, err error) {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	response, err = request(bounded)
 	timedOut = err != nil && bounded.Err() != nil && ctx.Err() == nil
-	return response, err, timedOut
+	return response, timedOut, err
 }
 
 // limit returns the limit of one attempt.

@@ -45,8 +45,8 @@ type Config struct {
 	Format string
 
 	// Metadata is written with each registered address, for example its version, zone and weight.
-	// Names and values must not contain a comma, and names no equals sign. If it is empty, the value
-	// of a key is the address alone, which every reader understands.
+	// Names and values must not contain a comma, and names no equals sign. If it is empty, the
+	// value of a key is the address alone, which every reader understands.
 	Metadata map[string]string
 
 	// TTL is the lifetime of a registration after its server has died: 2 s or more, in whole
@@ -63,7 +63,8 @@ type Config struct {
 	DialKeepAlive time.Duration
 
 	// Timeout limits each request to etcd, in addition to the context of the call. It must be
-	// positive.
+	// positive. It is also the limit of a Register whose context has no deadline. Attempts that are
+	// not answered end earlier: see the package documentation.
 	Timeout time.Duration
 
 	// Register is [RegisterWait] or [RegisterBackground], which is what [Registrar.Register] does
@@ -74,9 +75,9 @@ type Config struct {
 	// For kind "etcd" they are the list of each service until etcd answers for the first time.
 	Instances []string
 
-	// Subset is the number of instances of each service that an instancer lists: those that have the
-	// highest rendezvous hashes for this registry, as in gRFC A68. An instance that comes or goes
-	// changes at most one of them. 0 means all. It must not be negative.
+	// Subset is the number of instances of each service that an instancer lists: those that have
+	// the highest rendezvous hashes for this registry, as in gRFC A68. An instance that comes or
+	// goes changes at most one of them. 0 means all. It must not be negative.
 	Subset int
 
 	// flagPrefix is the prefix that RegisterFlags was called with, for errors.

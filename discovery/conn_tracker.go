@@ -53,7 +53,7 @@ func (t *connTracker) end(epoch context.Context, first func()) bool {
 	}
 	first()
 	for _, c := range closing {
-		c.Close()
+		_ = c.Close() // it is broken
 	}
 	return true
 }
@@ -147,7 +147,8 @@ func (c *trackedConn) Write(p []byte) (int, error) {
 	}
 	if c.SetReadDeadline(time.Now().Add(alertTimeout)) == nil {
 		_, alert := c.Conn.Read(make([]byte, 1))
-		if operation, ok := errors.AsType[*net.OpError](alert); ok && operation.Op == "remote error" {
+		operation, ok := errors.AsType[*net.OpError](alert)
+		if ok && operation.Op == "remote error" {
 			err = alert
 		}
 	}

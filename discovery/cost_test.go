@@ -63,7 +63,7 @@ func TestCostOfOneChange(t *testing.T) {
 		t.Errorf("have %s for the change of one of 1,000 instances, want 60µs or less", have)
 	}
 	if have := r.AllocedBytesPerOp(); have > 17_000 {
-		t.Errorf("have %d bytes for the change of one of 1,000 instances, want 17,000 or less", have)
+		t.Errorf("have %d bytes for one change of 1,000 instances, want 17,000 or less", have)
 	}
 }
 

@@ -86,7 +86,8 @@ func TestEveryCallEndsWithItsContext(t *testing.T) {
 			err = timed(t, "Wait", d, func() error {
 				return discovery.Wait(testkit.Context(t, d), i)
 			})
-			if !errors.Is(err, context.DeadlineExceeded) || !sameFailure(err, "discovery: "+want, test.reason) {
+			if !errors.Is(err, context.DeadlineExceeded) ||
+				!sameFailure(err, "discovery: "+want, test.reason) {
 				t.Errorf("Wait: have %v, want discovery: %s", err, want)
 			}
 			_ = timed(t, "Stop", 0, func() error { i.Stop(); return nil })

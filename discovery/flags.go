@@ -71,8 +71,8 @@ func (c *Config) flags(prefix string) *flag.FlagSet {
 		"comma-separated `addresses` of the instances for -"+prefix+"discovery static, or those "+
 			"that are used until etcd answers: host:port")
 	fs.IntVar(&c.Subset, "subset", c.Subset,
-		"`number` of instances of a service that this client uses; each client has others, and one "+
-			"that comes or goes changes at most one of them; 0 for all")
+		"`number` of instances of a service that this client uses; each client has others, and "+
+			"one that comes or goes changes at most one of them; 0 for all")
 	return fs
 }
 

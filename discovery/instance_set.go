@@ -19,11 +19,11 @@ const maxGracePeriods = 10
 // because they have most likely lost their registrations and not ended. It must not be used
 // concurrently.
 //
-// An instance leaves on its own if its key gets an empty value, which [Registrar.Deregister] writes,
-// or if its key is deleted and was under no lease. It is removed at once. The deletion of a key
-// that was under a lease has two possible causes: the instance has ended, or it could not renew its
-// lease. The second one is assumed, and the instance kept, within a grace period of a silence of
-// etcd, and if most instances vanish within one grace period.
+// An instance leaves on its own if its key gets an empty value, which [Registrar.Deregister]
+// writes, or if its key is deleted and was under no lease. It is removed at once. The deletion of a
+// key that was under a lease has two possible causes: the instance has ended, or it could not renew
+// its lease. The second one is assumed, and the instance kept, within a grace period of a silence
+// of etcd, and if most instances vanish within one grace period.
 type instanceSet struct {
 	prefix      string        // of the keys
 	gracePeriod time.Duration // how long stale instances are kept

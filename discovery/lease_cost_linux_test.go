@@ -62,7 +62,8 @@ func TestCostOfKeepingLeases(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.Put(ctx, fmt.Sprint("/raw/", n), "", clientv3.WithLease(grant.ID)); err != nil {
+		key := fmt.Sprint("/raw/", n)
+		if _, err := client.Put(ctx, key, "", clientv3.WithLease(grant.ID)); err != nil {
 			t.Fatal(err)
 		}
 		responses, err := client.KeepAlive(ctx, grant.ID)

@@ -11,7 +11,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// errOwned is wrapped by the error of a check that finds the key under the lease of another process.
+// errOwned is wrapped by the error of a check that finds the key under the lease of another
+// process.
 var errOwned = errors.New("another process has registered the address")
 
 // A leaseKeeper is a goroutine that renews the lease of one registration and restores its key. If

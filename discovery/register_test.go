@@ -107,7 +107,8 @@ func TestFailureOfRegisterSaysWhy(t *testing.T) {
 		{"refused", testkit.ClosedAddr(t), "connection refused"},
 		{"no such host", "no-such-host.invalid:2379", "no-such-host.invalid"},
 		{"no answer", silentAddr(t), "not answered"},
-		{"TLS to a plain etcd", "https://" + plain, "TLS handshake: EOF, possibly because etcd requires http://"},
+		{"TLS to a plain etcd", "https://" + plain,
+			"TLS handshake: EOF, possibly because etcd requires http://"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -116,7 +117,8 @@ func TestFailureOfRegisterSaysWhy(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("have %v, want %q in it", err, test.want)
 			}
-			if !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "rpc error") {
+			if !errors.Is(err, context.DeadlineExceeded) ||
+				strings.Contains(err.Error(), "rpc error") {
 				t.Errorf("have %v, want context.DeadlineExceeded and no gRPC text", err)
 			}
 		})

@@ -33,7 +33,9 @@ func serve(t *testing.T) string {
 
 // dial returns a connection to a service and a function that makes a call on it, which returns the
 // address of the server.
-func dial(t *testing.T, r discovery.Registry, service string) func(context.Context) (string, error) {
+func dial(
+	t *testing.T, r discovery.Registry, service string,
+) func(context.Context) (string, error) {
 	t.Helper()
 	conn, err := grpc.NewClient("discovery:///"+service,
 		grpc.WithResolvers(discovery.NewResolver(r)),

@@ -53,13 +53,14 @@ func (a *authority) issue(
 	if err != nil {
 		t.Fatal(err)
 	}
+	usage := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(time.Now().UnixNano()),
 		Subject:               pkix.Name{CommonName: name},
 		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(time.Hour),
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage:           usage,
 		BasicConstraintsValid: true,
 		IsCA:                  a.cert == nil,
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},

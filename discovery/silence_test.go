@@ -41,8 +41,8 @@ func shortestList(i sd.Instancer) func() int {
 	}
 }
 
-// The connections of servers and clients stay open, and nothing passes on them, as after the restart
-// of a firewall that has forgotten them. New connections work.
+// The connections of servers and clients stay open, and nothing passes on them, as after the
+// restart of a firewall that has forgotten them. New connections work.
 func TestForgottenConnectionsCostNothing(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)

@@ -91,7 +91,8 @@ func checkEtcd(c Config, selected bool) error {
 		}
 	}
 	for name, text := range c.Metadata {
-		if name == "" || text == "" || strings.ContainsAny(name, "=,") || strings.Contains(text, ",") {
+		if name == "" || text == "" || strings.ContainsAny(name, "=,") ||
+			strings.Contains(text, ",") {
 			return c.invalid("instance-metadata", strconv.Quote(name+"="+text),
 				"must be name=value, separated by commas")
 		}

@@ -49,7 +49,7 @@ func parserOf(format string) valueParser {
 // parseJSON reads an object of one of the formats, which have no field in common but metadata:
 //
 //	naming/endpoints  {"Op": 0, "Addr": "host:port", "Metadata": any}
-//	kratos            {"id", "name", "version", "metadata": {…}, "endpoints": ["grpc://host:port"]}
+//	kratos            {"version": "1", "metadata": {…}, "endpoints": ["grpc://host:port"], …}
 //	kitex             {"network": "tcp", "address": "host:port", "weight": 10, "tags": {…}}
 func parseJSON(text []byte, foreign bool) (value, error) {
 	// The names of encoding/json are case-insensitive: Metadata is read from metadata, too.

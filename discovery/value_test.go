@@ -103,7 +103,8 @@ func TestValuesOfOtherRegistriesAreRead(t *testing.T) {
 			}
 
 			// The service moves: an instance of ours is listed beside the others.
-			if err := r.Registrar(test.service, addrC).Register(testkit.Context(t, limit)); err != nil {
+			ours := r.Registrar(test.service, addrC)
+			if err := ours.Register(testkit.Context(t, limit)); err != nil {
 				t.Fatal(err)
 			}
 			f.WaitFor(t, limit, addrA, addrB, addrC)
