@@ -24,9 +24,6 @@ import (
 )
 
 const (
-	// firstRetry is the shortest pause between two attempts.
-	firstRetry = 100 * time.Millisecond
-
 	// maxRedial is the longest pause between two attempts to connect. The default of gRPC is two
 	// minutes, too long to restore a registration within two TTLs.
 	maxRedial = time.Second

@@ -15,6 +15,16 @@ const (
 	RegisterBackground = "background"
 )
 
+// Values of [Config.Format].
+const (
+	// FormatPlain reads values that this package writes: host:port, or JSON with the address and
+	// metadata, which is the format of package go.etcd.io/etcd/client/v3/naming/endpoints.
+	FormatPlain = "plain"
+
+	// FormatAuto also reads the values that kratos and kitex write. Those of go-zero are plain.
+	FormatAuto = "auto"
+)
+
 // A Config selects and configures a kind of [Registry]. [DefaultConfig] and [Config.RegisterFlags]
 // set all fields that kind "etcd" needs. For that kind, a zero value is an error: it is not
 // replaced by a default.

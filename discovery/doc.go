@@ -84,6 +84,6 @@
 // of about 100 bytes: 10 GB for 10,000 of each. Then run etcd's gRPC proxy in front of the clients,
 // which sends etcd one watch for all of them, and set [Config.Subset], so that a client connects to
 // some of the servers only. A renewal of a lease costs etcd about 0.2 ms of processor time, and
-// there are three in a TTL: 10,000 instances with a TTL of 10 s use 70 % of a core, and 100,000 need
-// a TTL of a minute or more. A client that is idle costs one request each sixth of the TTL.
+// there are three in a TTL: 10,000 instances with a TTL of 10 s use 70 % of a core, and 100,000
+// need a TTL of a minute or more. A client that is idle costs one request each sixth of the TTL.
 package discovery

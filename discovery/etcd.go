@@ -44,6 +44,8 @@ type etcdRegistry struct {
 	probing bool
 	probes  sync.WaitGroup
 
+	keys keyReader // of registrations
+
 	// background counts the goroutines that revoke leases after Register has failed. They are
 	// started only while the registrar's semaphore is held. Close acquires all of them before it
 	// waits.
@@ -79,6 +81,7 @@ func newEtcdRegistry(client *etcdClient, c Config, log *slog.Logger) *etcdRegist
 		instancers:           map[*etcdInstancer]struct{}{},
 	}
 	r.ctx, r.stop = context.WithCancelCause(context.Background())
+	r.keys = keyReader{client: client, ctx: r.ctx, timeout: min(c.Timeout, c.TTL/3)}
 	return r
 }
 
@@ -104,6 +107,13 @@ func (r *etcdRegistry) Registrar(service, addr string) Registrar {
 		r.registrars[key] = registrar
 	}
 	return registrar
+}
+
+// registrations returns the number of registrars.
+func (r *etcdRegistry) registrations() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.registrars)
 }
 
 // Instancer implements [Registry].
@@ -191,6 +201,7 @@ func (r *etcdRegistry) Close() error {
 			i.Stop()
 		}
 		r.probes.Wait()
+		r.keys.reading.Wait()
 		r.background.Wait()
 		if err := r.client.Close(); err != nil && !errors.Is(err, context.Canceled) {
 			errs = append(errs, fmt.Errorf("discovery: close: %w", err))

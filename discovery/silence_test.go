@@ -272,7 +272,7 @@ func TestListStaysWhileServersReturnOneAfterTheOther(t *testing.T) {
 	}
 	e.restart(t, false)
 	for n, p := range proxies {
-		testkit.Always(t, ttl*3/4, "the server cannot register", func() bool {
+		testkit.Always(t, ttl/2, "the server cannot register", func() bool {
 			return e.absent(t, addrs[n])
 		})
 		p.restore()

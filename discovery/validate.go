@@ -2,39 +2,14 @@ package discovery
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // minTTL is the shortest TTL. With a shorter one, a renewal that fails could not be repeated before
 // the lease expires.
 const minTTL = 2 * time.Second
-
-// A settingError reports an invalid setting.
-type settingError struct {
-	flag  string // name without the dash, with the prefix given to RegisterFlags
-	value string // as in the error: strings are quoted, parts of them masked; empty for a secret
-	must  string // "must be …"
-}
-
-// Error returns "-flag value: must be …".
-func (e *settingError) Error() string {
-	if e.value == "" { // a secret
-		return fmt.Sprintf("-%s: %s", e.flag, e.must)
-	}
-	return fmt.Sprintf("-%s %s: %s", e.flag, e.value, e.must)
-}
-
-// Setting returns the name of the flag without the dash.
-func (e *settingError) Setting() string { return e.flag }
-
-func (c Config) invalid(flag, value, must string) error {
-	return &settingError{c.flagPrefix + flag, value, must}
-}
 
 // Validate returns an error for the first invalid setting. It has the form "-flag value: must be …"
 // and a method Setting() string, which returns the name of the flag without the dash. User names,
@@ -196,69 +171,4 @@ func (c Config) checkCredentials() error {
 			"must be empty unless -"+c.flagPrefix+"etcd-password is set")
 	}
 	return nil
-}
-
-// A rule returns what an address must be, in the form "must be …", or "" if the address complies.
-type rule func(address string) (must string)
-
-// endpointRule is the rule for addresses of etcd.
-func endpointRule(endpoint string) string {
-	const forms = "must be host:port, http://host:port or https://host:port, "
-	switch {
-	case isHostPort(withoutScheme(endpoint)):
-		return ""
-	case mayBeSecret(endpoint):
-		return forms + "without user, password and query"
-	default:
-		return forms + "with a port of 1 to 65535"
-	}
-}
-
-// instanceRule is the rule for addresses of instances.
-func instanceRule(address string) string {
-	switch {
-	case isHostPort(address):
-		return ""
-	case strings.Contains(address, "://"):
-		return "must be host:port without a scheme"
-	default:
-		return "must be host:port with a port of 1 to 65535"
-	}
-}
-
-func isHostPort(address string) bool {
-	host, port, err := net.SplitHostPort(address)
-	return err == nil && isHost(host) && isPort(port)
-}
-
-// isHost reports whether host is a name, an IPv4 address, or an IPv6 address with or without a
-// zone.
-func isHost(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
-		return addr.Zone() == "" || isName(addr.Zone())
-	}
-	return isName(host)
-}
-
-// isName reports whether s has only characters that are allowed in host names, and underscores. It
-// excludes all characters that delimit the parts of a URL.
-func isName(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-_", r)
-	}) < 0
-}
-
-func isPort(port string) bool {
-	n, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && n > 0
-}
-
-// withoutScheme returns endpoint without http:// or https://.
-func withoutScheme(endpoint string) string {
-	for _, scheme := range []string{"http://", "https://"} {
-		if address, ok := strings.CutPrefix(endpoint, scheme); ok {
-			return address
-		}
-	}
-	return endpoint
 }

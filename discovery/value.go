@@ -9,16 +9,6 @@ import (
 	"strings"
 )
 
-// Values of [Config.Format].
-const (
-	// FormatPlain reads values that this package writes: host:port, or JSON with the address and
-	// metadata, which is the format of package go.etcd.io/etcd/client/v3/naming/endpoints.
-	FormatPlain = "plain"
-
-	// FormatAuto also reads the values that kratos and kitex write. Those of go-zero are plain.
-	FormatAuto = "auto"
-)
-
 // A value is the content of a key: the address of one instance and its metadata.
 type value struct {
 	address  string
