@@ -41,6 +41,13 @@ const (
 	// unlimited is a timeout for requests that only their context ends.
 	unlimited = time.Duration(1<<63 - 1)
 
+	// maxExtensions is how often the limit of one attempt is extended.
+	maxExtensions = 3
+
+	// maxConcurrent is the number of short requests that one registry sends at a time. Many more
+	// would wait for each other in etcd, beyond the limit of an attempt.
+	maxConcurrent = 100
+
 	// maxPatience is how often the limit of one attempt doubles while attempts time out.
 	maxPatience = 6
 )
@@ -62,12 +69,13 @@ type etcdClient struct {
 
 	// attempt limits one attempt of a short request; 0 is no limit. The limit doubles with each
 	// connection that is given up, so that a slow etcd is reached too, and is attempt again after
-	// an answer.
+	// a short answer.
 	attempt    time.Duration
 	maxAttempt time.Duration // longest limit of an attempt
 	patience   atomic.Int32  // how often the limit has doubled
 
 	failure  failureRecord // since the last answer
+	sending  chan struct{} // a semaphore for maxConcurrent short requests; nil for any number
 	rotating sync.Mutex    // guards the order of the endpoints
 }
 
@@ -117,6 +125,7 @@ func dial(c Config, log *slog.Logger) (*etcdClient, error) {
 		Client:     client,
 		conns:      conns,
 		auth:       auth,
+		sending:    make(chan struct{}, maxConcurrent),
 		renewer:    newRenewer(etcdserverpb.NewLeaseClient(client.ActiveConnection())),
 		name:       "etcd " + strings.Join(c.Etcd, ","),
 		attempt:    max(minAttempt, c.TTL/8),
@@ -143,7 +152,7 @@ func call[T any](
 	ctx context.Context, c *etcdClient, timeout time.Duration,
 	request func(context.Context) (T, error),
 ) (T, error) {
-	return repeat(ctx, c, timeout, c.limit, request)
+	return repeat(ctx, c, timeout, c.limit, c.sending, request)
 }
 
 // callLong is call for a request whose response may be large. An attempt may last until timeout:
@@ -152,12 +161,12 @@ func callLong[T any](
 	ctx context.Context, c *etcdClient, timeout time.Duration,
 	request func(context.Context) (T, error),
 ) (T, error) {
-	return repeat(ctx, c, timeout, func() time.Duration { return timeout }, request)
+	return repeat(ctx, c, timeout, func() time.Duration { return timeout }, nil, request)
 }
 
 func repeat[T any](
 	ctx context.Context, c *etcdClient, timeout time.Duration, limit func() time.Duration,
-	request func(context.Context) (T, error),
+	sem chan struct{}, request func(context.Context) (T, error),
 ) (T, error) {
 	failure := &failureRecord{parent: &c.failure}
 	total, cancel := context.WithTimeout(withFailureRecord(ctx, failure), timeout)
@@ -165,11 +174,21 @@ func repeat[T any](
 	retry := retryBackoff{max: maxRepeat}
 	request = authenticated(c.auth, c.Client, request)
 	for {
-		epoch := c.conns.epoch()
-		response, timedOut, err := attempt(total, limit(), request)
+		if sem != nil {
+			select {
+			case sem <- struct{}{}:
+			case <-total.Done(): // the others have recorded why
+				var none T
+				return none, c.wrap(ctx, total.Err(), &c.failure)
+			}
+		}
+		epoch, begin := c.conns.epoch(), time.Now()
+		response, timedOut, err := attempt(total, c, limit(), request)
+		if sem != nil {
+			<-sem
+		}
 		if err == nil {
-			c.patience.Store(0)
-			c.failure.clear()
+			c.answered(time.Since(begin))
 			return response, nil
 		}
 		failure.record(err)
@@ -183,15 +202,43 @@ func repeat[T any](
 	}
 }
 
-// attempt sends one request. It reports whether the limit has ended it, and not ctx.
+// attempt sends one request. It reports whether the limit has ended it, and not ctx. The limit is
+// extended while etcd sends something: it is busy then, and does not hang.
 func attempt[T any](
-	ctx context.Context, limit time.Duration, request func(context.Context) (T, error),
+	ctx context.Context, c *etcdClient, limit time.Duration,
+	request func(context.Context) (T, error),
 ) (response T, timedOut bool, err error) {
-	bounded, cancel := context.WithTimeout(ctx, limit)
+	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
+	var ended atomic.Bool
+	var timer *time.Timer
+	extensions := maxExtensions
+	armed := make(chan struct{})
+	timer = time.AfterFunc(limit, func() {
+		<-armed // timer is set
+		quiet, connected := c.conns.quietFor(time.Now())
+		if extensions--; extensions >= 0 && connected && quiet < limit/2 {
+			timer.Reset(limit)
+			return
+		}
+		ended.Store(true)
+		cancel()
+	})
+	close(armed)
+	defer timer.Stop()
 	response, err = request(bounded)
-	timedOut = err != nil && bounded.Err() != nil && ctx.Err() == nil
-	return response, timedOut, err
+	if err == nil || ctx.Err() != nil || !ended.Load() {
+		return response, false, err
+	}
+	return response, true, context.DeadlineExceeded
+}
+
+// answered notes how long an answer took. The limit of attempts is short again after a short one.
+func (c *etcdClient) answered(took time.Duration) {
+	if took < c.attempt/2 || c.attempt == 0 {
+		c.patience.Store(0)
+	}
+	c.failure.clear()
 }
 
 // limit returns the limit of one attempt.

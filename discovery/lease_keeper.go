@@ -74,7 +74,7 @@ func (k *leaseKeeper) run(ctx context.Context) {
 }
 
 // manyKeepers is the number of registrations of one process from which on their requests are sent
-// together, several times in an interval: etcd reads and answers many requests at once at less cost.
+// together, several times in an interval. Many requests at once cost etcd less.
 const manyKeepers = 16
 
 // align shortens a wait so that keepers of one process wake together.

@@ -183,3 +183,30 @@ func TestStoppingProcessLeavesTheKeyOfItsSuccessor(t *testing.T) {
 		f.WaitFor(t, ttl/2)
 	}
 }
+
+// Many requests at once make etcd slow. It is not given up for that.
+func TestManyRegisterAtOnce(t *testing.T) {
+	t.Parallel()
+	p := startProcesses(t, 1)[0] // writes to the disk, unlike the embedded one
+	etcdOf(t, p)
+	const many = 1000
+	r := open(t, config(p.client))
+	errs := make(chan error, many)
+	begin := time.Now()
+	for n := range many {
+		go func() {
+			addr := fmt.Sprintf("10.0.%d.%d:5000", n/250, n%250)
+			errs <- r.Registrar("", addr).Register(testkit.Context(t, limit))
+		}()
+	}
+	for range many {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d registered after %s", many, time.Since(begin))
+	f := discoverytest.Follow(t, instancer(t, open(t, config(p.client))))
+	if have := len(f.Next(t, limit).Instances); have != many {
+		t.Errorf("have %d instances, want %d", have, many)
+	}
+}
