@@ -41,9 +41,10 @@
 // A registry uses one connection, to one member of etcd. A request that is not answered within an
 // eighth of the TTL (400 ms or more) closes the connection, and the next attempt goes to the next
 // member on a new connection. The limit is up to four times as long while etcd sends something, and
-// doubles while no member answers, so that a slow etcd is reached. With an instancer, a small request is sent whenever etcd has sent nothing for a sixth of
-// the TTL. So a member that hangs, or a connection that a firewall has forgotten, costs no
-// registration, and a list is at most a third of the TTL behind; [Registry.Status] has its age.
+// doubles while no member answers, so that a slow etcd is reached. With an instancer, a small
+// request is sent whenever etcd has sent nothing for a sixth of the TTL. So a member that hangs, or
+// a connection that a firewall has forgotten, costs no registration, and a list is at most a third
+// of the TTL behind; [Registry.Status] has its age.
 //
 // # Instancers
 //

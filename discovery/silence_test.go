@@ -257,14 +257,18 @@ func TestListStaysWhileServersReturnOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	e.raiseRevision(t)
+	c := config(e.Endpoints()...)
+	c.TTL = followTTL // longer than a server needs to connect
 	addrs := []string{addrA, addrB, addrC}
 	var proxies []*proxy
 	for _, addr := range addrs {
 		p := startProxy(t, e.Endpoints()[0])
 		proxies = append(proxies, p)
-		register(t, open(t, config(p.address())), addr)
+		c.Etcd = []string{p.address()}
+		register(t, open(t, c), addr)
 	}
-	i := instancer(t, open(t, config(e.Endpoints()...)))
+	c.Etcd = e.Endpoints()
+	i := instancer(t, open(t, c))
 	discoverytest.Follow(t, i).WaitFor(t, limit, addrs...)
 	shortest := shortestList(i)
 	for _, p := range proxies {
@@ -272,7 +276,7 @@ func TestListStaysWhileServersReturnOneAfterTheOther(t *testing.T) {
 	}
 	e.restart(t, false)
 	for n, p := range proxies {
-		testkit.Always(t, ttl/2, "the server cannot register", func() bool {
+		testkit.Always(t, c.TTL/2, "the server cannot register", func() bool {
 			return e.absent(t, addrs[n])
 		})
 		p.restore()
