@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
@@ -329,12 +330,19 @@ func (c *etcdClient) Close() error {
 	return err
 }
 
-// put writes a key under a lease.
+// put writes a key under a lease, unless it is under this lease already: a repetition after a lost
+// response changes nothing. It returns the key before, or nil if it did not exist.
 func (c *etcdClient) put(
 	ctx context.Context, timeout time.Duration, key, value string, lease clientv3.LeaseID,
-) error {
-	_, err := call(ctx, c, timeout, func(ctx context.Context) (*clientv3.PutResponse, error) {
-		return c.Put(ctx, key, value, clientv3.WithLease(lease))
+) (*mvccpb.KeyValue, error) {
+	resp, err := call(ctx, c, timeout, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return c.Txn(ctx).
+			If(clientv3.Compare(clientv3.LeaseValue(key), "!=", lease)).
+			Then(clientv3.OpPut(key, value, clientv3.WithLease(lease), clientv3.WithPrevKV())).
+			Commit()
 	})
-	return err
+	if err != nil || len(resp.Responses) == 0 {
+		return nil, err
+	}
+	return resp.Responses[0].GetResponsePut().GetPrevKv(), nil
 }

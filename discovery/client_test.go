@@ -20,14 +20,21 @@ type flakyKV struct {
 	puts     int
 }
 
-func (f *flakyKV) Put(
-	context.Context, string, string, ...clientv3.OpOption,
-) (*clientv3.PutResponse, error) {
-	f.puts++
-	if f.puts <= f.failures {
-		return nil, f.err
+// Txn returns a transaction that fails or succeeds.
+func (f *flakyKV) Txn(context.Context) clientv3.Txn { return flakyTxn{f} }
+
+type flakyTxn struct{ kv *flakyKV }
+
+func (t flakyTxn) If(...clientv3.Cmp) clientv3.Txn  { return t }
+func (t flakyTxn) Then(...clientv3.Op) clientv3.Txn { return t }
+func (t flakyTxn) Else(...clientv3.Op) clientv3.Txn { return t }
+
+func (t flakyTxn) Commit() (*clientv3.TxnResponse, error) {
+	t.kv.puts++
+	if t.kv.puts <= t.kv.failures {
+		return nil, t.kv.err
 	}
-	return &clientv3.PutResponse{}, nil
+	return &clientv3.TxnResponse{}, nil
 }
 
 func TestPutIsRepeatedWhileEtcdIsUnavailable(t *testing.T) {
@@ -49,7 +56,7 @@ func TestPutIsRepeatedWhileEtcdIsUnavailable(t *testing.T) {
 				name:   "etcd a:1",
 			}
 			c.KV = kv
-			err := c.put(t.Context(), time.Minute, "/a", "1", 1)
+			_, err := c.put(t.Context(), time.Minute, "/a", "1", 1)
 			if kv.puts != test.puts || (err != nil) != (test.puts == 1) {
 				t.Errorf("have %d puts and %v, want %d puts", kv.puts, err, test.puts)
 			}

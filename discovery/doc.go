@@ -66,8 +66,8 @@
 //   - A slow subscriber does not delay others. It can miss lists, but never the latest one.
 //   - Nothing is sent on a channel after it was deregistered.
 //
-// [Registrar.Deregister] gives the key an empty value before it removes it, which tells instancers
-// that the lease has not expired. Other programs that read the keys must ignore an empty value.
+// [Registrar.Deregister] writes the key again before it removes it, which tells instancers that the
+// lease has not expired. Other programs see the same value twice.
 //
 // Close ends every goroutine of registrars and instancers. All types of this package are safe for
 // concurrent use.

@@ -19,11 +19,12 @@ const maxGracePeriods = 10
 // because they have most likely lost their registrations and not ended. It must not be used
 // concurrently.
 //
-// An instance leaves on its own if its key gets an empty value, which [Registrar.Deregister]
-// writes, or if its key is deleted and was under no lease. It is removed at once. The deletion of a
-// key that was under a lease has two possible causes: the instance has ended, or it could not renew
-// its lease. The second one is assumed, and the instance kept, within a grace period of a silence
-// of etcd, and if most instances vanish within one grace period.
+// An instance leaves on its own if its key is deleted and was under no lease, or was written twice
+// with the same value under the same lease, which is what [Registrar.Deregister] does. It is
+// removed at once. The deletion of another key that was under a lease has two possible causes: the
+// instance has ended, or it could not renew its lease. The second one is assumed, and the instance
+// kept, within a grace period of a silence of etcd, and if most instances vanish within one grace
+// period.
 type instanceSet struct {
 	prefix      string        // of the keys
 	gracePeriod time.Duration // how long stale instances are kept
@@ -58,8 +59,12 @@ type instance struct {
 	value
 	text     string // the value as it is in etcd
 	revision int64
-	leased   bool
+	lease    int64 // 0 for none
+	leaving  bool  // its server is about to delete the key
 }
+
+// mayBeLost reports whether the deletion of the key may mean that the server runs.
+func (i instance) mayBeLost() bool { return i.lease != 0 && !i.leaving }
 
 // same reports whether two instances have the same value and revision.
 func (i instance) same(other instance) bool {
@@ -104,7 +109,7 @@ func (s *instanceSet) replace(kvs []*mvccpb.KeyValue, revision int64, now time.T
 // if there was a silence.
 func (s *instanceSet) retainLeased(former map[string]instance, now time.Time) {
 	for key, i := range former {
-		if _, ok := s.current[key]; !ok && i.leased {
+		if _, ok := s.current[key]; !ok && i.mayBeLost() {
 			s.noteVanished(key, i, now)
 		}
 	}
@@ -205,7 +210,7 @@ func (s *instanceSet) endGrace(now time.Time) {
 		return
 	}
 	for key, i := range s.stale {
-		if !i.leased || len(s.current) > 0 || !now.Before(s.holdEnd) {
+		if i.lease == 0 || len(s.current) > 0 || !now.Before(s.holdEnd) {
 			s.cut(s.stale, key)
 		}
 	}
@@ -230,7 +235,7 @@ func (s *instanceSet) remove(key string, now time.Time) {
 	s.cut(s.current, key)
 	s.cut(s.stale, key)
 	delete(s.skipped, key)
-	if !ok || !i.leased {
+	if !ok || !i.mayBeLost() {
 		return
 	}
 	s.noteVanished(key, i, now)
@@ -248,7 +253,7 @@ func (s *instanceSet) set(kv *mvccpb.KeyValue, now time.Time) {
 	}
 	_, returned := s.stale[key]
 	delete(s.vanished, key)
-	i := instance{revision: kv.ModRevision, leased: kv.Lease != 0}
+	i := instance{revision: kv.ModRevision, lease: kv.Lease}
 	if s.known(kv, &i) {
 		s.current[key] = i // the address is counted already
 		return
@@ -265,13 +270,15 @@ func (s *instanceSet) set(kv *mvccpb.KeyValue, now time.Time) {
 	}
 }
 
-// known sets the address and metadata of i if the value of the key has not changed.
+// known sets the address and metadata of i if the value of the key has not changed. A second write
+// under the same lease means that the instance is leaving.
 func (s *instanceSet) known(kv *mvccpb.KeyValue, i *instance) bool {
 	former, ok := s.current[string(kv.Key)]
 	if !ok || former.text != string(kv.Value) {
 		return false
 	}
 	i.value, i.text = former.value, former.text
+	i.leaving = i.lease == former.lease && (former.leaving || i.revision > former.revision)
 	return true
 }
 

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -162,19 +163,30 @@ func TestInstanceSetKeepsInstancesWhoseLeasesHaveExpired(t *testing.T) {
 		}, "3"},
 		{"all have left on their own", func(s *instanceSet) {
 			for n, key := range []string{"a", "b", "c"} {
-				s.applyAt(begin, put, leased(int64(20+n), key, ""))
+				s.applyAt(begin, put, leased(int64(20+n), key, fmt.Sprint(n+1)))
 				expire(s, begin, key)
 			}
 		}, ""},
-		{"two have left on their own, one expires", func(s *instanceSet) {
-			s.applyAt(begin, put, leased(20, "a", ""))
-			s.applyAt(begin, put, leased(21, "b", ""))
+		{"two have left on their own, the last one expires", func(s *instanceSet) {
+			s.applyAt(begin, put, leased(20, "a", "1"))
+			s.applyAt(begin, put, leased(21, "b", "2"))
+			expire(s, begin, "a", "b")
 			expire(s, begin, "c")
 		}, "3"},
 		{"a kept one leaves on its own", func(s *instanceSet) {
 			expire(s, begin, "a", "b", "c")
 			s.applyAt(begin, put, leased(30, "a", "1"))
-			s.applyAt(begin, put, leased(31, "a", ""))
+			s.applyAt(begin, put, leased(31, "a", "1"))
+			expire(s, begin, "a")
+		}, "2 3"},
+		{"written again under another lease", func(s *instanceSet) {
+			successor := leased(20, "a", "1")
+			successor.Lease = 2
+			s.applyAt(begin, put, successor)
+			expire(s, begin, "a", "b")
+		}, "1 2 3"},
+		{"an empty value", func(s *instanceSet) {
+			s.applyAt(begin, put, leased(20, "a", ""))
 		}, "2 3"},
 		{"some stay, the grace period ends", func(s *instanceSet) {
 			expire(s, begin, "a", "b")

@@ -155,15 +155,11 @@ func (r *etcdRegistrar) claim(ctx context.Context, timeout time.Duration) error 
 		if err := r.grant(ctx, timeout); err != nil {
 			return err
 		}
-		resp, err := call(ctx, client, timeout,
-			func(ctx context.Context) (*clientv3.PutResponse, error) {
-				return client.Put(ctx, r.key, r.value,
-					clientv3.WithLease(r.lease), clientv3.WithPrevKV())
-			})
+		former, err := client.put(ctx, timeout, r.key, r.value, r.lease)
 		if errors.Is(err, rpctypes.ErrLeaseNotFound) && ctx.Err() == nil {
 			continue // the lease has expired while etcd did not answer
 		}
-		if err == nil && resp.PrevKv != nil && r.isForeign(resp.PrevKv.Lease) {
+		if err == nil && r.isForeign(former.GetLease()) {
 			r.registry.log.Info("replaced the registration of another process", "key", r.key)
 		}
 		return err
@@ -256,10 +252,10 @@ func (r *etcdRegistrar) close() error {
 	return nil
 }
 
-// leave empties the key, unless another process has registered it, and revokes the lease, which
-// removes the key. Instancers remove an instance with an empty value at once: see instanceSet. It
-// ends after the timeout of the registry, and an etcd that does not execute the first step gets at
-// most half of it.
+// leave writes the key again, unless another process has registered it, and revokes the lease,
+// which removes the key. The second write tells instancers that the lease does not expire: see
+// instanceSet. Leave ends after the timeout of the registry, and an etcd that does not execute the
+// first step gets at most half of it.
 func (r *etcdRegistrar) leave(ctx context.Context, lease clientv3.LeaseID) error {
 	client, timeout := r.registry.client, r.registry.timeout
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -268,11 +264,11 @@ func (r *etcdRegistrar) leave(ctx context.Context, lease clientv3.LeaseID) error
 		func(ctx context.Context) (*clientv3.TxnResponse, error) {
 			return client.Txn(ctx).
 				If(clientv3.Compare(clientv3.LeaseValue(r.key), "=", lease)).
-				Then(clientv3.OpPut(r.key, "", clientv3.WithLease(lease))).
+				Then(clientv3.OpPut(r.key, r.value, clientv3.WithLease(lease))).
 				Commit()
 		})
 	if err != nil {
-		r.registry.log.Debug("cannot empty key", "key", r.key, "err", err)
+		r.registry.log.Debug("cannot write key before its end", "key", r.key, "err", err)
 	}
 	_, err = call(ctx, client, timeout,
 		func(ctx context.Context) (*clientv3.LeaseRevokeResponse, error) {
