@@ -136,12 +136,18 @@ var isSecret = regexp.MustCompile(`(password|token|headers)$`)
 
 // needs has the arguments that must accompany a setting.
 var needs = map[string][]string{
-	"discovery":       {"-instances", "a:1"},
-	"zipkin-password": {"-zipkin-user", "u"},
-	"zipkin-cert":     {"-zipkin-key", "k"},
-	"zipkin-key":      {"-zipkin-cert", "c"},
-	"kafka-sasl":      {"-kafka-user", "u"},
-	"kafka-password":  {"-kafka-user", "u"},
+	"discovery":          {"-instances", "a:1"},
+	"etcd-ca":            {"-etcd", "https://a:1"},
+	"etcd-cert":          {"-etcd", "https://a:1", "-etcd-key", "k"},
+	"etcd-key":           {"-etcd", "https://a:1", "-etcd-cert", "c"},
+	"etcd-user":          {"-etcd-password", "p"},
+	"etcd-password":      {"-etcd-user", "u"},
+	"etcd-password-file": {"-etcd-user", "u"},
+	"zipkin-password":    {"-zipkin-user", "u"},
+	"zipkin-cert":        {"-zipkin-key", "k"},
+	"zipkin-key":         {"-zipkin-cert", "c"},
+	"kafka-sasl":         {"-kafka-user", "u"},
+	"kafka-password":     {"-kafka-user", "u"},
 }
 
 // other returns an allowed value of a setting that is not its default, as -print-config shows it.
@@ -150,7 +156,9 @@ func other(key, defaults string) string {
 		"addr": "127.0.0.1:1", "otlp-grpc-addr": "127.0.0.1:1", "max-body": "9999",
 		"allow-origin": "http://a",
 		"grpc-addr":    "127.0.0.1:1", "advertise": "books:1", "admin-addr": "localhost:0",
-		"lang":      "en",
+		"lang":             "en",
+		"discovery-format": "auto", "register": "background", "instance-metadata": "zone=a",
+		"subset":    "3",
 		"rate-mode": "off", "discovery": "static", "etcd": "a:1,b:2", "instances": "a:1,b:2",
 		"prefix": "/a/", "tracer": "log,memory", "sampler": "never", "sample": "0.5",
 		"sample-operations": "a=never", "trace-id-bits": "64", "senders": "9",

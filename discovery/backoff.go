@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// firstRetry is the shortest pause between two attempts.
+const firstRetry = 100 * time.Millisecond
+
 // A retryBackoff computes the pauses between attempts. They begin at firstRetry and double up to
 // max. Each is shortened by a random share of up to a half, which spreads the attempts of many
 // clients.

@@ -12,14 +12,17 @@ import (
 type broadcaster struct {
 	mu            sync.Mutex
 	instances     []string // sorted, without duplicates
-	hasList       bool     // instances has been set
-	err           error    // of the current outage, nil if there is none
+	published     []string // those that subset selects
+	subset        subset
+	hasList       bool  // instances has been set
+	err           error // of the current outage, nil if there is none
 	subscriptions map[chan<- sd.Event]*subscription
 	closed        chan struct{} // closed by close
 }
 
-func newBroadcaster() *broadcaster {
+func newBroadcaster(s subset) *broadcaster {
 	return &broadcaster{
+		subset:        s,
 		subscriptions: map[chan<- sd.Event]*subscription{},
 		closed:        make(chan struct{}),
 	}
@@ -39,7 +42,7 @@ func (b *broadcaster) Register(ch chan<- sd.Event) {
 		b.subscriptions[ch] = s
 	}
 	if b.hasList {
-		s.offer(sd.Event{Instances: b.instances})
+		s.offer(sd.Event{Instances: b.published})
 	}
 	if b.err != nil {
 		s.offer(sd.Event{Err: b.err})
@@ -64,11 +67,46 @@ func (b *broadcaster) update(instances []string) {
 	instances = slices.Compact(instances)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.hasList && b.err == nil && slices.Equal(b.instances, instances) {
+	changed := !slices.Equal(b.instances, instances)
+	b.instances = instances
+	b.publishList(changed)
+}
+
+// publishList publishes the selected instances if the list has changed and they have, too, or if
+// the list is the first one or ends an outage.
+func (b *broadcaster) publishList(changed bool) {
+	due := !b.hasList || b.err != nil
+	b.hasList, b.err = true, nil
+	if !changed && !due {
 		return
 	}
-	b.instances, b.hasList, b.err = instances, true, nil
-	b.publish(sd.Event{Instances: instances})
+	selected := b.subset.of(b.instances)
+	unchanged := len(selected) < len(b.instances) && slices.Equal(selected, b.published)
+	b.published = selected
+	if due || !unchanged {
+		b.publish(sd.Event{Instances: selected})
+	}
+}
+
+// change adds the touched addresses that are listed and removes the others, and publishes the list
+// if that has changed it, or if it ends an outage.
+func (b *broadcaster) change(touched []string, listed func(string) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	changed := false
+	for _, address := range touched {
+		n, found := slices.BinarySearch(b.instances, address)
+		switch {
+		case listed(address) == found:
+			continue
+		case found:
+			b.instances = slices.Delete(b.instances, n, n+1)
+		default:
+			b.instances = slices.Insert(b.instances, n, address)
+		}
+		changed = true
+	}
+	b.publishList(changed)
 }
 
 // fail publishes an error if it is the first of an outage, and reports whether it is.
@@ -121,3 +159,10 @@ func (b *broadcaster) isClosed() bool {
 
 // stopped implements locator.
 func (b *broadcaster) stopped() <-chan struct{} { return b.closed }
+
+// count returns the length of the published list and the error of the current outage.
+func (b *broadcaster) count() (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.published), b.err
+}

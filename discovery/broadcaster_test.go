@@ -27,7 +27,7 @@ func TestWaitEndsItsSubscription(t *testing.T) {
 
 func TestUnchangedListIsNotPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBroadcaster()
+		b := newBroadcaster(subset{})
 		defer b.close()
 		ch := make(chan sd.Event)
 		b.Register(ch)

@@ -20,14 +20,21 @@ type flakyKV struct {
 	puts     int
 }
 
-func (f *flakyKV) Put(
-	context.Context, string, string, ...clientv3.OpOption,
-) (*clientv3.PutResponse, error) {
-	f.puts++
-	if f.puts <= f.failures {
-		return nil, f.err
+// Txn returns a transaction that fails or succeeds.
+func (f *flakyKV) Txn(context.Context) clientv3.Txn { return flakyTxn{f} }
+
+type flakyTxn struct{ kv *flakyKV }
+
+func (t flakyTxn) If(...clientv3.Cmp) clientv3.Txn  { return t }
+func (t flakyTxn) Then(...clientv3.Op) clientv3.Txn { return t }
+func (t flakyTxn) Else(...clientv3.Op) clientv3.Txn { return t }
+
+func (t flakyTxn) Commit() (*clientv3.TxnResponse, error) {
+	t.kv.puts++
+	if t.kv.puts <= t.kv.failures {
+		return nil, t.kv.err
 	}
-	return &clientv3.PutResponse{}, nil
+	return &clientv3.TxnResponse{}, nil
 }
 
 func TestPutIsRepeatedWhileEtcdIsUnavailable(t *testing.T) {
@@ -43,9 +50,13 @@ func TestPutIsRepeatedWhileEtcdIsUnavailable(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			kv := &flakyKV{err: test.err, failures: 2}
-			c := etcdClient{Client: clientv3.NewCtxClient(t.Context()), name: "etcd a:1"}
+			c := etcdClient{
+				Client: clientv3.NewCtxClient(t.Context()),
+				conns:  newConnTracker(),
+				name:   "etcd a:1",
+			}
 			c.KV = kv
-			err := c.put(t.Context(), time.Minute, "/a", "1", 1)
+			_, err := c.put(t.Context(), time.Minute, "/a", "1", 1)
 			if kv.puts != test.puts || (err != nil) != (test.puts == 1) {
 				t.Errorf("have %d puts and %v, want %d puts", kv.puts, err, test.puts)
 			}
@@ -78,7 +89,7 @@ func TestRequestErrorsNameEtcd(t *testing.T) {
 		{"other", live, unknown, "etcd a:1: unknown", unknown},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			have := (&etcdClient{name: "etcd a:1"}).wrap(test.ctx, test.err)
+			have := (&etcdClient{name: "etcd a:1"}).wrap(test.ctx, test.err, nil)
 			if have.Error() != test.text || !errors.Is(have, test.is) {
 				t.Errorf("have %v, want %s", have, test.text)
 			}
@@ -88,16 +99,16 @@ func TestRequestErrorsNameEtcd(t *testing.T) {
 
 // A longer pause than a third of the TTL would miss the promise to restore within two TTLs.
 func TestRedialsAreFrequent(t *testing.T) {
-	for _, test := range []struct{ ttl, want time.Duration }{
-		{minTTL, minTTL / 3},
-		{time.Minute, maxRedial},
+	for _, test := range []struct{ ttl, want, connect time.Duration }{
+		{minTTL, minTTL / 3, minConnect},
+		{time.Minute, maxRedial, time.Second},
 	} {
 		params := connectParams(Config{TTL: test.ttl, DialTimeout: time.Second})
 		if have := params.Backoff.MaxDelay; have != test.want {
 			t.Errorf("TTL %s: have a pause of up to %s, want %s", test.ttl, have, test.want)
 		}
-		if have := params.MinConnectTimeout; have != time.Second {
-			t.Errorf("have attempts of up to %s, want the DialTimeout", have)
+		if have := params.MinConnectTimeout; have != test.connect {
+			t.Errorf("TTL %s: have attempts of up to %s, want %s", test.ttl, have, test.connect)
 		}
 	}
 }

@@ -1,6 +1,29 @@
 package discovery
 
-import "time"
+import (
+	"strings"
+	"time"
+)
+
+// Values of [Config.Register].
+const (
+	// RegisterWait makes Register try until its context ends, and return an error then.
+	RegisterWait = "wait"
+
+	// RegisterBackground makes Register return nil at once. The registry tries until it succeeds,
+	// until Deregister is called, or until it is closed.
+	RegisterBackground = "background"
+)
+
+// Values of [Config.Format].
+const (
+	// FormatPlain reads values that this package writes: host:port, or JSON with the address and
+	// metadata, which is the format of package go.etcd.io/etcd/client/v3/naming/endpoints.
+	FormatPlain = "plain"
+
+	// FormatAuto also reads the values that kratos and kitex write. Those of go-zero are plain.
+	FormatAuto = "auto"
+)
 
 // A Config selects and configures a kind of [Registry]. [DefaultConfig] and [Config.RegisterFlags]
 // set all fields that kind "etcd" needs. For that kind, a zero value is an error: it is not
@@ -13,9 +36,28 @@ type Config struct {
 	// http://host:port or https://host:port. One member that answers is sufficient.
 	Etcd []string
 
+	// CA, Cert and Key are PEM files for members with https addresses: the certificates of
+	// authorities, which replace those of the system, and the certificate and key of this client.
+	// Each may be empty; Cert and Key belong together. They are read again for new connections.
+	CA, Cert, Key string
+
+	// User and Password authenticate this client, if etcd has authentication. If PasswordFile is
+	// set, the password is the content of that file without line ends. The file is read whenever
+	// etcd wants to know the password.
+	User, Password, PasswordFile string
+
 	// Prefix is the prefix of all keys, which are <Prefix><service>/<address>. It begins and ends
 	// with a slash.
 	Prefix string
+
+	// Format is [FormatPlain] or [FormatAuto]: which values of keys an instancer reads. With
+	// FormatAuto, the prefix need not begin with a slash. Empty means FormatPlain.
+	Format string
+
+	// Metadata is written with each registered address, for example its version, zone and weight.
+	// Names and values must not contain a comma, and names no equals sign. If it is empty, the
+	// value of a key is the address alone, which every reader understands.
+	Metadata map[string]string
 
 	// TTL is the lifetime of a registration after its server has died: 2 s or more, in whole
 	// seconds, as etcd counts leases in seconds. A registration is renewed three times in a TTL.
@@ -31,11 +73,22 @@ type Config struct {
 	DialKeepAlive time.Duration
 
 	// Timeout limits each request to etcd, in addition to the context of the call. It must be
-	// positive.
+	// positive. It is also the limit of a Register whose context has no deadline. Attempts that are
+	// not answered end earlier: see the package documentation.
 	Timeout time.Duration
 
+	// Register is [RegisterWait] or [RegisterBackground], which is what [Registrar.Register] does
+	// while etcd does not answer. Empty means RegisterWait.
+	Register string
+
 	// Instances lists the addresses that kind "static" serves, each as host:port without a scheme.
+	// For kind "etcd" they are the list of each service until etcd answers for the first time.
 	Instances []string
+
+	// Subset is the number of instances of each service that an instancer lists: those that have
+	// the highest rendezvous hashes for this registry, as in gRFC A68. An instance that comes or
+	// goes changes at most one of them. 0 means all. It must not be negative.
+	Subset int
 
 	// flagPrefix is the prefix that RegisterFlags was called with, for errors.
 	flagPrefix string
@@ -51,7 +104,14 @@ func DefaultConfig() Config {
 		DialTimeout:   3 * time.Second,
 		DialKeepAlive: 3 * time.Second,
 		Timeout:       5 * time.Second,
+		Register:      RegisterWait,
+		Format:        FormatPlain,
 	}
+}
+
+// secure reports whether the members of etcd use TLS.
+func (c *Config) secure() bool {
+	return len(c.Etcd) > 0 && strings.HasPrefix(c.Etcd[0], "https://")
 }
 
 // setDefaults sets each field that is zero to its value in [DefaultConfig].
@@ -65,6 +125,12 @@ func (c *Config) setDefaults() {
 	}
 	if c.Prefix == "" {
 		c.Prefix = d.Prefix
+	}
+	if c.Format == "" {
+		c.Format = d.Format
+	}
+	if c.Register == "" {
+		c.Register = d.Register
 	}
 	for _, f := range []struct {
 		field *time.Duration

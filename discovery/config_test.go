@@ -2,6 +2,8 @@ package discovery_test
 
 import (
 	"errors"
+	"flag"
+	"strings"
 	"testing"
 	"time"
 
@@ -152,6 +154,30 @@ func TestValidateOthers(t *testing.T) {
 		{"prefix", `"xxxxx": ` + mustPrefix, func(c *discovery.Config) {
 			c.Prefix = "http://root:s3cret@h:2379"
 		}},
+		{"prefix", `"a": must be a path that ends with a slash`, func(c *discovery.Config) {
+			c.Prefix, c.Format = "a", discovery.FormatAuto
+		}},
+		{"discovery-format", `"json": must be one of auto, plain`,
+			func(c *discovery.Config) { c.Format = "json" }},
+		{"register", `"later": must be one of background, wait`,
+			func(c *discovery.Config) { c.Register = "later" }},
+		{"instance-metadata", `"zone=": must be name=value, separated by commas`,
+			func(c *discovery.Config) { c.Metadata = map[string]string{"zone": ""} }},
+		{"subset", "-1: must be 0 or more", func(c *discovery.Config) { c.Subset = -1 }},
+		{"etcd-ca", `"ca.pem": must be empty unless -etcd is https://`,
+			func(c *discovery.Config) { c.CA = "ca.pem" }},
+		{"etcd-cert", `"c.pem": must be empty unless -etcd-key is set`, func(c *discovery.Config) {
+			c.Etcd, c.Cert = []string{"https://a:1"}, "c.pem"
+		}},
+		{"etcd-key", `"c.key": must be empty unless -etcd-cert is set`, func(c *discovery.Config) {
+			c.Etcd, c.Key = []string{"https://a:1"}, "c.key"
+		}},
+		{"etcd-user", `"u": must be empty unless -etcd-password is set`,
+			func(c *discovery.Config) { c.User = "u" }},
+		{"etcd-password-file", `"f": must be empty unless -etcd-user is set`,
+			func(c *discovery.Config) { c.PasswordFile = "f" }},
+		{"etcd-password-file", `"f": must be empty if -etcd-password is set`,
+			func(c *discovery.Config) { c.User, c.Password, c.PasswordFile = "u", "p", "f" }},
 		{"ttl", "1s: " + mustTTL, func(c *discovery.Config) { c.TTL = time.Second }},
 		{"ttl", "2.5s: " + mustTTL, func(c *discovery.Config) { c.TTL = 2500 * time.Millisecond }},
 		{"ttl", "-4s: " + mustTTL, func(c *discovery.Config) { c.TTL = -4 * time.Second }},
@@ -210,5 +236,25 @@ func TestValidateZero(t *testing.T) {
 	}
 	if have := validate(t, discovery.DefaultConfig(), ""); have != "" {
 		t.Errorf("etcd without instances: have %s, want no error", have)
+	}
+}
+
+func TestPasswordIsNeverShown(t *testing.T) {
+	c := discovery.DefaultConfig()
+	c.Password = "s3cret"
+	err := c.Validate()
+	if want := "-etcd-password: must be empty unless -etcd-user is set"; err == nil ||
+		err.Error() != want {
+		t.Errorf("have %v, want %s", err, want)
+	}
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	if err := c.RegisterFlags(fs, ""); err != nil {
+		t.Fatal(err)
+	}
+	var usage strings.Builder
+	fs.SetOutput(&usage)
+	fs.PrintDefaults()
+	if strings.Contains(usage.String(), c.Password) {
+		t.Errorf("have the password in %s", usage.String())
 	}
 }

@@ -28,6 +28,10 @@ type Registry interface {
 	// invalid service name, or ErrClosed.
 	Instancer(service string) (sd.Instancer, error)
 
+	// Status returns what the registry knows about its registrations and lists. It does not wait
+	// for etcd.
+	Status() Status
+
 	// Close stops all registrars and instancers, ends their goroutines and closes the connection to
 	// etcd. It revokes the leases of registered instances, for up to Config.Timeout. Its error
 	// names the instances whose leases were not revoked; these expire after their TTL. Further
@@ -38,9 +42,12 @@ type Registry interface {
 // A Registrar registers one instance of a service and restores the registration if it is lost. All
 // methods may be called concurrently.
 type Registrar interface {
-	// Register registers the instance until Deregister or Close is called. The context limits only
-	// the call. If the instance is registered already, Register returns nil at once, even if the
-	// registration is lost and not yet restored. After an error the instance is not registered.
+	// Register registers the instance until Deregister or Close is called. It tries until it
+	// succeeds or its context ends; a context without a deadline ends after Config.Timeout. With
+	// RegisterBackground it returns nil at once. The context limits only the call. Errors that a
+	// repetition does not change, such as a wrong password, are returned at once. If the instance
+	// is registered already, Register returns nil at once, even if the registration is lost and not
+	// yet restored. After an error the instance is not registered.
 	Register(ctx context.Context) error
 
 	// Deregister removes the registration: when it returns nil, the key does not exist any more.

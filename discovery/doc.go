@@ -9,7 +9,14 @@
 //	static  the addresses are a fixed list; registering has no effect
 //
 // The key of an instance is <prefix><service>/<address>, or <prefix><address> if the service name
-// is empty. The value is the address. Keys of any other shape below the prefix are ignored.
+// is empty. The value is the address or, with metadata, JSON. Keys with a further slash below the
+// prefix are ignored. Values that are no address are skipped, counted and logged. With
+// [FormatAuto], the values of other registries are read as well:
+//
+//	gRPC's naming/endpoints  any key              {"Addr": "host:port", "Metadata": …}
+//	kratos                   /microservices/NAME  {"endpoints": ["grpc://host:port"], …}
+//	go-zero                  NAME/LEASE           host:port
+//	kitex                    kitex/registry-etcd  {"address": "host:port", "weight": 10, …}
 //
 // # Registrations
 //
@@ -19,34 +26,66 @@
 //     revoked, or its key was deleted or overwritten.
 //   - A registration survives a restart of etcd, with or without its data: it is restored within
 //     two TTLs after etcd answers again.
+//   - A key under the lease of another process is reported and left alone until that lease ends. A
+//     call of Register takes it over once.
 //   - Registering again creates no second key.
 //   - Registrars of different instances do not affect each other.
-//   - Deregister removes the key before it returns, and the key is not restored.
+//   - Deregister removes the key before it returns, and the key is not restored. The key of another
+//     process stays.
+//   - Register tries as long as its context lasts, or in the background: see [Config.Register].
 //   - Every call ends with its context, whether or not etcd answers.
 //   - Every request to etcd ends after the configured timeout.
+//
+// # Connections
+//
+// A registry uses one connection, to one member of etcd. A request that is not answered within an
+// eighth of the TTL (400 ms or more) closes the connection, and the next attempt goes to the next
+// member on a new connection. The limit is up to four times as long while etcd sends something, and
+// doubles while no member answers, so that a slow etcd is reached. With an instancer, a small
+// request is sent whenever etcd has sent nothing for a sixth of the TTL. So a member that hangs, or
+// a connection that a firewall has forgotten, costs no registration, and a list is at most a third
+// of the TTL behind; [Registry.Status] has its age.
 //
 // # Instancers
 //
 //   - An instancer is created while etcd is down, and reads the instances once etcd answers.
+//     [Config.Instances] is its list until then.
 //   - It follows etcd through a compaction, the loss of a member, and a restart, with or without
 //     its data.
 //   - The last list stays in use during an outage. The outage is reported once, as an event with an
 //     error.
+//   - An instance that deregisters is removed at once, and one whose server dies when its lease
+//     expires.
 //   - If etcd loses its data, the known instances are kept for a grace period of one TTL, in which
-//     the servers register again. An instance that is deleted in the grace period is removed at
-//     once.
+//     the servers register again. Each that returns extends the grace period of the others. An
+//     instance that is deleted in the grace period is removed at once.
+//   - Instances whose leases expire are kept in the same way if most vanish within one TTL, or any
+//     within one TTL after a silence of etcd: most likely their servers could not reach etcd. If
+//     none is left, they are kept until the first one returns, for ten TTLs at most.
 //   - Lists are sorted, have no duplicates, and belong to the receiver.
 //   - A slow subscriber does not delay others. It can miss lists, but never the latest one.
 //   - Nothing is sent on a channel after it was deregistered.
+//
+// [Registrar.Deregister] writes the key again before it removes it, which tells instancers that the
+// lease has not expired. Other programs see the same value twice.
 //
 // Close ends every goroutine of registrars and instancers. All types of this package are safe for
 // concurrent use.
 //
 // # Limits
 //
-// Two processes must not register the same address for the same service: each would overwrite the
-// other's key at every renewal.
+// Two processes must not register the same address for the same service: the one that registers
+// last gets the key.
 //
-// A connection that breaks without being closed is detected by a probe, after 10 s or more: see
-// [Config.DialKeepAlive].
+// A key that is deleted, while its lease exists, is noticed by its server after up to one TTL.
+//
+// Every client holds the whole list, and etcd sends each change to every client. One change of a
+// list costs a client 15 µs and 16 kB at 1,000 instances, 0.3 ms and 160 kB at 10,000, and 11 ms
+// and 1.6 MB at 100,000. When all of N instances of M clients restart once, etcd sends N × M events
+// of about 100 bytes: 10 GB for 10,000 of each. Then run etcd's gRPC proxy in front of the clients,
+// which sends etcd one watch for all of them, and set [Config.Subset], so that a client connects to
+// some of the servers only.
+// A renewal of a lease costs etcd about 0.15 ms of processor time, and there are three in a TTL:
+// 10,000 instances with a TTL of 10 s use half a core, and 100,000 need a TTL of a minute or more.
+// A client that is idle costs one request each sixth of the TTL.
 package discovery

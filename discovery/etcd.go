@@ -1,14 +1,17 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/go-kit/kit/sd"
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // An etcdRegistry registers and finds instances in etcd.
@@ -17,7 +20,17 @@ type etcdRegistry struct {
 	prefix  string
 	ttl     time.Duration
 	timeout time.Duration
-	log     *slog.Logger
+	parse   valueParser
+
+	subset    subset
+	instances []string // the list of each service until etcd answers
+
+	metadata map[string]string // of all registered instances
+
+	log *slog.Logger
+
+	// registerInBackground is set if Register does not wait for etcd.
+	registerInBackground bool
 
 	// ctx ends, with ErrClosed as its cause, when Close begins.
 	ctx  context.Context
@@ -26,6 +39,12 @@ type etcdRegistry struct {
 	mu         sync.Mutex
 	registrars map[string]*etcdRegistrar // by key
 	instancers map[*etcdInstancer]struct{}
+
+	// probing is set once the probe was started, which probes counts.
+	probing bool
+	probes  sync.WaitGroup
+
+	keys keyReader // of registrations
 
 	// background counts the goroutines that revoke leases after Register has failed. They are
 	// started only while the registrar's semaphore is held. Close acquires all of them before it
@@ -37,7 +56,7 @@ type etcdRegistry struct {
 }
 
 func openEtcd(c Config, o options) (Registry, error) {
-	client, err := dial(c)
+	client, err := dial(c, o.log)
 	if err != nil {
 		return nil, err
 	}
@@ -46,15 +65,23 @@ func openEtcd(c Config, o options) (Registry, error) {
 
 func newEtcdRegistry(client *etcdClient, c Config, log *slog.Logger) *etcdRegistry {
 	r := &etcdRegistry{
-		client:     client,
-		prefix:     c.Prefix,
-		ttl:        c.TTL,
-		timeout:    c.Timeout,
-		log:        log,
-		registrars: map[string]*etcdRegistrar{},
-		instancers: map[*etcdInstancer]struct{}{},
+		client:  client,
+		prefix:  c.Prefix,
+		ttl:     c.TTL,
+		timeout: c.Timeout,
+		parse:   parserOf(c.Format),
+		log:     log,
+
+		metadata:  c.Metadata,
+		instances: c.Instances,
+		subset:    newSubset(c.Subset),
+
+		registerInBackground: c.Register == RegisterBackground,
+		registrars:           map[string]*etcdRegistrar{},
+		instancers:           map[*etcdInstancer]struct{}{},
 	}
 	r.ctx, r.stop = context.WithCancelCause(context.Background())
+	r.keys = keyReader{client: client, ctx: r.ctx, timeout: min(c.Timeout, c.TTL/3)}
 	return r
 }
 
@@ -75,10 +102,18 @@ func (r *etcdRegistry) Registrar(service, addr string) Registrar {
 	registrar, ok := r.registrars[key]
 	if !ok {
 		registrar = newEtcdRegistrar(r, key, addr)
+		registrar.service = service
 		registrar.invalid = checkInstance(service, addr)
 		r.registrars[key] = registrar
 	}
 	return registrar
+}
+
+// registrations returns the number of registrars.
+func (r *etcdRegistry) registrations() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.registrars)
 }
 
 // Instancer implements [Registry].
@@ -91,10 +126,66 @@ func (r *etcdRegistry) Instancer(service string) (sd.Instancer, error) {
 	if r.ctx.Err() != nil {
 		return nil, fmt.Errorf("discovery: instancer: %w", ErrClosed)
 	}
-	i := newEtcdInstancer(r, r.servicePrefix(service))
+	prefix := r.servicePrefix(service)
+	i := newEtcdInstancer(r, prefix)
+	i.service = service
+	i.fallBack(r.instances)
+	if !r.probing {
+		r.probing = true
+		r.probes.Go(func() { r.probe(prefix) })
+	}
 	r.instancers[i] = struct{}{}
 	i.start(r.ctx)
 	return i, nil
+}
+
+// Status implements [Registry].
+func (r *etcdRegistry) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var s Status
+	for _, registrar := range r.registrars {
+		if status, ok := registrar.status(); ok {
+			s.Registrations = append(s.Registrations, status)
+		}
+	}
+	slices.SortFunc(s.Registrations, func(a, b RegistrationStatus) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Address, b.Address))
+	})
+	now := time.Now()
+	for i := range r.instancers {
+		s.Services = append(s.Services, i.status(now))
+	}
+	sortServices(s.Services)
+	return s
+}
+
+func sortServices(all []ServiceStatus) {
+	slices.SortFunc(all, func(a, b ServiceStatus) int { return cmp.Compare(a.Service, b.Service) })
+}
+
+// probe sends etcd a small request when it has sent nothing for a sixth of the TTL. A member that
+// does not answer it is left for another one, together with all watches. The key is one that the
+// user of an etcd with authentication may read.
+func (r *etcdRegistry) probe(key string) {
+	interval := r.ttl / 6
+	for wait := interval; sleep(r.ctx, wait); {
+		quiet, connected := r.client.conns.quietFor(time.Now())
+		if connected && quiet < interval {
+			wait = interval - quiet
+			continue
+		}
+		if wait = interval; !connected {
+			continue
+		}
+		_, err := call(r.ctx, r.client, r.timeout,
+			func(ctx context.Context) (*clientv3.GetResponse, error) {
+				return r.client.Get(ctx, key, clientv3.WithSerializable(), clientv3.WithKeysOnly())
+			})
+		if err != nil && r.ctx.Err() == nil {
+			r.log.Debug("probe failed", "err", err)
+		}
+	}
 }
 
 // Close implements [Registry]. It first interrupts all calls and goroutines. Then it revokes each
@@ -109,6 +200,8 @@ func (r *etcdRegistry) Close() error {
 		for _, i := range instancers {
 			i.Stop()
 		}
+		r.probes.Wait()
+		r.keys.reading.Wait()
 		r.background.Wait()
 		if err := r.client.Close(); err != nil && !errors.Is(err, context.Canceled) {
 			errs = append(errs, fmt.Errorf("discovery: close: %w", err))

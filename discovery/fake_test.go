@@ -100,6 +100,20 @@ func (f *fakeEtcd) Put(
 	return &clientv3.PutResponse{}, nil
 }
 
+// Txn returns a transaction that succeeds.
+func (f *fakeEtcd) Txn(context.Context) clientv3.Txn { return fakeTxn{f} }
+
+type fakeTxn struct{ etcd *fakeEtcd }
+
+func (t fakeTxn) If(...clientv3.Cmp) clientv3.Txn  { return t }
+func (t fakeTxn) Then(...clientv3.Op) clientv3.Txn { return t }
+func (t fakeTxn) Else(...clientv3.Op) clientv3.Txn { return t }
+
+func (t fakeTxn) Commit() (*clientv3.TxnResponse, error) {
+	defer t.etcd.ended("txn")
+	return &clientv3.TxnResponse{Succeeded: true}, nil
+}
+
 func (f *fakeEtcd) Get(
 	ctx context.Context, _ string, _ ...clientv3.OpOption,
 ) (*clientv3.GetResponse, error) {

@@ -3,6 +3,8 @@ package discovery
 import (
 	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -38,8 +40,22 @@ func (c *Config) flags(prefix string) *flag.FlagSet {
 		"kind of service discovery: "+strings.Join(kindNames(), " or "))
 	fs.Var(&addressList{&c.Etcd, endpointRule}, "etcd",
 		"comma-separated `addresses` of etcd: host:port, http://host:port or https://host:port")
+	fs.StringVar(&c.CA, "etcd-ca", c.CA,
+		"certificates to verify etcd with (PEM file); empty for the system's")
+	fs.StringVar(&c.Cert, "etcd-cert", c.Cert, "client certificate (PEM file) for etcd")
+	fs.StringVar(&c.Key, "etcd-key", c.Key, "private key (PEM file) of -"+prefix+"etcd-cert")
+	fs.StringVar(&c.User, "etcd-user", c.User, "user of an etcd with authentication")
+	fs.Var((*secretFlag)(&c.Password), "etcd-password", "password of -"+prefix+"etcd-user")
+	fs.StringVar(&c.PasswordFile, "etcd-password-file", c.PasswordFile,
+		"file with the password of -"+prefix+"etcd-user; it is read again when etcd needs it")
 	fs.StringVar(&c.Prefix, "prefix", c.Prefix,
 		"prefix of all keys in etcd; begins and ends with a slash")
+	fs.StringVar(&c.Format, "discovery-format", c.Format,
+		"`format` of values in etcd that is read: plain (host:port, or JSON of gRPC's "+
+			"naming/endpoints) or auto (those of kratos, go-zero and kitex, too)")
+	fs.Var((*metadataFlag)(&c.Metadata), "instance-metadata",
+		"comma-separated `name=value` pairs that are registered with the address, such as "+
+			"version=1.2,zone=a,weight=10; the value in etcd is then JSON")
 	fs.DurationVar(&c.TTL, "ttl", c.TTL,
 		"lifetime of a registration after its server has died: whole seconds, 2s or more")
 	fs.DurationVar(&c.DialTimeout, "etcd-dial-timeout", c.DialTimeout,
@@ -48,8 +64,15 @@ func (c *Config) flags(prefix string) *flag.FlagSet {
 		"idle time after which a connection to etcd is probed (at least 10s is used), "+
 			"and time limit of the probe")
 	fs.DurationVar(&c.Timeout, "etcd-timeout", c.Timeout, "limit of one request to etcd")
+	fs.StringVar(&c.Register, "register", c.Register,
+		"`what` a server does while etcd does not answer: wait (for -"+prefix+"etcd-timeout, then "+
+			"exit) or background (serve, and register when etcd answers)")
 	fs.Var(&addressList{&c.Instances, instanceRule}, "instances",
-		"comma-separated `addresses` of the instances for -"+prefix+"discovery static: host:port")
+		"comma-separated `addresses` of the instances for -"+prefix+"discovery static, or those "+
+			"that are used until etcd answers: host:port")
+	fs.IntVar(&c.Subset, "subset", c.Subset,
+		"`number` of instances of a service that this client uses; each client has others, and "+
+			"one that comes or goes changes at most one of them; 0 for all")
 	return fs
 }
 
@@ -78,5 +101,52 @@ func (l *addressList) Set(text string) error {
 	for address := range strings.SplitSeq(text, ",") {
 		*l.addresses = append(*l.addresses, strings.TrimSpace(address))
 	}
+	return nil
+}
+
+// A metadataFlag is a [flag.Value] of comma-separated name=value pairs.
+type metadataFlag map[string]string
+
+// String returns the pairs, sorted by name.
+func (m *metadataFlag) String() string {
+	if m == nil {
+		return ""
+	}
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(*m)) {
+		pairs = append(pairs, name+"="+(*m)[name])
+	}
+	return strings.Join(pairs, ",")
+}
+
+// Set replaces the pairs. It never fails: Config.Validate checks them. A part without an equals
+// sign is a name without a value.
+func (m *metadataFlag) Set(text string) error {
+	*m = nil
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	*m = metadataFlag{}
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, _ := strings.Cut(pair, "=")
+		(*m)[strings.TrimSpace(name)] = strings.TrimSpace(value)
+	}
+	return nil
+}
+
+// A secretFlag is a [flag.Value] that is never shown.
+type secretFlag string
+
+// String returns a mask, or "" if the secret is empty.
+func (s *secretFlag) String() string {
+	if s == nil || *s == "" {
+		return ""
+	}
+	return masked
+}
+
+// Set never fails: package flag would print the text.
+func (s *secretFlag) Set(text string) error {
+	*s = secretFlag(text)
 	return nil
 }

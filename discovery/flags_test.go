@@ -38,10 +38,20 @@ func TestFlags(t *testing.T) {
 			"-PREFIXdiscovery", "static", "-PREFIXetcd", "a:1, b:2", "-PREFIXprefix", "/p/",
 			"-PREFIXttl", "4s", "-PREFIXetcd-dial-timeout", "1s", "-PREFIXetcd-keepalive", "2s",
 			"-PREFIXetcd-timeout", "3s", "-PREFIXinstances", "c:3,d:4",
+			"-PREFIXregister", "background", "-PREFIXdiscovery-format", "auto",
+			"-PREFIXsubset", "3",
+			"-PREFIXetcd-ca", "ca", "-PREFIXetcd-cert", "cert", "-PREFIXetcd-key", "key",
+			"-PREFIXetcd-user", "user", "-PREFIXetcd-password", "s3cret",
+			"-PREFIXetcd-password-file", "file",
+			"-PREFIXinstance-metadata", "zone=a, version=1",
 		}, discovery.Config{
 			Kind: "static", Etcd: []string{"a:1", "b:2"}, Prefix: "/p/", TTL: 4 * time.Second,
 			DialTimeout: time.Second, DialKeepAlive: 2 * time.Second, Timeout: 3 * time.Second,
-			Instances: []string{"c:3", "d:4"},
+			Instances: []string{"c:3", "d:4"}, Register: discovery.RegisterBackground,
+			Format: discovery.FormatAuto,
+			CA:     "ca", Cert: "cert", Key: "key", User: "user", Password: "s3cret",
+			PasswordFile: "file", Subset: 3,
+			Metadata: map[string]string{"zone": "a", "version": "1"},
 		}},
 	} {
 		for _, prefix := range []string{"", "books-"} {

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +21,13 @@ func (s *instanceSet) read(revision int64, now time.Time, kvs ...*mvccpb.KeyValu
 }
 
 func (s *instanceSet) change(event mvccpb.Event_EventType, kv *mvccpb.KeyValue) {
-	s.apply([]*clientv3.Event{{Type: event, Kv: kv}})
+	s.applyAt(time.Unix(0, 0), event, kv)
+}
+
+func (s *instanceSet) applyAt(
+	now time.Time, event mvccpb.Event_EventType, kv *mvccpb.KeyValue,
+) {
+	s.apply([]*clientv3.Event{{Type: event, Kv: kv}}, now)
 }
 
 func TestInstanceSetKeepsLostInstances(t *testing.T) {
@@ -100,9 +107,151 @@ func TestInstanceSetKeepsLostInstances(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := instanceSet{prefix: "/", gracePeriod: gracePeriod}
+			s := &instanceSet{prefix: "/", gracePeriod: gracePeriod}
 			s.read(10, begin, a, b)
-			test.do(&s)
+			test.do(s)
+			have := strings.Join(slices.Sorted(slices.Values(s.addresses())), " ")
+			if have != test.want {
+				t.Errorf("have %q, want %q", have, test.want)
+			}
+		})
+	}
+}
+
+// leased returns kv under a lease.
+func leased(revision int64, key, value string) *mvccpb.KeyValue {
+	k := kv(revision, key, value)
+	k.Lease = 1
+	return k
+}
+
+// The deletion of a key that was under a lease may mean that its server cannot reach etcd.
+func TestInstanceSetKeepsInstancesWhoseLeasesHaveExpired(t *testing.T) {
+	const (
+		put         = clientv3.EventTypePut
+		deletion    = clientv3.EventTypeDelete
+		gracePeriod = time.Minute
+	)
+	begin := time.Unix(0, 0).Add(time.Hour)
+	after := func(periods float64) time.Time {
+		return begin.Add(time.Duration(periods * float64(gracePeriod)))
+	}
+	a, b, c := leased(5, "a", "1"), leased(6, "b", "2"), leased(7, "c", "3")
+	expire := func(s *instanceSet, now time.Time, keys ...string) {
+		for n, key := range keys {
+			s.applyAt(now, deletion, kv(int64(20+n), key, ""))
+		}
+	}
+	// interrupt is a silence of two grace periods.
+	interrupt := func(s *instanceSet) { s.interrupted, s.silentSince = true, after(-2) }
+	for _, test := range []struct {
+		name string
+		do   func(*instanceSet) // after a, b and c were read at revision 10
+		want string
+	}{
+		{"one of three", func(s *instanceSet) { expire(s, begin, "a") }, "2 3"},
+		{"two of three", func(s *instanceSet) { expire(s, begin, "a", "b") }, "1 2 3"},
+		{"all", func(s *instanceSet) { expire(s, begin, "a", "b", "c") }, "1 2 3"},
+		{"one after the other, far apart", func(s *instanceSet) {
+			expire(s, begin, "a")
+			expire(s, after(1), "b")
+		}, "3"},
+		{"the last one", func(s *instanceSet) {
+			expire(s, begin, "a")
+			expire(s, after(1), "b")
+			expire(s, after(2), "c")
+		}, "3"},
+		{"all have left on their own", func(s *instanceSet) {
+			for n, key := range []string{"a", "b", "c"} {
+				s.applyAt(begin, put, leased(int64(20+n), key, fmt.Sprint(n+1)))
+				expire(s, begin, key)
+			}
+		}, ""},
+		{"two have left on their own, the last one expires", func(s *instanceSet) {
+			s.applyAt(begin, put, leased(20, "a", "1"))
+			s.applyAt(begin, put, leased(21, "b", "2"))
+			expire(s, begin, "a", "b")
+			expire(s, begin, "c")
+		}, "3"},
+		{"a kept one leaves on its own", func(s *instanceSet) {
+			expire(s, begin, "a", "b", "c")
+			s.applyAt(begin, put, leased(30, "a", "1"))
+			s.applyAt(begin, put, leased(31, "a", "1"))
+			expire(s, begin, "a")
+		}, "2 3"},
+		{"written again under another lease", func(s *instanceSet) {
+			successor := leased(20, "a", "1")
+			successor.Lease = 2
+			s.applyAt(begin, put, successor)
+			expire(s, begin, "a", "b")
+		}, "1 2 3"},
+		{"an empty value", func(s *instanceSet) {
+			s.applyAt(begin, put, leased(20, "a", ""))
+		}, "2 3"},
+		{"some stay, the grace period ends", func(s *instanceSet) {
+			expire(s, begin, "a", "b")
+			s.endGrace(after(1))
+		}, "3"},
+		{"none returns", func(s *instanceSet) {
+			expire(s, begin, "a", "b", "c")
+			s.endGrace(after(maxGracePeriods - 0.1))
+		}, "1 2 3"},
+		{"none returns for long", func(s *instanceSet) {
+			expire(s, begin, "a", "b", "c")
+			s.endGrace(after(maxGracePeriods))
+		}, ""},
+		{"one returns late", func(s *instanceSet) {
+			expire(s, begin, "a", "b", "c")
+			s.endGrace(after(3))
+			s.applyAt(after(3), put, leased(30, "a", "1"))
+			s.endGrace(after(3.9))
+		}, "1 2 3"},
+		{"one returns late, the others do not", func(s *instanceSet) {
+			expire(s, begin, "a", "b", "c")
+			s.applyAt(after(3), put, leased(30, "a", "1"))
+			s.endGrace(after(4))
+		}, "1"},
+		{"each return extends the grace period", func(s *instanceSet) {
+			expire(s, begin, "a", "b", "c")
+			s.applyAt(after(0.9), put, leased(30, "a", "1"))
+			s.applyAt(after(1.8), put, leased(31, "b", "2"))
+			s.endGrace(after(2.7))
+		}, "1 2 3"},
+		{"one after a silence", func(s *instanceSet) {
+			interrupt(s)
+			s.read(12, begin, a, b, c)
+			expire(s, after(0.9), "a")
+		}, "1 2 3"},
+		{"one long after a silence", func(s *instanceSet) {
+			interrupt(s)
+			s.read(12, begin, a, b, c)
+			expire(s, after(1), "a")
+		}, "2 3"},
+		{"one in a silence", func(s *instanceSet) {
+			interrupt(s)
+			s.read(12, begin, b, c)
+		}, "1 2 3"},
+		{"one in a short interruption", func(s *instanceSet) {
+			interrupt(s)
+			s.silentSince = after(-0.4)
+			s.read(12, begin, b, c)
+		}, "2 3"},
+		{"two in a short interruption", func(s *instanceSet) {
+			interrupt(s)
+			s.silentSince = after(-0.4)
+			s.read(12, begin, c)
+		}, "1 2 3"},
+		{"a second silence", func(s *instanceSet) {
+			expire(s, begin, "a", "b")
+			interrupt(s)
+			s.read(12, after(5), c)
+			s.endGrace(after(5.9))
+		}, "1 2 3"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := &instanceSet{prefix: "/", gracePeriod: gracePeriod}
+			s.read(10, begin, a, b, c)
+			test.do(s)
 			have := strings.Join(slices.Sorted(slices.Values(s.addresses())), " ")
 			if have != test.want {
 				t.Errorf("have %q, want %q", have, test.want)

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -13,10 +16,18 @@ import (
 type etcdInstancer struct {
 	*broadcaster
 	registry *etcdRegistry
+	service  string
 	prefix   string
 
 	// instances is used by the goroutine run alone.
 	instances instanceSet
+
+	fallenBack bool // the list is that of fallBack
+
+	skipped   atomic.Int64 // number of keys whose value is no address
+	kept      atomic.Int64 // number of stale instances
+	confirmed atomic.Int64 // Unix time in ns of the last response
+	watching  atomic.Bool  // the bytes of the connection confirm the list, too
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -24,11 +35,37 @@ type etcdInstancer struct {
 
 func newEtcdInstancer(r *etcdRegistry, prefix string) *etcdInstancer {
 	return &etcdInstancer{
-		broadcaster: newBroadcaster(),
+		broadcaster: newBroadcaster(r.subset),
 		registry:    r,
 		prefix:      prefix,
-		instances:   instanceSet{prefix: prefix, gracePeriod: r.ttl},
+		instances:   instanceSet{prefix: prefix, gracePeriod: r.ttl, parse: r.parse},
 		done:        make(chan struct{}),
+	}
+}
+
+// fallBack sets the list that is published until etcd answers, if there is one.
+func (i *etcdInstancer) fallBack(instances []string) {
+	i.confirmed.Store(time.Now().UnixNano())
+	if i.fallenBack = len(instances) > 0; i.fallenBack {
+		i.update(slices.Clone(instances))
+	}
+}
+
+func (i *etcdInstancer) status(now time.Time) ServiceStatus {
+	confirmed := now.Sub(time.Unix(0, i.confirmed.Load()))
+	if i.watching.Load() {
+		if quiet, ok := i.registry.client.conns.quietFor(now); ok {
+			confirmed = min(confirmed, quiet)
+		}
+	}
+	n, err := i.count()
+	return ServiceStatus{
+		Service:   i.service,
+		Instances: n,
+		Kept:      int(i.kept.Load()),
+		Skipped:   int(i.skipped.Load()),
+		Age:       max(0, confirmed),
+		Err:       err,
 	}
 }
 
@@ -50,6 +87,9 @@ func (i *etcdInstancer) location() (where, source string) {
 	source = i.registry.client.name
 	return fmt.Sprintf("under %s on %s", i.prefix, source), source
 }
+
+// failure implements locator.
+func (i *etcdInstancer) failure() string { return i.registry.client.failure.String() }
 
 // run alternates full reads and watches. A broken watch is repaired by the next read.
 func (i *etcdInstancer) run(ctx context.Context) {
@@ -81,7 +121,7 @@ func (i *etcdInstancer) run(ctx context.Context) {
 // read replaces all instances by those in etcd and returns the revision of etcd.
 func (i *etcdInstancer) read(ctx, epoch context.Context) (revision int64, err error) {
 	client := i.registry.client
-	resp, err := call(ctx, client, i.registry.timeout,
+	resp, err := callLong(ctx, client, i.registry.timeout,
 		func(ctx context.Context) (*clientv3.GetResponse, error) {
 			return client.Get(ctx, i.prefix, clientv3.WithPrefix())
 		})
@@ -102,19 +142,26 @@ func (i *etcdInstancer) read(ctx, epoch context.Context) (revision int64, err er
 	if i.failed() {
 		i.registry.log.Info("reading instances works again", "prefix", i.prefix)
 	}
-	i.update(i.instances.addresses())
+	i.publishChanges()
 	return resp.Header.GetRevision(), nil
 }
 
 // watch applies changes beginning at revision. It returns an error if the watch fails, and nil if
 // ctx or epoch ends.
-func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) error {
+func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) (err error) {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	defer context.AfterFunc(epoch, cancel)()
-	defer func() { i.instances.interrupted = epoch.Err() != nil }()
+	defer func() {
+		i.instances.interrupted = epoch.Err() != nil ||
+			err != nil && !errors.Is(err, rpctypes.ErrCompacted)
+		i.instances.silentSince = i.registry.client.conns.lastHeard()
+	}()
 
-	graceEnd := time.After(i.instances.graceLeft(time.Now()))
+	i.watching.Store(true)
+	defer i.watching.Store(false)
+	graceEnd := time.NewTimer(i.instances.graceLeft(time.Now()))
+	defer graceEnd.Stop()
 	responses := i.registry.client.Watch(ctx, i.prefix,
 		clientv3.WithPrefix(), clientv3.WithRev(revision))
 	for {
@@ -129,10 +176,37 @@ func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) error 
 			if !ok {
 				return nil
 			}
-			i.instances.apply(resp.Events)
-		case <-graceEnd:
+			i.instances.apply(resp.Events, time.Now())
+		case <-graceEnd.C:
 			i.instances.endGrace(time.Now())
 		}
+		graceEnd.Reset(i.instances.graceLeft(time.Now()))
+		i.publishChanges()
+	}
+}
+
+// manyChanges is the number of changes from which on sorting the list costs less than inserting
+// each of them.
+const manyChanges = 200
+
+// publishChanges publishes the list if it has changed, and logs that values are skipped if none was
+// before.
+func (i *etcdInstancer) publishChanges() {
+	i.confirmed.Store(time.Now().UnixNano())
+	i.kept.Store(int64(len(i.instances.stale)))
+	if touched := i.instances.takeTouched(); len(touched) > manyChanges || i.fallenBack {
+		i.fallenBack = false
 		i.update(i.instances.addresses())
+	} else {
+		i.change(touched, i.instances.listed)
+	}
+	skipped := len(i.instances.skipped)
+	if i.skipped.Swap(int64(skipped)) > 0 {
+		return
+	}
+	for key, err := range i.instances.skipped {
+		i.registry.log.Warn("skipping values that are no address of an instance",
+			"prefix", i.prefix, "count", skipped, "key", key, "err", err)
+		break
 	}
 }

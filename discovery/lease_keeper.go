@@ -3,29 +3,40 @@ package discovery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A leaseKeeper is a goroutine that renews the lease of one registration and restores its key.
+// errOwned is wrapped by the error of a check that finds the key under the lease of another
+// process.
+var errOwned = errors.New("another process has registered the address")
+
+// A leaseKeeper is a goroutine that renews the lease of one registration and restores its key. If
+// the key is under the lease of another process, the keeper leaves it alone until that lease ends.
 type leaseKeeper struct {
 	registrar *etcdRegistrar
 	interval  time.Duration // between two checks
 	timeout   time.Duration // of one request
 	lost      bool          // a loss was logged, and no recovery since
+	renewals  int           // since the key was last read
+	pending   bool          // has not registered yet: Config.Register is "background"
 
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
-func startLeaseKeeper(r *etcdRegistrar) *leaseKeeper {
+// startLeaseKeeper starts a keeper. If pending is set, the keeper also creates the registration.
+func startLeaseKeeper(r *etcdRegistrar, pending bool) *leaseKeeper {
 	interval := r.registry.ttl / 3
 	k := &leaseKeeper{
 		registrar: r,
 		interval:  interval,
 		timeout:   min(r.registry.timeout, interval),
+		pending:   pending,
 		done:      make(chan struct{}),
 	}
 	var ctx context.Context
@@ -43,50 +54,125 @@ func (k *leaseKeeper) stop() {
 func (k *leaseKeeper) run(ctx context.Context) {
 	defer close(k.done)
 	retry := retryBackoff{max: k.interval}
-	for wait := k.interval; sleep(ctx, wait); {
+	wait := k.interval
+	if k.pending {
+		wait = 0
+	}
+	for sleep(ctx, k.align(wait)) {
 		repaired, err := k.check(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		k.report(repaired, err)
-		if wait = k.interval; err != nil {
-			wait = retry.next()
-		} else {
+		switch wait = k.interval; {
+		case err == nil:
 			retry.reset()
+		case !errors.Is(err, errOwned):
+			wait = retry.next()
 		}
 	}
 }
 
-// check renews the lease, and puts the key again if it was deleted or changed. It reads the key
-// because the key can be lost while the lease exists.
-func (k *leaseKeeper) check(ctx context.Context) (repaired bool, err error) {
-	r, client := k.registrar, k.registrar.registry.client
-	_, err = call(ctx, client, k.timeout,
-		func(ctx context.Context) (*clientv3.LeaseKeepAliveResponse, error) {
-			return client.KeepAliveOnce(ctx, r.lease)
-		})
-	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
-		return true, r.claim(ctx, k.timeout)
+// manyKeepers is the number of registrations of one process from which on their requests are sent
+// together, several times in an interval. Many requests at once cost etcd less.
+const manyKeepers = 16
+
+// align shortens a wait so that keepers of one process wake together.
+func (k *leaseKeeper) align(wait time.Duration) time.Duration {
+	if k.registrar.registry.registrations() < manyKeepers {
+		return wait
 	}
-	if err != nil {
-		return false, err
-	}
-	found, err := call(ctx, client, k.timeout,
-		func(ctx context.Context) (*clientv3.GetResponse, error) {
-			return client.Get(ctx, r.key)
-		})
-	if err != nil {
-		return false, err
-	}
-	if len(found.Kvs) == 1 && string(found.Kvs[0].Value) == r.addr &&
-		clientv3.LeaseID(found.Kvs[0].Lease) == r.lease {
-		return false, nil
-	}
-	return true, client.put(ctx, k.timeout, r.key, r.addr, r.lease)
+	tick := int64(k.interval / 4)
+	late := (time.Now().UnixNano() + int64(wait)) % tick
+	return max(wait-time.Duration(late), wait/2)
 }
 
-// report logs when a registration is lost and when it is restored, and no attempt in between.
+// readEvery is how many renewals there are for each read of the key. A read costs more than a
+// renewal.
+const readEvery = 3
+
+// check renews the lease, and puts the key again if it was deleted or changed. It reads the key
+// from time to time, because the key can be lost while the lease exists.
+func (k *leaseKeeper) check(ctx context.Context) (repaired bool, err error) {
+	r, client := k.registrar, k.registrar.registry.client
+	if k.pending {
+		if err := r.claim(ctx, k.timeout); err != nil {
+			return false, err
+		}
+		return true, nil
+	}
+	err = client.renew(ctx, k.timeout, r.lease)
+	repaired = errors.Is(err, rpctypes.ErrLeaseNotFound)
+	if repaired {
+		err = r.grant(ctx, k.timeout)
+	}
+	if err != nil {
+		return repaired, err
+	}
+	if k.renewals++; k.renewals < readEvery && !repaired && !k.lost {
+		return false, nil
+	}
+	k.renewals = 0
+	kv, err := k.read(ctx)
+	if err != nil {
+		return repaired, err
+	}
+	if kv == nil {
+		kv = &mvccpb.KeyValue{}
+	}
+	switch owner := clientv3.LeaseID(kv.Lease); {
+	case owner == r.lease && string(kv.Value) == r.value:
+		return repaired, nil
+	case owner != clientv3.NoLease && owner != r.lease && owner != r.formerLease:
+		return repaired, fmt.Errorf("%w: key %s is under lease %x", errOwned, r.key, kv.Lease)
+	}
+	return true, k.restore(ctx, kv.ModRevision)
+}
+
+// read returns the key, or nil if it does not exist.
+func (k *leaseKeeper) read(ctx context.Context) (*mvccpb.KeyValue, error) {
+	registry := k.registrar.registry
+	if registry.registrations() < manyKeepers {
+		return registry.keys.getOne(ctx, k.timeout, k.registrar.key)
+	}
+	return registry.keys.getTogether(ctx, k.registrar.key)
+}
+
+// restore puts the key, unless another process has written it since it was read at a revision.
+func (k *leaseKeeper) restore(ctx context.Context, revision int64) error {
+	r, client := k.registrar, k.registrar.registry.client
+	resp, err := call(ctx, client, k.timeout,
+		func(ctx context.Context) (*clientv3.TxnResponse, error) {
+			return client.Txn(ctx).
+				If(clientv3.Compare(clientv3.ModRevision(r.key), "=", revision)).
+				Then(clientv3.OpPut(r.key, r.value, clientv3.WithLease(r.lease))).
+				Commit()
+		})
+	if err == nil && !resp.Succeeded {
+		err = fmt.Errorf("key %s was changed by another process", r.key)
+	}
+	return err
+}
+
+// report stores the state of the registration. It logs when the registration is lost and when it
+// is restored, and no attempt in between.
 func (k *leaseKeeper) report(repaired bool, err error) {
+	k.registrar.setState(err)
+	log := k.registrar.registry.log.With("key", k.registrar.key)
+	switch {
+	case err != nil && !k.lost && k.pending:
+		k.lost = true
+		log.Warn("cannot register yet", "err", err)
+	case err == nil && k.pending:
+		k.lost, k.pending = false, false
+		log.Info("registered")
+	case k.pending:
+	default:
+		k.reportLoss(repaired, err)
+	}
+}
+
+func (k *leaseKeeper) reportLoss(repaired bool, err error) {
 	log := k.registrar.registry.log.With("key", k.registrar.key)
 	if (repaired || err != nil) && !k.lost {
 		k.lost = true

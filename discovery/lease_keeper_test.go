@@ -57,7 +57,7 @@ func TestKeeperRequestsEndBeforeTheNextCheck(t *testing.T) {
 	} {
 		r := newFakeEtcd().registry()
 		r.ttl, r.timeout = test.ttl, test.timeout
-		k := startLeaseKeeper(newEtcdRegistrar(r, "/a:1", "a:1"))
+		k := startLeaseKeeper(newEtcdRegistrar(r, "/a:1", "a:1"), false)
 		if k.timeout != test.want {
 			t.Errorf("TTL %s, timeout %s: have requests of %s, want %s",
 				test.ttl, test.timeout, k.timeout, test.want)

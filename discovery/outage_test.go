@@ -176,8 +176,8 @@ func TestLastListStaysInUseDuringAnOutage(t *testing.T) {
 	log.reset() // the first read may have been too slow
 
 	e.Stop()
-	want := fmt.Sprintf("discovery: etcd %s did not answer: context deadline exceeded",
-		e.Endpoints()[0])
+	want := fmt.Sprintf("discovery: etcd %s did not answer: context deadline exceeded"+
+		" (dial tcp %[1]s: connect: connection refused)", e.Endpoints()[0])
 	err := early.WaitForError(t, limit)
 	if err.Error() != want || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("have error %v, want %s", err, want)

@@ -9,13 +9,14 @@ import (
 	"bookservice/discovery/internal/testkit"
 )
 
-// A proxy forwards connections of a client to etcd, until it is told to cut or to freeze them.
+// A proxy forwards connections of a client to etcd. It can cut, freeze and hold them.
 type proxy struct {
 	target   string
 	listener net.Listener
 
 	mu    sync.Mutex
-	off   bool // new connections are closed
+	off   bool          // new connections are closed
+	held  chan struct{} // nil, or closed by release
 	conns []*proxyConn
 }
 
@@ -23,7 +24,7 @@ func startProxy(t *testing.T, target string) *proxy {
 	t.Helper()
 	p := &proxy{target: target, listener: testkit.Listen(t)}
 	go p.serve()
-	t.Cleanup(p.cut)
+	t.Cleanup(func() { p.cut(); p.release() })
 	return p
 }
 
@@ -39,6 +40,33 @@ func (p *proxy) serve() {
 	}
 }
 
+// hold keeps back all bytes, also of new connections, until release is called, as TCP does while a
+// line is cut or a process is stopped.
+func (p *proxy) hold() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = make(chan struct{})
+}
+
+func (p *proxy) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held != nil {
+		close(p.held)
+		p.held = nil
+	}
+}
+
+// waitWhileHeld returns when nothing is kept back.
+func (p *proxy) waitWhileHeld() {
+	p.mu.Lock()
+	held := p.held
+	p.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+}
+
 func (p *proxy) connect(client net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,7 +79,7 @@ func (p *proxy) connect(client net.Conn) {
 		client.Close()
 		return
 	}
-	c := &proxyConn{client: client, server: server, frozen: make(chan struct{})}
+	c := &proxyConn{proxy: p, client: client, server: server, frozen: make(chan struct{})}
 	p.conns = append(p.conns, c)
 	go c.forward(server, client)
 	go c.forward(client, server)
@@ -84,6 +112,7 @@ func (p *proxy) freeze() {
 
 // A proxyConn is a connection of a client and the one to the target.
 type proxyConn struct {
+	proxy          *proxy
 	client, server net.Conn
 	freezing       sync.Once
 	frozen         chan struct{} // closed by freeze
@@ -94,6 +123,7 @@ func (c *proxyConn) forward(to, from net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
+		c.proxy.waitWhileHeld()
 		select {
 		case <-c.frozen:
 			_, _ = io.Copy(io.Discard, from) // until it is closed

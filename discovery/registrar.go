@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -13,9 +14,11 @@ import (
 // An etcdRegistrar registers one key in etcd.
 type etcdRegistrar struct {
 	registry *etcdRegistry
+	service  string
 	key      string
 	addr     string
-	invalid  error // the error of Register for invalid arguments, else nil
+	value    string // of the key
+	invalid  error  // the error of Register for invalid arguments, else nil
 
 	// sem is a semaphore that Register, Deregister and close hold while they work. Unlike a mutex,
 	// it can be waited for until a context ends.
@@ -27,10 +30,59 @@ type etcdRegistrar struct {
 	// lease is NoLease if there is no lease to revoke. While the keeper runs it is used by the
 	// keeper alone, otherwise it is guarded by sem.
 	lease clientv3.LeaseID
+
+	// formerLease is the lease before lease. A key under it is that of this registrar.
+	formerLease clientv3.LeaseID
+
+	mu    sync.Mutex
+	state registrationState
+}
+
+// A registrationState is what is known about a registration since the last request.
+type registrationState struct {
+	wanted     bool  // Register was called, and Deregister not since
+	registered bool  // the last check has found or put the key
+	err        error // of the last check
+	since      time.Time
+}
+
+// setState stores the result of Register or of a check.
+func (r *etcdRegistrar) setState(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.state.wanted || r.state.registered != (err == nil) {
+		r.state.since = time.Now()
+	}
+	r.state.wanted, r.state.registered, r.state.err = true, err == nil, err
+}
+
+// status returns the state, and false if the instance is not to be registered.
+func (r *etcdRegistrar) status() (RegistrationStatus, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return RegistrationStatus{
+		Service:    r.service,
+		Address:    r.addr,
+		Registered: r.state.registered,
+		Err:        r.state.err,
+		Since:      r.state.since,
+	}, r.state.wanted
+}
+
+func (r *etcdRegistrar) clearState() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state = registrationState{}
 }
 
 func newEtcdRegistrar(r *etcdRegistry, key, addr string) *etcdRegistrar {
-	return &etcdRegistrar{registry: r, key: key, addr: addr, sem: make(chan struct{}, 1)}
+	return &etcdRegistrar{
+		registry: r,
+		key:      key,
+		addr:     addr,
+		value:    formatValue(addr, r.metadata),
+		sem:      make(chan struct{}, 1),
+	}
 }
 
 // Register implements [Registrar].
@@ -47,6 +99,11 @@ func (r *etcdRegistrar) Register(ctx context.Context) error {
 func (r *etcdRegistrar) register(ctx context.Context) error {
 	ctx, cancel := r.untilClosed(ctx)
 	defer cancel()
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.registry.timeout)
+		defer cancel()
+	}
 	if err := r.acquire(ctx); err != nil {
 		return err
 	}
@@ -60,13 +117,22 @@ func (r *etcdRegistrar) register(ctx context.Context) error {
 	// A lease that an earlier Deregister could not revoke expires by itself: claim moves the key to
 	// a new lease.
 	r.lease = clientv3.NoLease
-	if err := r.claim(ctx, r.registry.timeout); err != nil {
+	if r.registry.registerInBackground {
+		r.setState(errPending)
+		r.keeper = startLeaseKeeper(r, true)
+		return nil
+	}
+	if err := r.claim(ctx, unlimited); err != nil {
 		r.revokeInBackground()
 		return err
 	}
-	r.keeper = startLeaseKeeper(r)
+	r.setState(nil)
+	r.keeper = startLeaseKeeper(r, false)
 	return nil
 }
+
+// errPending is the error in the state of a registration that no request was sent for yet.
+var errPending = errors.New("not registered yet")
 
 // untilClosed returns a copy of ctx that also ends when the registry is closed.
 func (r *etcdRegistrar) untilClosed(ctx context.Context) (context.Context, func()) {
@@ -78,10 +144,36 @@ func (r *etcdRegistrar) untilClosed(ctx context.Context) (context.Context, func(
 	}
 }
 
-// claim grants a lease and puts the key under it. It stores the lease before it puts the key, so
-// that revoking r.lease always removes the key. This includes a put that etcd executes after claim
-// has returned an error: etcd rejects a put under a revoked lease.
+// claim grants a lease and puts the key under it, whoever has registered it before: a process that
+// has ended may be the one before this one, and its lease may not have expired yet. Claim stores
+// the lease before it puts the key, so that revoking r.lease always removes the key. This includes
+// a put that etcd executes after claim has returned an error: etcd rejects a put under a revoked
+// lease.
 func (r *etcdRegistrar) claim(ctx context.Context, timeout time.Duration) error {
+	client := r.registry.client
+	for {
+		if err := r.grant(ctx, timeout); err != nil {
+			return err
+		}
+		former, err := client.put(ctx, timeout, r.key, r.value, r.lease)
+		if errors.Is(err, rpctypes.ErrLeaseNotFound) && ctx.Err() == nil {
+			continue // the lease has expired while etcd did not answer
+		}
+		if err == nil && r.isForeign(former.GetLease()) {
+			r.registry.log.Info("replaced the registration of another process", "key", r.key)
+		}
+		return err
+	}
+}
+
+// isForeign reports whether a lease is that of another process.
+func (r *etcdRegistrar) isForeign(lease int64) bool {
+	id := clientv3.LeaseID(lease)
+	return id != clientv3.NoLease && id != r.lease && id != r.formerLease
+}
+
+// grant grants a lease and stores it.
+func (r *etcdRegistrar) grant(ctx context.Context, timeout time.Duration) error {
 	client, seconds := r.registry.client, int64(r.registry.ttl/time.Second)
 	grant, err := call(ctx, client, timeout,
 		func(ctx context.Context) (*clientv3.LeaseGrantResponse, error) {
@@ -90,8 +182,8 @@ func (r *etcdRegistrar) claim(ctx context.Context, timeout time.Duration) error 
 	if err != nil {
 		return err
 	}
-	r.lease = grant.ID
-	return client.put(ctx, timeout, r.key, r.addr, r.lease)
+	r.formerLease, r.lease = r.lease, grant.ID
+	return nil
 }
 
 // revokeInBackground revokes the lease of a claim that has failed. It does not delay the caller,
@@ -102,7 +194,7 @@ func (r *etcdRegistrar) revokeInBackground() {
 		return
 	}
 	r.registry.background.Go(func() {
-		if err := r.revoke(context.Background(), lease); err != nil {
+		if err := r.leave(context.Background(), lease); err != nil {
 			r.registry.log.Debug("cannot revoke lease, it expires after its TTL",
 				"key", r.key, "err", err)
 		}
@@ -131,14 +223,15 @@ func (r *etcdRegistrar) deregister(ctx context.Context) error {
 	if r.keeper != nil {
 		r.keeper.stop()
 		r.keeper = nil
+		r.clearState()
 	}
 	if r.lease == clientv3.NoLease {
 		return nil
 	}
-	if err := r.revoke(ctx, r.lease); err != nil {
+	if err := r.leave(ctx, r.lease); err != nil {
 		return err
 	}
-	r.lease = clientv3.NoLease
+	r.lease, r.formerLease = clientv3.NoLease, r.lease
 	return nil
 }
 
@@ -159,9 +252,25 @@ func (r *etcdRegistrar) close() error {
 	return nil
 }
 
-func (r *etcdRegistrar) revoke(ctx context.Context, lease clientv3.LeaseID) error {
-	client := r.registry.client
-	_, err := call(ctx, client, r.registry.timeout,
+// leave writes the key again, unless another process has registered it, and revokes the lease,
+// which removes the key. The second write tells instancers that the lease does not expire: see
+// instanceSet. Leave ends after the timeout of the registry, and an etcd that does not execute the
+// first step gets at most half of it.
+func (r *etcdRegistrar) leave(ctx context.Context, lease clientv3.LeaseID) error {
+	client, timeout := r.registry.client, r.registry.timeout
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	_, err := call(ctx, client, timeout/2,
+		func(ctx context.Context) (*clientv3.TxnResponse, error) {
+			return client.Txn(ctx).
+				If(clientv3.Compare(clientv3.LeaseValue(r.key), "=", lease)).
+				Then(clientv3.OpPut(r.key, r.value, clientv3.WithLease(lease))).
+				Commit()
+		})
+	if err != nil {
+		r.registry.log.Debug("cannot write key before its end", "key", r.key, "err", err)
+	}
+	_, err = call(ctx, client, timeout,
 		func(ctx context.Context) (*clientv3.LeaseRevokeResponse, error) {
 			return client.Revoke(ctx, lease)
 		})

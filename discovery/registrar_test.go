@@ -1,6 +1,7 @@
 package discovery_test
 
 import (
+	"fmt"
 	"testing"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -103,6 +104,37 @@ func TestLostRegistrationIsRestored(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The keepers of many registrations read their keys together.
+func TestManyLostRegistrationsAreRestored(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	r := e.open(t)
+	const many = 120 // more than one request reads
+	address := func(n int) string { return fmt.Sprintf("10.0.0.%d:5000", n) }
+	for n := range many {
+		register(t, r, address(n))
+	}
+	for n := range many {
+		switch n % 4 {
+		case 0:
+			e.delete(t, key(address(n)))
+		case 1:
+			e.put(t, key(address(n)), "x")
+		case 2:
+			e.revoke(t, e.get(t, key(address(n))).lease)
+		}
+	}
+	took := testkit.EventuallyWithin(t, 2*ttl+slack, "all are restored", func() bool {
+		for n := range many {
+			if !e.registered(t, address(n)) {
+				return false
+			}
+		}
+		return true
+	})
+	t.Logf("restored after %s", took)
 }
 
 func TestRegisteringAgainCreatesNoSecondKey(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 // A staticRegistry has one fixed list of instances for every service name.
 type staticRegistry struct {
 	instances []string
+	subset    subset
 
 	mu         sync.Mutex
 	closed     bool
@@ -21,6 +22,7 @@ type staticRegistry struct {
 func openStatic(c Config, _ options) (Registry, error) {
 	return &staticRegistry{
 		instances:  slices.Clone(c.Instances),
+		subset:     newSubset(c.Subset),
 		instancers: map[*staticInstancer]struct{}{},
 	}, nil
 }
@@ -40,10 +42,23 @@ func (r *staticRegistry) Instancer(service string) (sd.Instancer, error) {
 	if r.closed {
 		return nil, fmt.Errorf("discovery: instancer: %w", ErrClosed)
 	}
-	i := &staticInstancer{broadcaster: newBroadcaster(), registry: r}
+	i := &staticInstancer{broadcaster: newBroadcaster(r.subset), registry: r, service: service}
 	i.update(slices.Clone(r.instances))
 	r.instancers[i] = struct{}{}
 	return i, nil
+}
+
+// Status implements [Registry].
+func (r *staticRegistry) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var s Status
+	for i := range r.instancers {
+		n, _ := i.count()
+		s.Services = append(s.Services, ServiceStatus{Service: i.service, Instances: n})
+	}
+	sortServices(s.Services)
+	return s
 }
 
 // Close implements [Registry].
@@ -67,6 +82,7 @@ func (r *staticRegistry) isClosed() bool {
 type staticInstancer struct {
 	*broadcaster
 	registry *staticRegistry
+	service  string
 }
 
 // Stop ends all subscriptions. Further calls have no effect.
@@ -81,6 +97,9 @@ func (i *staticInstancer) Stop() {
 func (i *staticInstancer) location() (where, source string) {
 	return "in the static list", "static list"
 }
+
+// failure implements locator.
+func (i *staticInstancer) failure() string { return "" }
 
 type staticRegistrar struct {
 	registry *staticRegistry

@@ -2,36 +2,14 @@ package discovery
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // minTTL is the shortest TTL. With a shorter one, a renewal that fails could not be repeated before
 // the lease expires.
 const minTTL = 2 * time.Second
-
-// A settingError reports an invalid setting.
-type settingError struct {
-	flag  string // name without the dash, with the prefix given to RegisterFlags
-	value string // as in the error: strings are quoted, secrets are masked
-	must  string // "must be …"
-}
-
-// Error returns "-flag value: must be …".
-func (e *settingError) Error() string {
-	return fmt.Sprintf("-%s %s: %s", e.flag, e.value, e.must)
-}
-
-// Setting returns the name of the flag without the dash.
-func (e *settingError) Setting() string { return e.flag }
-
-func (c Config) invalid(flag, value, must string) error {
-	return &settingError{c.flagPrefix + flag, value, must}
-}
 
 // Validate returns an error for the first invalid setting. It has the form "-flag value: must be …"
 // and a method Setting() string, which returns the name of the flag without the dash. User names,
@@ -59,10 +37,17 @@ func checkEtcd(c Config, selected bool) error {
 	if err := c.checkSchemes(); err != nil {
 		return err
 	}
-	if (selected || c.Prefix != "") &&
-		(!strings.HasPrefix(c.Prefix, "/") || !strings.HasSuffix(c.Prefix, "/")) {
-		return c.invalid("prefix", quote(c.Prefix),
-			"must be a path that begins and ends with a slash")
+	if err := c.checkCredentials(); err != nil {
+		return err
+	}
+	if must := c.prefixRule(); (selected || c.Prefix != "") && must != "" {
+		return c.invalid("prefix", quote(c.Prefix), must)
+	}
+	switch c.Format {
+	case "", FormatPlain, FormatAuto:
+	default:
+		return c.invalid("discovery-format", quote(c.Format),
+			"must be one of "+FormatAuto+", "+FormatPlain)
 	}
 	if (selected || c.TTL != 0) && (c.TTL < minTTL || c.TTL%time.Second != 0) {
 		return c.invalid("ttl", c.TTL.String(),
@@ -80,10 +65,26 @@ func checkEtcd(c Config, selected bool) error {
 			return c.invalid(d.flag, d.value.String(), "must be more than 0")
 		}
 	}
-	return nil
+	for name, text := range c.Metadata {
+		if name == "" || text == "" || strings.ContainsAny(name, "=,") ||
+			strings.Contains(text, ",") {
+			return c.invalid("instance-metadata", strconv.Quote(name+"="+text),
+				"must be name=value, separated by commas")
+		}
+	}
+	switch c.Register {
+	case "", RegisterWait, RegisterBackground:
+		return nil
+	default:
+		return c.invalid("register", quote(c.Register),
+			"must be one of "+RegisterBackground+", "+RegisterWait)
+	}
 }
 
 func checkStatic(c Config, selected bool) error {
+	if c.Subset < 0 {
+		return c.invalid("subset", strconv.Itoa(c.Subset), "must be 0 or more")
+	}
 	return c.checkAddresses("instances", c.Instances, instanceRule, selected)
 }
 
@@ -125,67 +126,49 @@ func (c Config) checkSchemes() error {
 	return nil
 }
 
-// A rule returns what an address must be, in the form "must be …", or "" if the address complies.
-type rule func(address string) (must string)
-
-// endpointRule is the rule for addresses of etcd.
-func endpointRule(endpoint string) string {
-	const forms = "must be host:port, http://host:port or https://host:port, "
+// prefixRule returns what the prefix must be, or "". Keys of kitex and go-zero begin with no slash.
+func (c Config) prefixRule() string {
 	switch {
-	case isHostPort(withoutScheme(endpoint)):
+	case c.Format == FormatAuto && !strings.HasSuffix(c.Prefix, "/"):
+		return "must be a path that ends with a slash"
+	case c.Format == FormatAuto:
 		return ""
-	case mayBeSecret(endpoint):
-		return forms + "without user, password and query"
+	case !strings.HasPrefix(c.Prefix, "/") || !strings.HasSuffix(c.Prefix, "/"):
+		return "must be a path that begins and ends with a slash"
 	default:
-		return forms + "with a port of 1 to 65535"
-	}
-}
-
-// instanceRule is the rule for addresses of instances.
-func instanceRule(address string) string {
-	switch {
-	case isHostPort(address):
 		return ""
-	case strings.Contains(address, "://"):
-		return "must be host:port without a scheme"
-	default:
-		return "must be host:port with a port of 1 to 65535"
 	}
 }
 
-func isHostPort(address string) bool {
-	host, port, err := net.SplitHostPort(address)
-	return err == nil && isHost(host) && isPort(port)
-}
-
-// isHost reports whether host is a name, an IPv4 address, or an IPv6 address with or without a
-// zone.
-func isHost(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
-		return addr.Zone() == "" || isName(addr.Zone())
-	}
-	return isName(host)
-}
-
-// isName reports whether s has only characters that are allowed in host names, and underscores. It
-// excludes all characters that delimit the parts of a URL.
-func isName(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-_", r)
-	}) < 0
-}
-
-func isPort(port string) bool {
-	n, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && n > 0
-}
-
-// withoutScheme returns endpoint without http:// or https://.
-func withoutScheme(endpoint string) string {
-	for _, scheme := range []string{"http://", "https://"} {
-		if address, ok := strings.CutPrefix(endpoint, scheme); ok {
-			return address
+// checkCredentials returns an error for settings of TLS and of the user that do not fit together.
+func (c Config) checkCredentials() error {
+	etcd, user := "-"+c.flagPrefix+"etcd", "-"+c.flagPrefix+"etcd-user"
+	for _, f := range []struct{ flag, path, other, otherPath string }{
+		{"etcd-ca", c.CA, "", ""},
+		{"etcd-cert", c.Cert, "etcd-key", c.Key},
+		{"etcd-key", c.Key, "etcd-cert", c.Cert},
+	} {
+		switch {
+		case f.path == "":
+		case len(c.Etcd) > 0 && !c.secure():
+			return c.invalid(f.flag, quote(f.path), "must be empty unless "+etcd+" is https://")
+		case f.other != "" && f.otherPath == "":
+			return c.invalid(f.flag, quote(f.path),
+				"must be empty unless -"+c.flagPrefix+f.other+" is set")
 		}
 	}
-	return endpoint
+	switch {
+	case c.User == "" && c.Password != "":
+		return c.invalid("etcd-password", "", "must be empty unless "+user+" is set")
+	case c.User == "" && c.PasswordFile != "":
+		return c.invalid("etcd-password-file", quote(c.PasswordFile),
+			"must be empty unless "+user+" is set")
+	case c.Password != "" && c.PasswordFile != "":
+		return c.invalid("etcd-password-file", quote(c.PasswordFile),
+			"must be empty if -"+c.flagPrefix+"etcd-password is set")
+	case c.User != "" && c.Password == "" && c.PasswordFile == "":
+		return c.invalid("etcd-user", quote(c.User),
+			"must be empty unless -"+c.flagPrefix+"etcd-password is set")
+	}
+	return nil
 }

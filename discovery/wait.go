@@ -63,6 +63,8 @@ func deregister(instancer sd.Instancer, events chan sd.Event) {
 type locator interface {
 	// location returns where instances are looked for ("under KEY on SOURCE") and their source.
 	location() (where, source string)
+	// failure returns why the source does not answer, in parentheses after a space, or "".
+	failure() string
 	// stopped returns a channel that Stop closes.
 	stopped() <-chan struct{}
 }
@@ -70,13 +72,14 @@ type locator interface {
 // newWaitError returns the error of Wait after ctx has ended with cause. The locator is nil for
 // instancers of other packages, last is nil if there was no event.
 func newWaitError(l locator, last *sd.Event, cause error) error {
-	where, source := "is known", "the instancer"
+	where, source, failure := "is known", "the instancer", ""
 	if l != nil {
 		where, source = l.location()
+		failure = l.failure()
 	}
 	switch {
 	case last == nil:
-		return fmt.Errorf("discovery: %s did not answer: %w", source, cause)
+		return fmt.Errorf("discovery: %s did not answer: %w%s", source, cause, failure)
 	case last.Err != nil:
 		return &waitError{withPrefix(last.Err), []error{last.Err, cause}}
 	default:

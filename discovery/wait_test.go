@@ -52,8 +52,8 @@ func TestWaitErrorNamesTheCause(t *testing.T) {
 	}
 	e.Stop()
 	err := discovery.Wait(testkit.Context(t, 500*time.Millisecond), instancer(t, r))
-	want := fmt.Sprintf("discovery: etcd %s did not answer: context deadline exceeded",
-		e.Endpoints()[0])
+	want := fmt.Sprintf("discovery: etcd %s did not answer: context deadline exceeded"+
+		" (dial tcp %[1]s: connect: connection refused)", e.Endpoints()[0])
 	if err == nil || err.Error() != want {
 		t.Fatalf("have %v, want %s", err, want)
 	}

@@ -54,6 +54,9 @@ func Run(t *testing.T, open func(t *testing.T) discovery.Registry, o Options) {
 		{"InvalidNamesAreErrors", false, testInvalidNamesAreErrors},
 		{"StopTwice", false, testStopTwice},
 		{"CallsAfterCloseReturnErrClosed", false, testErrClosed},
+		{"StatusReportsLists", false, testStatusReportsLists},
+		{"StatusReportsRegistrations", true, testStatusReportsRegistrations},
+		{"AllLeaveAtOnce", true, testAllLeaveAtOnce},
 		{"ConcurrentUse", false, testConcurrentUse},
 	} {
 		if part.dynamic && len(o.Fixed) > 0 {

@@ -25,6 +25,7 @@ type Server struct {
 	listener net.Listener
 	http     http.Server
 	served   chan error
+	registry *prometheus.Registry
 }
 
 // Start listens on addr and serves the counters of the tracer and the process.
@@ -45,7 +46,9 @@ func Start(addr string, m *tracer.Metrics) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return serve(l, mux), nil
+	s := serve(l, mux)
+	s.registry = registry
+	return s, nil
 }
 
 func serve(l net.Listener, h http.Handler) *Server {

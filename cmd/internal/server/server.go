@@ -39,6 +39,7 @@ type Server struct {
 	served   chan error // receives the error that ends serving
 	open     *shutdown.Stack
 	grpc     *grpc.Server
+	admin    *admin.Server // nil without an address for it
 }
 
 // Start listens, serves and registers, in this order. After an error nothing is left running, and
@@ -75,6 +76,11 @@ func (s *Server) start(ctx context.Context, opts []tracer.Option) error {
 		return err
 	}
 	s.open.Push("discovery", registry.Close)
+	if s.admin != nil {
+		if err := s.admin.AddDiscovery(registry.Status); err != nil {
+			return err
+		}
+	}
 	status := s.serve(books, tr)
 	if err := s.register(ctx, registry.Registrar("", s.Addr())); err != nil {
 		return err
@@ -123,6 +129,7 @@ func (s *Server) startAdmin(m *tracer.Metrics) error {
 		return cannotListen("admin-addr", s.cfg.AdminAddr, err)
 	}
 	s.open.Push("admin", a.Close)
+	s.admin = a
 	s.log.Info("serving metrics", "addr", a.Addr())
 	return nil
 }

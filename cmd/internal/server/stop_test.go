@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"bookservice/api/book"
 	"bookservice/cmd/internal/server"
 	"bookservice/configs"
+	"bookservice/discovery"
 	"bookservice/discovery/etcdembed"
 	"bookservice/tracer/tracertest/testkit"
 )
@@ -172,4 +174,71 @@ func TestStopCancelsCallsInFlight(t *testing.T) {
 	if have := lines.String(); strings.Count(have, want) != 1 {
 		t.Errorf("have log\n%s\nwant %s", have, want)
 	}
+}
+
+// With -register background a server starts while etcd is down, and registers when etcd answers.
+func TestServerStartsBeforeEtcd(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	etcd, err := etcdembed.Start(ctx, etcdembed.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer etcd.Close()
+	etcd.Stop()
+	c := alone()
+	c.AdminAddr = testkit.FreeAddr(t)
+	c.Discovery.Kind, c.Discovery.Etcd = "etcd", etcd.Endpoints()
+	c.Discovery.Register, c.Discovery.TTL = discovery.RegisterBackground, 2*time.Second
+	s, err := server.Start(ctx, c, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	if err := call(t, s.Addr()); err != nil {
+		t.Errorf("call while etcd is down: %v", err)
+	}
+	registered := func(want string) func() bool {
+		return func() bool {
+			return strings.Contains(metrics(t, c.AdminAddr), `,service=""} `+want+"\n")
+		}
+	}
+	testkit.Eventually(t, "/metrics has the missing registration", registered("0"))
+	if err := etcd.Restart(ctx, true); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "/metrics has the registration", registered("1"))
+	clients, err := discovery.Open(ctx, c.Discovery, discovery.WithLogger(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer clients.Close()
+	i, err := clients.Instancer("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := discovery.Wait(ctx, i); err != nil {
+		t.Error(err)
+	}
+}
+
+// metrics returns the response of /metrics.
+func metrics(t *testing.T, addr string) string {
+	t.Helper()
+	transport := &http.Transport{DisableKeepAlives: true}
+	request, err := http.NewRequestWithContext(
+		t.Context(), http.MethodGet, "http://"+addr+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

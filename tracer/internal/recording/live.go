@@ -83,11 +83,3 @@ func (s *span) live() *span {
 	}
 	return piece
 }
-
-// clone returns the records in order. It may share the records with l, but not their list.
-func (l *logs) clone() *logs {
-	if l == nil {
-		return nil
-	}
-	return &logs{records: slices.Clone(l.sorted()), failure: l.failure}
-}
