@@ -34,7 +34,7 @@ type Faults struct {
 }
 
 var demoHelp = help{
-	about: "Runs etcd, a collector with a trace page, two bookservers and a client in one process.",
+	about: "Runs etcd, a trace page, two bookservers and a client in one process.",
 	common: []summary{
 		{"config", "file", "YAML file with settings"},
 		{"rate", "number", "runs of the client per second"},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"bookservice/configs"
 )
@@ -236,7 +237,8 @@ func TestDefaults(t *testing.T) {
 	d, err := configs.ParseDemo(nil, io.Discard)
 	if err != nil || d.Exit || d.Server.GRPCAddr != "127.0.0.1:0" || d.Server.DrainDelay != 0 ||
 		d.Server.LatencyList.String() != "200ms" || d.Server.LatencyInfo.String() != "200µs" ||
-		d.Server.Tracer.Backend != "memory" || d.Client.Tracer.Backend != "memory" {
+		d.Rate != 5 || d.Collector.Addr != "127.0.0.1:9411" ||
+		d.Server.Tracer.LiveAfter != time.Second || d.Client.Tracer.LiveAfter != time.Second {
 		t.Errorf("have %+v, %v", d, err)
 	}
 	if err := d.Server.Validate(); err != nil {

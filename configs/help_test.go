@@ -116,7 +116,8 @@ func TestHelpAllIsGrouped(t *testing.T) {
 	for name, want := range map[string][]group{
 		"bookserver": append(server, areas...),
 		"bookclient": append(client, areas...),
-		"bookdemo":   {{"Command line", "config"}, {"Demo", "exit"}},
+		"bookdemo": {{"Command line", "config"}, {"Demo", "collector-addr"},
+			{"Zipkin", "zipkin-url"}},
 	} {
 		var have []group
 		lines := strings.Split(helpOf(t, commands[name], "all"), "\n")

@@ -1,6 +1,7 @@
 package tracer_test
 
 import (
+	"bookservice/tracer/tracertest/testkit"
 	"testing"
 
 	"github.com/opentracing/opentracing-go"
@@ -76,7 +77,8 @@ func TestPropagationAllocations(t *testing.T) {
 			have = testing.AllocsPerRun(200, func() {
 				_, _ = tr.Extract(opentracing.TextMap, headers)
 			})
-			if have > path.extract {
+			// The race detector makes a pool drop some of what it gets.
+			if have > path.extract && !(testkit.RaceDetector && have == path.extract+1) {
 				t.Errorf("Extract: have %v allocations, want %v", have, path.extract)
 			}
 		})

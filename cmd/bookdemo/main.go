@@ -36,11 +36,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
 	log := logging.New(stderr, slog.LevelWarn)
-	if err := runDemo(ctx, cfg, stdout, log); err != nil {
+	if err := runDemo(ctx, cfg, stdout, log); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(stderr, "bookdemo:", cfg.Sources.Locate(err))
-		if ctx.Err() != nil {
-			return 0 // a signal ended it
-		}
 		return 1
 	}
 	return 0

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,12 +131,22 @@ func TestRetriedWithLongerTimeout(t *testing.T) {
 			320, 320, 640, 640, 1280, 1280, 2560}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var have []time.Duration
+			var mu sync.Mutex
+			var limits []time.Duration
+			var answer atomic.Int64
+			answer.Store(int64(test.answer))
+			seen := func() []time.Duration {
+				mu.Lock()
+				defer mu.Unlock()
+				return slices.Clone(limits)
+			}
 			to := &destination{answer: func(ctx context.Context, _ int, _ []string) error {
 				deadline, _ := ctx.Deadline()
-				have = append(have, time.Until(deadline)/time.Second)
+				mu.Lock()
+				limits = append(limits, time.Until(deadline)/time.Second)
+				mu.Unlock()
 				select {
-				case <-time.After(test.answer):
+				case <-time.After(time.Duration(answer.Load())):
 					return nil
 				case <-ctx.Done():
 					return ctx.Err()
@@ -144,18 +156,17 @@ func TestRetriedWithLongerTimeout(t *testing.T) {
 				MaxBackoff: time.Second}, to.send)
 			q.Add([]byte("a"))
 			end := time.Now().Add(3 * time.Hour)
-			for len(have) < len(test.want) || q.Stats().Sent == 0 && time.Now().Before(end) {
+			for len(seen()) < len(test.want) || q.Stats().Sent == 0 && time.Now().Before(end) {
 				<-time.After(time.Second)
-				if test.answer == time.Hour && len(have) == len(test.want) {
+				if test.answer == time.Hour && len(seen()) == len(test.want) {
 					break
 				}
 			}
-			if diff := cmp.Diff(test.want, have[:len(test.want)]); diff != "" {
+			if diff := cmp.Diff(test.want, seen()[:len(test.want)]); diff != "" {
 				t.Errorf("limit %v, answers after %v: seconds -want +have\n%s",
 					test.limit, test.answer, diff)
 			}
-			have = nil
-			test.answer = time.Millisecond
+			answer.Store(int64(time.Millisecond))
 			_ = closeWithin(q, time.Hour)
 		})
 	}
@@ -219,10 +230,10 @@ func hangingDisk(t *testing.T, operation string, forever bool) {
 		}
 		return nil
 	}}
-	down, healthy := make(toggle), false
+	down, healthy := make(toggle), atomic.Bool{}
 	to := &destination{answer: func(ctx context.Context, n int, spans []string) error {
 		<-time.After(20 * time.Millisecond)
-		if healthy {
+		if healthy.Load() {
 			return nil
 		}
 		return down.answer(ctx, n, spans)
@@ -238,7 +249,7 @@ func hangingDisk(t *testing.T, operation string, forever bool) {
 	mu.Unlock()
 	addAll(q, all[1000:2000])
 	<-time.After(20 * time.Second) // the disk hangs while the destination is down
-	healthy = true
+	healthy.Store(true)
 	down.on()
 	<-time.After(30 * time.Second)
 	for _, s := range all[2000:] {
@@ -284,9 +295,9 @@ func TestReportedByKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log testkit.Buffer
 		fs := &powerFS{}
-		rejected := false
+		var rejected atomic.Bool
 		to := &destination{answer: func(context.Context, int, []string) error {
-			if rejected {
+			if rejected.Load() {
 				return &delivery.SendError{Kind: delivery.RetryAfterFix, Err: errors.New("401")}
 			}
 			return errDown
@@ -306,7 +317,7 @@ func TestReportedByKind(t *testing.T) {
 		has("spool not writable", 1)
 		addAll(q, spans(1000))
 		has("spans dropped", 1)
-		rejected = true
+		rejected.Store(true)
 		<-time.After(3 * time.Second)
 		has("check the configuration", 1)
 		has("not delivered, retrying", 1)

@@ -206,6 +206,9 @@ func TestBoundedSpan(t *testing.T) {
 
 // After a burst of spans, the queue keeps the memory of a few batches only.
 func TestBoundedWhenIdle(t *testing.T) {
+	testkit.Eventually(t, "the memory of earlier tests is free", func() bool {
+		return heap() < 12<<20
+	})
 	before := heap()
 	release := make(chan struct{})
 	q := newQueue(t, delivery.Config{}, func(context.Context, delivery.Batch) error {

@@ -73,6 +73,7 @@ func TestCollectorBeforeOpen(t *testing.T) {
 		"bookservice_tracer_headers_malformed_total 0",
 		"bookservice_tracer_spans_clamped_total 0",
 		"bookservice_tracer_spans_finished_total 0",
+		"bookservice_tracer_spans_live_total 0",
 		"bookservice_tracer_spans_sampled_out_total 0",
 		"bookservice_tracer_spans_unfinished_total 0",
 	}

@@ -56,7 +56,9 @@ func Load(ctx context.Context, cfg configs.Client, rate float64, log *slog.Logge
 	open := shutdown.New(log)
 	defer open.Close()
 	tr, books, err := connect(ctx, cfg, log, open, opts)
-	if err != nil {
+	if ctx.Err() != nil {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	var runs sync.WaitGroup

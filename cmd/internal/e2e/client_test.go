@@ -124,9 +124,9 @@ func TestClientFailures(t *testing.T) {
 	}
 }
 
-var demoOutput = regexp.MustCompile(`^etcd: http://127.0.0.1:\d+
-bookserver: 127.0.0.1:\d+
-bookserver: 127.0.0.1:\d+
+var demoOutput = regexp.MustCompile(`^etcd +http://127.0.0.1:\d+
+bookserver +127.0.0.1:\d+
+bookserver +127.0.0.1:\d+
 service: 127.0.0.1:\d+ time: .+
 service: 127.0.0.1:\d+ time: .+
 book
