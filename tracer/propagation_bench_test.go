@@ -1,10 +1,11 @@
 package tracer_test
 
 import (
-	"bookservice/tracer/tracertest/testkit"
 	"testing"
 
 	"github.com/opentracing/opentracing-go"
+
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // fixed is a carrier that does not allocate.
