@@ -26,7 +26,7 @@ func DefaultCollector() Collector {
 var collectorHelp = help{
 	about: "Receives spans as Zipkin does, keeps them in memory and shows them on a page.",
 	common: []summary{
-		{"addr", "host:port", "address for spans, questions and the page"},
+		{"addr", "host:port", "address for spans, queries and the page"},
 		{"hosts", "names", "host names to answer to, beside localhost"},
 		{"max-bytes", "bytes", "memory for spans"},
 		{"otlp-grpc-addr", "addr", "host:port for OTLP over gRPC"},

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,6 +60,9 @@ func ParseDemo(args []string, stdout io.Writer) (Demo, error) {
 	d.Server.GRPCAddr, d.Server.DrainDelay = "127.0.0.1:0", 0
 	d.Server.LatencyList, d.Server.LatencyInfo = 200*time.Millisecond, 200*time.Microsecond
 	d.Server.Tracer.LiveAfter, d.Client.Tracer.LiveAfter = time.Second, time.Second
+	// Ctrl-C ends the demo within 2 s, even if nothing receives the spans.
+	d.Server.Tracer.FlushTimeout = 500 * time.Millisecond
+	d.Client.Tracer.FlushTimeout = 500 * time.Millisecond
 	fault := ""
 	cmd := newCommand("bookdemo", demoHelp)
 	cmd.group("Demo", func(fs *flag.FlagSet) error {
@@ -72,7 +76,7 @@ func ParseDemo(args []string, stdout io.Writer) (Demo, error) {
 		fs.StringVar(&d.Collector.Addr, "collector-addr", d.Collector.Addr,
 			"`host:port` of the collector and its page; if it is taken, a free port is used")
 		fs.StringVar(&d.ZipkinURL, "zipkin-url", d.ZipkinURL,
-			"`URL` of a Zipkin that spans are posted to; empty for the own collector")
+			"`URL` of a Zipkin that receives the spans; empty for the own collector")
 		registerLang(fs, &d.Client)
 		return nil
 	})
@@ -94,7 +98,12 @@ func (d *Demo) validate() error {
 		return err
 	}
 	if d.ZipkinURL != "" {
-		d.Server.Tracer.Zipkin.URL, d.Client.Tracer.Zipkin.URL = d.ZipkinURL, d.ZipkinURL
+		to := d.ZipkinURL
+		if u, err := url.Parse(to); err == nil && u.Host != "" && strings.Trim(u.Path, "/") == "" {
+			u.Path = "/api/v2/spans"
+			to = u.String()
+		}
+		d.Server.Tracer.Zipkin.URL, d.Client.Tracer.Zipkin.URL = to, to
 		d.Server.Tracer.Backend, d.Client.Tracer.Backend = "zipkin", "zipkin"
 	}
 	return firstError(d.Client.Validate, d.Server.Validate)

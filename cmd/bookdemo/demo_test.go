@@ -146,6 +146,12 @@ func TestDemoSendsToAnotherZipkin(t *testing.T) {
 	r.stop(t)
 }
 
+// Ctrl-C ends the demo in time even if nothing receives the spans.
+func TestDemoEndsInTimeWithoutZipkin(t *testing.T) {
+	r := start(t, "-rate", "20", "-zipkin-url", "http://"+testkit.ClosedAddr(t))
+	r.stop(t)
+}
+
 // Every fault happens, the page shows errors and slow spans that are open, and the parts come back.
 func TestDemoWithFaults(t *testing.T) {
 	testkit.Slow(t)

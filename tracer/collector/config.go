@@ -13,22 +13,21 @@ import (
 
 // Config holds the settings of a collector. Start from [DefaultConfig].
 type Config struct {
-	// MaxBytes bounds the memory for spans, as an estimate that is rather too high. It is 1 MiB or
-	// more.
+	// MaxBytes bounds the memory for spans. It is 1 MiB or more. The estimate of a span's memory is
+	// too high rather than too low.
 	MaxBytes int64
 	// MaxBody bounds the body of a request, in bytes. It is 1 KiB or more.
 	MaxBody int64
 	// MaxUnfolded bounds what a compressed body unfolds to, in bytes. It is MaxBody or more.
 	MaxUnfolded int64
-	// Hosts are the names, without a port, under which the collector may be asked, beside IP
-	// addresses and localhost. "*" allows every name. The check defends against DNS rebinding, by
-	// which a page of another site reads traces.
+	// Hosts are the names, without a port, that the Host header of a request may have, beside IP
+	// addresses and localhost. "*" allows every name. The check defends against DNS rebinding.
 	Hosts []string
 	// AllowOrigin is the origin whose pages may read Zipkin's API, "*" for all, or "" for none.
 	AllowOrigin string
 	// AutocompleteKeys are the keys of tags whose values /api/v2/autocompleteValues lists.
 	AutocompleteKeys []string
-	// Logger is for what has no other place. The default is that of log/slog.
+	// Logger logs requests that fail inside the collector. The default is that of log/slog.
 	Logger *slog.Logger
 	// Page has the files of the page. The default is that of package page.
 	Page fs.FS
@@ -36,7 +35,7 @@ type Config struct {
 	flags settings.Prefix // set by RegisterFlags
 }
 
-// DefaultConfig returns a collector of 256 MiB that answers to loopback names only.
+// DefaultConfig returns a collector of 256 MiB that answers to localhost and to IP addresses.
 func DefaultConfig() Config {
 	return Config{
 		MaxBytes:    256 << 20,
@@ -58,8 +57,8 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet, prefix string) error {
 		fs.Int64Var(&c.MaxUnfolded, "max-unfolded", c.MaxUnfolded,
 			"largest body of a request in bytes after decompression")
 		fs.Var((*list)(&c.Hosts), "hosts",
-			"comma-separated host names under which the collector may be asked, beside IP "+
-				"addresses and localhost; * allows all")
+			"comma-separated host names in requests that are answered, beside IP addresses and "+
+				"localhost; * allows all")
 		fs.StringVar(&c.AllowOrigin, "allow-origin", c.AllowOrigin,
 			"origin whose pages may read Zipkin's API; * allows all, empty none")
 		fs.Var((*list)(&c.AutocompleteKeys), "autocomplete-keys",

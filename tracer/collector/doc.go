@@ -12,16 +12,16 @@
 // # Zipkin's API
 //
 // The answers are those of Zipkin 3.6.1: status, headers and body, errors included. A test compares
-// them with the real one; what differs on purpose is listed in testdata/differences.txt. Beside
-// these differences:
+// them with the real one; what differs on purpose is listed in testdata/differences.txt. Other
+// differences:
 //
 //   - A body that is too large is answered by 413. Zipkin answers 500.
 //   - What a compressed body unfolds to is bounded.
-//   - U+2028 and U+2029 are answered as Zipkin means it; its own answer ends in NUL bytes.
-//   - Answers to the collector's own page in a browser on this machine are not compressed.
+//   - An answer with U+2028 or U+2029 is complete; Zipkin's ends in NUL bytes.
+//   - The collector does not compress its answers to its own page in a local browser.
 //   - Posts are accepted below /zipkin too.
 //   - Spans are stored before the answer.
-//   - A final capital sigma follows Zipkin for letters only.
+//   - A capital sigma at the end of a word is lowered as Zipkin does only after letters.
 //
 // Paths below /api/ are below /zipkin/api/ too. Zipkin's gRPC service and spans of Zipkin's first
 // format are not supported; the latter are refused by an error that says so.
@@ -38,27 +38,28 @@
 //   - GET /api/v2/summaries: {"summaries":[…],"more":bool,"seq":n}, the trace that changed last
 //     first. The parameters are those of /traces, and text=, error=true, tag=key or key=value
 //     (repeated) and before=seq of the last summary, for the next page. The default limit is 100.
-//     Without endTs and lookback, all times are meant. A summary has the fields traceId,
+//     Without endTs and lookback, the time is no condition. A summary has the fields traceId,
 //     rootService, rootName, timestamp, duration, spans, errors, open, missing, services and seq.
 //   - GET /api/v2/events?since=seq: server-sent events with the names summary, evicted, losses,
 //     cleared and gap. A trace that changes often is sent at most ten times a second. The id of an
 //     event, as Last-Event-ID or since, continues a stream. After gap the client must read the
 //     summaries anew.
-//   - GET /api/v2/losses: what senders have lost ([LossesHeader]) and what the collector has
-//     evicted and refused since its start. A body that is refused counts as one span, because the
-//     number of its spans is unknown.
+//   - GET /api/v2/losses: what senders have lost ([LossesHeader]), what the collector has evicted
+//     and refused since its start, and the start of its oldest trace. A body that is refused counts
+//     as one span, because the number of its spans is unknown.
 //   - GET /api/v2/durations?service=S&name=N&kind=K: percentiles (nearest rank) and a histogram.
 //   - GET /api/v2/running: open spans, longest first. A span is open if a piece of it has a
 //     timestamp and none has a duration.
-//   - POST /api/v2/clear forgets all traces. Only the collector's own page may do it.
+//   - POST /api/v2/clear forgets all traces. Pages of other origins may not do it.
 //
 // # Bounds
 //
 // [Config.MaxBytes] bounds the memory for spans. Beyond it, the traces that have not changed for
-// longest are removed, whole, and counted. Bodies are bounded before and after decompression. Names
+// longest are removed, whole, and counted. A trace of more than half of the memory is removed
+// before them. Bodies are bounded before and after decompression. Names
 // of a service and values of a tag are bounded to 10,000, senders of losses to 1,000.
 //
-// A request is answered only if its Host is an IP address, localhost or one of [Config.Hosts]; this
-// defends against DNS rebinding. Pages of other origins may read Zipkin's API, as with Zipkin
-// ([Config.AllowOrigin]), but not what only the collector's page asks.
+// A request is answered only if its Host is an IP address, localhost or one of [Config.Hosts]. This
+// defends what the collector's own page asks against DNS rebinding. By default, pages of all
+// origins may read Zipkin's API, as with Zipkin. An empty [Config.AllowOrigin] prevents that.
 package collector

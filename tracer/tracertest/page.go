@@ -11,7 +11,7 @@ import (
 )
 
 // Page leaves the traces of a test that fails as one HTML file, traces.html, in [testing.TB]'s
-// ArtifactDir, and logs its path. The file has the trace page and the spans, and opens without a
+// ArtifactDir, and logs its path. Only finished spans are in it; without any, there is no file. The file has the trace page and the spans, and opens without a
 // server. Call Page when the test begins, with the Memory of its tracers:
 //
 //	spans := &tracer.Memory{}
@@ -23,7 +23,7 @@ func Page(t testing.TB, m *tracer.Memory) {
 	t.Helper()
 	t.Cleanup(func() {
 		t.Helper()
-		if !t.Failed() {
+		if !t.Failed() || len(m.Spans()) == 0 {
 			return
 		}
 		path := filepath.Join(t.ArtifactDir(), "traces.html")
@@ -31,7 +31,7 @@ func Page(t testing.TB, m *tracer.Memory) {
 			t.Logf("traces: %v", err)
 			return
 		}
-		t.Logf("traces: %s", path)
+		t.Logf("traces: %s (kept with go test -artifacts)", path)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"bookservice/tracer/collector/internal/zipkinv2"
 )
@@ -22,6 +23,8 @@ type Query struct {
 	Text   string // in any text of one span, whatever the case
 	Error  bool   // at least one span has failed
 	Before uint64 // changed before this number; 0 is no limit
+
+	now int64 // microseconds since 1970; 0 if open spans have no duration
 }
 
 // ParseAnnotations reads a query of annotations: terms that " and " separates.
@@ -230,8 +233,12 @@ func (q *Query) match(spans []*zipkinv2.Span) bool {
 		terms.meet(s)
 		remote = remote || s.RemoteService() == q.RemoteService
 		name = name || s.Name == q.SpanName
-		duration = duration || s.Duration >= q.MinDuration &&
-			(q.MaxDuration == 0 || s.Duration <= q.MaxDuration)
+		lasted := s.Duration
+		if lasted == 0 && s.Timestamp != 0 && q.now != 0 {
+			lasted = q.now - s.Timestamp // as far as is known, the span is open
+		}
+		duration = duration || lasted >= q.MinDuration &&
+			(q.MaxDuration == 0 || lasted <= q.MaxDuration)
 		text = text || contains(s, q.Text)
 		if !failed {
 			_, failed = s.Tag("error")
@@ -294,6 +301,10 @@ func (s *Store) Summaries(q *Query) (found []Summary, more bool) {
 	for {
 		batch, last := s.candidates(q, before)
 		for _, c := range batch {
+			q.now = 0
+			if c.Open > 0 {
+				q.now = time.Now().UnixMicro()
+			}
 			if !q.match(c.spans) || q.End != 0 && !q.inTime(c.spans) {
 				continue
 			}

@@ -66,7 +66,7 @@ func (s *Store) Add(spans []*zipkinv2.Span) {
 		s.add(span)
 	}
 	for s.bytes > s.maxBytes && s.oldest != nil {
-		s.evict(s.oldest)
+		s.evict(s.victim())
 	}
 	s.feed.notify()
 }
@@ -160,6 +160,15 @@ func (s *Store) append(t *trace) {
 		s.oldest = t
 	}
 	s.newest = t
+}
+
+// victim returns the trace to evict next: the one that has not changed for longest. A trace that
+// alone takes more than half of the memory gives way to all others.
+func (s *Store) victim() *trace {
+	if s.newest.bytes > s.maxBytes/2 {
+		return s.newest
+	}
+	return s.oldest
 }
 
 func (s *Store) evict(t *trace) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"bookservice/tracer/collector/internal/store"
 	"bookservice/tracer/collector/internal/zipkinv2"
@@ -102,5 +103,39 @@ func BenchmarkAddToLargeTrace(b *testing.B) {
 	for b.Loop() {
 		id++
 		s.Add([]*zipkinv2.Span{span(1, id)})
+	}
+}
+
+// A trace that alone takes most of the memory gives way, and the others stay.
+func TestLargeTraceEvictsItself(t *testing.T) {
+	s := store.New(1<<20, nil, 0)
+	for id := uint64(1); id <= 20; id++ {
+		s.Add([]*zipkinv2.Span{{TraceID: zipkinv2.TraceID{Low: id}, ID: id, Name: "small"}})
+	}
+	var large []*zipkinv2.Span
+	for id := uint64(100); id < 20_000; id++ {
+		large = append(large, &zipkinv2.Span{
+			TraceID: zipkinv2.TraceID{Low: 99}, ID: id, Name: "large"})
+	}
+	s.Add(large)
+	found, _ := s.Summaries(&store.Query{Limit: 100})
+	if len(found) != 20 || slices.ContainsFunc(found, func(f store.Summary) bool {
+		return f.RootName == "large"
+	}) {
+		t.Errorf("have %d traces, want the 20 small ones", len(found))
+	}
+}
+
+// A summary of a trace with an open span lasts until now, and is found by its duration.
+func TestOpenTraceLastsUntilNow(t *testing.T) {
+	s := store.New(1<<20, nil, 0)
+	start := time.Now().Add(-time.Minute).UnixMicro()
+	s.Add([]*zipkinv2.Span{{TraceID: zipkinv2.TraceID{Low: 1}, ID: 1, Timestamp: start}})
+	found, _ := s.Summaries(&store.Query{MinDuration: 50e6, Limit: 10})
+	if len(found) != 1 || found[0].Duration < 60e6 {
+		t.Errorf("have %+v, want one trace of a minute", found)
+	}
+	if oldest := s.Losses().Collector.Oldest; oldest != start {
+		t.Errorf("have oldest %d, want %d", oldest, start)
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"time"
 
 	"bookservice/tracer/collector/internal/zipkinv2"
 )
@@ -202,10 +203,13 @@ type Summary struct {
 }
 
 func (t *trace) summary() Summary {
-	root := t.spans[t.root]
+	root, last := t.spans[t.root], t.last
+	if t.open > 0 {
+		last = max(last, time.Now().UnixMicro())
+	}
 	return Summary{
 		TraceID: root.TraceID.String(), RootService: root.LocalService(), RootName: root.Name,
-		Timestamp: t.first, Duration: t.last - t.first,
+		Timestamp: t.first, Duration: last - t.first,
 		Spans: t.distinct, Errors: t.errors, Open: t.open, Missing: t.missing,
 		Services: append([]ServiceCount{}, t.services...), Seq: t.seq,
 	}

@@ -227,7 +227,7 @@ class App {
 }
 
 function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return /^[a-z]+ /.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
 
 // A menu closes when a click goes elsewhere.

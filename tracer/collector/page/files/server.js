@@ -62,7 +62,9 @@ export class Server {
   async dependencies(lookback) {
     const endTs = Date.now();
     const params = new URLSearchParams({ endTs: String(endTs), lookback: String(lookback / 1000) });
-    return { links: await this.get('dependencies', params), span: lookback };
+    const [links, losses] = await Promise.all([this.get('dependencies', params), this.losses()]);
+    const oldest = losses.collector?.oldest || 0; // rates are of the time that has traces
+    return { links, span: oldest ? Math.min(lookback, endTs * 1000 - oldest) : lookback };
   }
 
   durations(service, name) {
