@@ -11,8 +11,9 @@ import (
 )
 
 // Page leaves the traces of a test that fails as one HTML file, traces.html, in [testing.TB]'s
-// ArtifactDir, and logs its path. Only finished spans are in it; without any, there is no file. The file has the trace page and the spans, and opens without a
-// server. Call Page when the test begins, with the Memory of its tracers:
+// ArtifactDir, and logs its path. Only finished spans are in it; without any, there is no file. The
+// file has the trace page and the spans, and opens without a server. Call Page when the test
+// begins, with the Memory of its tracers:
 //
 //	spans := &tracer.Memory{}
 //	tracertest.Page(t, spans)
