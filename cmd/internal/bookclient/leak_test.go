@@ -46,9 +46,11 @@ func TestRunLeavesNothingRunning(t *testing.T) {
 		}, true},
 		"silent etcd": {t.Context(), func(c *configs.Client) {
 			c.Discovery.Kind, c.Discovery.Etcd = "etcd", []string{silent.Addr().String()}
+			c.Discovery.Instances = nil
 		}, true},
 		"no etcd": {t.Context(), func(c *configs.Client) {
 			c.Discovery.Kind, c.Discovery.Etcd = "etcd", []string{"127.0.0.1:1"}
+			c.Discovery.Instances = nil
 		}, true},
 		"cancelled": {cancelled, func(*configs.Client) {}, true},
 	} {

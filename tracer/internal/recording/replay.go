@@ -56,10 +56,6 @@ func newReplayer(r *Recorder) *replayer {
 // send hands a span that has been closed to the sinks of its tracer. s may be nil.
 func (s *span) send() {
 	if s != nil {
-		s.tracer.finished.Add(1)
-		if s.clamped {
-			s.tracer.clamped.Add(1)
-		}
 		s.tracer.replay(s)
 		s.tracer.open.done(s)
 	}
@@ -67,6 +63,12 @@ func (s *span) send() {
 
 // replay sends a span through the bridge to the sinks.
 func (r *Recorder) replay(s *span) {
+	if !s.isLive {
+		r.finished.Add(1)
+	}
+	if s.clamped && !s.isLive {
+		r.clamped.Add(1)
+	}
 	// Zipkin takes zero for unknown, and rejects a whole batch for one negative duration.
 	d := max(s.duration, time.Microsecond)
 	p := r.replayers.Get().(*replayer)
