@@ -1,7 +1,5 @@
 package delivery
 
-import "bookservice/tracer/internal/ownfile"
-
 // runReader is the goroutine that reads files of the spool for the senders, and removes files. It
 // ends when the senders have ended and no file has to be removed.
 func (q *Queue) runReader() {
@@ -65,11 +63,7 @@ func (q *Queue) read() {
 // load reads a file of the spool into a job. It drops the spans that are no longer readable.
 func (q *Queue) load(f *spoolFile) *job {
 	slow := q.watchDisk("read")
-	var data []byte
-	err := ownfile.Check(f.path)
-	if err == nil {
-		data, err = q.spool.files.ReadFile(f.path)
-	}
+	data, err := q.spool.read(f)
 	slow()
 	b, d := readFrames(data)
 	// The file holds more spans if a failed write was not rolled back. They are still in memory.

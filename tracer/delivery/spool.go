@@ -39,7 +39,7 @@ type spool struct {
 	next    uint64     // number of the next file
 }
 
-// A spoolFile is a file of the spool. Only the goroutine that has it may use it.
+// A spoolFile is a file of the spool. One goroutine at a time uses it.
 type spoolFile struct {
 	path   string
 	spans  int
@@ -112,10 +112,7 @@ func (s *spool) scan(log *slog.Logger) (found []*spoolFile, damaged int, err err
 		}
 		s.next = number + 1
 		f := &spoolFile{path: filepath.Join(s.dir, entry.Name())}
-		err := ownfile.Check(f.path)
-		if err == nil {
-			err = s.scanFile(f)
-		}
+		err := s.scanFile(f)
 		if f.damage.bytes > 0 {
 			log.Warn(damagedMsg, f.damagedArgs()...)
 		}
@@ -152,9 +149,17 @@ func spoolNumber(name string) (n uint64, ok bool) {
 	return n, err == nil
 }
 
+// read reads f, if that is a file of this user: others may have put a FIFO or a link in its place.
+func (s *spool) read(f *spoolFile) ([]byte, error) {
+	if err := ownfile.Check(f.path); err != nil {
+		return nil, err
+	}
+	return s.files.ReadFile(f.path)
+}
+
 // scanFile reads f. It removes a file without intact spans.
 func (s *spool) scanFile(f *spoolFile) error {
-	data, err := s.files.ReadFile(f.path)
+	data, err := s.read(f)
 	if err != nil {
 		return err
 	}

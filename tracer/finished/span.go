@@ -1,4 +1,4 @@
-// Package finished describes a span that has ended, as the tracer hands it to a backend's encoder.
+// Package finished describes a span as the tracer hands it to a backend's encoder.
 package finished
 
 import (
@@ -20,11 +20,13 @@ const (
 	TagReferences = "opentracing.references"
 )
 
-// A Span is a span that has ended. It is valid only during the call that it is passed to, and must
-// not be changed: its memory is reused. [Span.SpanModel] makes a copy that may be kept.
+// A Span is a span that has ended, or as it is so far (package tracer: Config.LiveAfter). It is
+// valid only during the call that it is passed to, and must not be changed: its memory is reused.
+// [Span.SpanModel] makes a copy that may be kept.
 //
 // All text is valid UTF-8 and within the limits of package tracer's documentation. Times lie
-// between 1970 and 2262; the duration is at least 1 µs.
+// between 1970 and 2262; the duration is at least 1 µs, or 0 if the
+// span has not ended.
 type Span struct {
 	// Model holds ids, name, kind, times, endpoints and, in Model.Annotations, each log record as
 	// one annotation. Model.Tags is nil: Tags holds the tags.

@@ -35,16 +35,14 @@ func (o *openSpans) startedBefore(limit time.Time) (old []*span, more bool) {
 	for i := range o.shards {
 		sh := &o.shards[i]
 		sh.mu.Lock()
-		for _, first := range []*span{sh.kept.oldest, sh.young.oldest} {
-			for s := first; s != nil; s = s.listing.newer {
-				switch {
-				case s.listing.live:
-				case s.start.Before(limit):
-					s.listing.live = true
-					old = append(old, s)
-				default:
-					more = true
-				}
+		for s := range sh.listed() {
+			switch {
+			case s.listing.live:
+			case s.start.Before(limit):
+				s.listing.live = true
+				old = append(old, s)
+			default:
+				more = true
 			}
 		}
 		sh.mu.Unlock()
@@ -72,11 +70,11 @@ func (s *span) live() *span {
 	freed.send()
 	for parent != nil {
 		if id, ok := parent.nameOf(); ok {
-			piece.reportedParent, piece.remoteParent = id, false
+			piece.setParent(id, false)
 			break
 		}
 		parent.mu.Lock()
-		piece.reportedParent, piece.remoteParent = parent.reportedParent, parent.remoteParent
+		piece.takeParentOf(parent)
 		next := parent.family.parent
 		parent.mu.Unlock()
 		parent = next

@@ -1,6 +1,8 @@
 package recording
 
 import (
+	"iter"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -176,16 +178,27 @@ func (sh *openShard) leave(s *span) {
 	s.listing.at = nowhere
 }
 
+// listed yields the listed spans. The caller holds the lock.
+func (sh *openShard) listed() iter.Seq[*span] {
+	return func(yield func(*span) bool) {
+		for _, first := range []*span{sh.kept.oldest, sh.young.oldest} {
+			for s := first; s != nil; s = s.listing.newer {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // watched returns the spans that the sweeper looks at.
 func (o *openSpans) watched() (all []*span) {
 	for i := range o.shards {
 		sh := &o.shards[i]
 		sh.mu.Lock()
-		for _, first := range []*span{sh.kept.oldest, sh.young.oldest} {
-			for s := first; s != nil; s = s.listing.newer {
-				if s.listing.watched.Load() {
-					all = append(all, s)
-				}
+		for s := range sh.listed() {
+			if s.listing.watched.Load() {
+				all = append(all, s)
 			}
 		}
 		sh.mu.Unlock()
@@ -200,11 +213,7 @@ func (o *openSpans) close() (all []*span, forgotten int) {
 		sh := &o.shards[i]
 		sh.mu.Lock()
 		sh.closed = true
-		for _, first := range []*span{sh.kept.oldest, sh.young.oldest} {
-			for s := first; s != nil; s = s.listing.newer {
-				all = append(all, s)
-			}
-		}
+		all = slices.AppendSeq(all, sh.listed())
 		forgotten += sh.forgotten
 		sh.mu.Unlock()
 	}

@@ -65,9 +65,9 @@ func (s *span) send() {
 func (r *Recorder) replay(s *span) {
 	if !s.isLive {
 		r.finished.Add(1)
-	}
-	if s.clamped && !s.isLive {
-		r.clamped.Add(1)
+		if s.clamped {
+			r.clamped.Add(1)
+		}
 	}
 	// Zipkin takes zero for unknown, and rejects a whole batch for one negative duration.
 	d := max(s.duration, time.Microsecond)
@@ -157,7 +157,7 @@ func (s *span) exportedTags() []finished.Tag {
 	return tags
 }
 
-// peerHost returns the name of the peer's host from the tag that has it, or "".
+// peerHost returns the name of the peer's host, which only a tag has, or "".
 func (s *span) peerHost() (host string) {
 	for _, t := range s.tags {
 		if t.Key == string(ext.PeerHostname) || t.Key == string(ext.PeerAddress) {
