@@ -224,7 +224,11 @@ func (c *Collector) postClear(w http.ResponseWriter, r *http.Request) {
 
 func (c *Collector) getLosses(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	answerValue(w, r, c.store.Losses())
+	answerValue(w, r, struct {
+		store.Losses
+
+		Oldest int64 `json:"oldest"` // start of the oldest trace in microseconds since 1970, or 0
+	}{c.store.Losses(), c.store.Oldest()})
 }
 
 func (c *Collector) getRunning(w http.ResponseWriter, r *http.Request) {

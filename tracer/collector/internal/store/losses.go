@@ -31,8 +31,6 @@ type CollectorLosses struct {
 	EvictedTraces int64       `json:"evictedTraces"`
 	EvictedSpans  int64       `json:"evictedSpans"`
 	Refused       []SpanCount `json:"refused"`
-	// Oldest is the start of the oldest trace that is stored, in microseconds since 1970, or 0.
-	Oldest int64 `json:"oldest"`
 }
 
 // Losses is what is known to be lost.
@@ -124,11 +122,6 @@ func (s *Store) Losses() Losses {
 	all := Losses{Senders: []SenderLosses{}, Collector: CollectorLosses{
 		EvictedTraces: l.evictedTraces, EvictedSpans: l.evictedSpans, Refused: counts(l.refused),
 	}}
-	for _, t := range s.traces {
-		if o := &all.Collector.Oldest; t.first != 0 && (*o == 0 || t.first < *o) {
-			*o = t.first
-		}
-	}
 	for sender, state := range l.senders {
 		all.Senders = append(all.Senders, SenderLosses{
 			Service: sender.Service, Instance: sender.Instance,

@@ -197,6 +197,18 @@ func (s *Store) Clear() {
 	s.feed.notify()
 }
 
+// Oldest returns the start of the oldest trace, in microseconds since 1970, or 0.
+func (s *Store) Oldest() (oldest int64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, t := range s.traces {
+		if t.first != 0 && (oldest == 0 || t.first < oldest) {
+			oldest = t.first
+		}
+	}
+	return oldest
+}
+
 // Services returns the names of all services, sorted.
 func (s *Store) Services() []string {
 	s.mu.RLock()

@@ -135,7 +135,7 @@ func TestOpenTraceLastsUntilNow(t *testing.T) {
 	if len(found) != 1 || found[0].Duration < 60e6 {
 		t.Errorf("have %+v, want one trace of a minute", found)
 	}
-	if oldest := s.Losses().Collector.Oldest; oldest != start {
+	if oldest := s.Oldest(); oldest != start {
 		t.Errorf("have oldest %d, want %d", oldest, start)
 	}
 }

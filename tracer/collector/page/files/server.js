@@ -63,7 +63,7 @@ export class Server {
     const endTs = Date.now();
     const params = new URLSearchParams({ endTs: String(endTs), lookback: String(lookback / 1000) });
     const [links, losses] = await Promise.all([this.get('dependencies', params), this.losses()]);
-    const oldest = losses.collector?.oldest || 0; // rates are of the time that has traces
+    const oldest = losses.oldest || 0; // rates are of the time that has traces
     return { links, span: oldest ? Math.min(lookback, endTs * 1000 - oldest) : lookback };
   }
 
