@@ -21,29 +21,19 @@ import (
 	"bookservice/tracer/tracertest/testkit"
 )
 
-// A logFunc is a handler that calls a function for each record.
-type logFunc func(slog.Record)
-
-func (logFunc) Enabled(context.Context, slog.Level) bool { return true }
-func (f logFunc) Handle(_ context.Context, r slog.Record) error {
-	f(r)
-	return nil
-}
-func (f logFunc) WithAttrs([]slog.Attr) slog.Handler { return f }
-func (f logFunc) WithGroup(string) slog.Handler      { return f }
-
 // Open and Close return in time whatever the log handler does: hang, panic, or call Close.
 func TestCloseIsBoundedByAnyLogHandler(t *testing.T) {
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
 	var shared atomic.Pointer[io.Closer]
-	for name, handle := range map[string]logFunc{
-		"hangs":  func(slog.Record) { <-release },
-		"panics": func(slog.Record) { panic("disk") },
-		"closes": func(slog.Record) {
+	for name, handle := range map[string]testkit.LogFunc{
+		"hangs":  func(slog.Record) error { <-release; return nil },
+		"panics": func(slog.Record) error { panic("disk") },
+		"closes": func(slog.Record) error {
 			if c := shared.Load(); c != nil {
 				_ = (*c).Close()
 			}
+			return nil
 		},
 	} {
 		for _, backend := range []string{"memory", "zipkin", "log", "file", "zipkin,log"} {

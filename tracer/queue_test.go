@@ -369,7 +369,10 @@ func TestCloseIsBounded(t *testing.T) {
 				tr, closer := open(t, c, withQueue(tracer.Destination{
 					Send:  func(context.Context, delivery.Batch) error { hang("send"); return nil },
 					Close: func() { hang("close") },
-				}), tracer.WithLogger(slog.New(handlerFunc(func() { hang("log") }))))
+				}), tracer.WithLogger(slog.New(testkit.LogFunc(func(slog.Record) error {
+					hang("log")
+					return nil
+				}))))
 				for range 100 {
 					tr.StartSpan("call").Finish()
 				}
@@ -387,15 +390,6 @@ func TestCloseIsBounded(t *testing.T) {
 		})
 	}
 }
-
-// A handlerFunc is called for each log line. It has no lock, unlike the handlers of slog: a
-// synctest bubble does not see that a goroutine waits for a lock.
-type handlerFunc func()
-
-func (f handlerFunc) Enabled(context.Context, slog.Level) bool  { return true }
-func (f handlerFunc) Handle(context.Context, slog.Record) error { f(); return nil }
-func (f handlerFunc) WithAttrs([]slog.Attr) slog.Handler        { return f }
-func (f handlerFunc) WithGroup(string) slog.Handler             { return f }
 
 // TestOtherSpoolsAreNamed opens a tracer whose spool has the spans of other backends.
 func TestOtherSpoolsAreNamed(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // A Call is one way to make a call.
@@ -26,7 +28,7 @@ type Call struct {
 // in a process without it, fails if that fails, and returns nil.
 func Allocations(t *testing.T, calls []Call) map[string]float64 {
 	t.Helper()
-	if raceDetector {
+	if testkit.RaceDetector {
 		runWithoutRaceDetector(t)
 		return nil
 	}

@@ -2,7 +2,6 @@ package safelog_test
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -11,18 +10,8 @@ import (
 	"time"
 
 	"bookservice/tracer/internal/safelog"
+	"bookservice/tracer/tracertest/testkit"
 )
-
-// A handlerFunc is called with each record.
-type handlerFunc func(slog.Record)
-
-func (handlerFunc) Enabled(context.Context, slog.Level) bool { return true }
-func (f handlerFunc) Handle(_ context.Context, r slog.Record) error {
-	f(r)
-	return nil
-}
-func (f handlerFunc) WithAttrs([]slog.Attr) slog.Handler { return f }
-func (f handlerFunc) WithGroup(string) slog.Handler      { return f }
 
 // Records arrive in order, with their attributes and groups.
 func TestRecordsArrive(t *testing.T) {
@@ -54,9 +43,10 @@ func TestHandlerHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var lines []string
-		log := safelog.New(slog.New(handlerFunc(func(r slog.Record) {
+		log := safelog.New(slog.New(testkit.LogFunc(func(r slog.Record) error {
 			<-release
 			lines = append(lines, r.Message)
+			return nil
 		})))
 		const records = 3000
 		for range records {
@@ -80,7 +70,7 @@ func TestHandlerHangs(t *testing.T) {
 func TestHandlerFails(t *testing.T) {
 	var log *slog.Logger
 	var have []string
-	log = safelog.New(slog.New(handlerFunc(func(r slog.Record) {
+	log = safelog.New(slog.New(testkit.LogFunc(func(r slog.Record) error {
 		have = append(have, r.Message)
 		switch r.Message {
 		case "panic":
@@ -91,6 +81,7 @@ func TestHandlerFails(t *testing.T) {
 			log.Info("inner")
 			safelog.Flush(log, time.Millisecond)
 		}
+		return nil
 	})))
 	log.Info("panic")
 	log.Info("exit")

@@ -1,6 +1,0 @@
-//go:build race
-
-package budget
-
-// raceDetector reports whether the race detector is enabled.
-const raceDetector = true
