@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -104,7 +105,6 @@ func (d *Demo) validate() error {
 			to = u.String()
 		}
 		d.Server.Tracer.Zipkin.URL, d.Client.Tracer.Zipkin.URL = to, to
-		d.Server.Tracer.Backend, d.Client.Tracer.Backend = "zipkin", "zipkin"
 	}
 	return firstError(d.Client.Validate, d.Server.Validate)
 }
@@ -120,10 +120,10 @@ func parseFaults(text string) (f Faults, err error) {
 	invalid := func(format string, args ...any) error {
 		return Invalid("fault", text, fmt.Sprintf("must "+format, args...))
 	}
+	if strings.TrimSpace(text) == "" {
+		return f, nil
+	}
 	for entry := range strings.SplitSeq(text, ",") {
-		if strings.TrimSpace(text) == "" {
-			return f, nil
-		}
 		name, value, _ := strings.Cut(strings.TrimSpace(entry), "=")
 		if name == "error" {
 			percent, err := strconv.ParseFloat(strings.TrimSuffix(value, "%"), 64)
@@ -135,7 +135,7 @@ func parseFaults(text string) (f Faults, err error) {
 		}
 		to, ok := durations[name]
 		if !ok {
-			names := []string{"latency", "error", "kill", "etcd", "collector"}
+			names := append(slices.Collect(maps.Keys(durations)), "error")
 			slices.Sort(names)
 			return f, invalid("have the names %s", strings.Join(names, ", "))
 		}

@@ -56,6 +56,11 @@ type settings struct {
 	secrets Secrets
 }
 
+// CannotListen returns an error about an address on which a command cannot listen.
+func CannotListen(name, addr string, err error) error {
+	return Invalid(name, addr, "must be an address to listen on: "+err.Error())
+}
+
 // Sources has the secrets in the settings of a command, and where each value comes from. The zero
 // value has no settings.
 type Sources struct {

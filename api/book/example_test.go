@@ -11,7 +11,7 @@ import (
 	"bookservice/api/book"
 )
 
-// shelf is a server with one book. GetBookList is not implemented.
+// shelf is a server with one book. Of its methods, the example calls GetBookInfo.
 type shelf struct {
 	book.UnimplementedBookServiceServer
 }

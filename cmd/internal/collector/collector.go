@@ -73,7 +73,7 @@ func (s *Server) start() (err error) {
 func (s *Server) listen(name, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, configs.Invalid(name, addr, "must be an address to listen on: "+err.Error())
+		return nil, configs.CannotListen(name, addr, err)
 	}
 	s.open.Push(name, func() error {
 		if err := l.Close(); !errors.Is(err, net.ErrClosed) { // the server's stop closes it

@@ -105,7 +105,7 @@ func catalogue(cfg configs.Server) (service.Service, error) {
 
 func (s *Server) listen() (err error) {
 	if s.listener, err = net.Listen("tcp", s.cfg.GRPCAddr); err != nil {
-		return cannotListen("grpc-addr", s.cfg.GRPCAddr, err)
+		return configs.CannotListen("grpc-addr", s.cfg.GRPCAddr, err)
 	}
 	s.open.Push("listener", func() error {
 		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) { // gRPC's stop closes it
@@ -116,17 +116,13 @@ func (s *Server) listen() (err error) {
 	return nil
 }
 
-func cannotListen(flag, addr string, err error) error {
-	return configs.Invalid(flag, addr, "must be an address to listen on: "+err.Error())
-}
-
 func (s *Server) startAdmin(m *tracer.Metrics) error {
 	if s.cfg.AdminAddr == "" {
 		return nil
 	}
 	a, err := admin.Start(s.cfg.AdminAddr, m)
 	if err != nil {
-		return cannotListen("admin-addr", s.cfg.AdminAddr, err)
+		return configs.CannotListen("admin-addr", s.cfg.AdminAddr, err)
 	}
 	s.open.Push("admin", a.Close)
 	s.admin = a
