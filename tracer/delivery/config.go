@@ -11,7 +11,8 @@ type Config struct {
 	// Each span counts 8 bytes more than its length. The default is 64 MiB.
 	QueueBytes int
 	// BatchBytes is the maximum size of a batch of two or more spans. A larger span is a batch of
-	// its own. The default is 256 KiB.
+	// its own. A batch that is read from the spool has at most twice the size. The default is
+	// 256 KiB.
 	BatchBytes int
 	// BatchAge is the maximum age of a batch before it is sent. The age counts from its first span.
 	// The default is 500 ms. With a spool, BatchAge is at most half of SpoolSync.

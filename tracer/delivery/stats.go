@@ -10,20 +10,21 @@ import (
 
 // The reasons for dropping spans, as in Stats.DroppedBy.
 const (
-	// QueueFull: neither the memory nor the spool had room.
+	// QueueFull means that neither the memory nor the spool had room.
 	QueueFull = "queue full"
-	// Closed: the span was added after Close was called.
+	// Closed means that the span was added after Close was called.
 	Closed = "closed"
-	// NotFlushed: the span was still in memory when the context of Close ended, and could not be
-	// spooled.
+	// NotFlushed means that the span was still in memory when the context of Close ended, and could
+	// not be spooled.
 	NotFlushed = "not flushed"
-	// Refused: the destination rejected the span permanently.
+	// Refused means that the destination rejected the span permanently.
 	Refused = "refused"
-	// TooBig: the span alone is too large for the destination, or larger than 16 MiB.
+	// TooBig means that a single span is too large for the destination, or larger than 16 MiB.
 	TooBig = "too large"
-	// SpoolDamaged: the span was in the spool and is no longer readable. Damage that [New] finds
-	// counts as one span per damaged region of a file, because the number of spans in a region is
-	// unknown. A file that lost its end exactly between two spans shows no damage.
+	// SpoolDamaged means that the span was in the spool and is no longer readable. If a file is
+	// damaged while the queue runs, each lost span counts. In the files of an earlier process, each
+	// damaged region counts as one span, because the number of spans in it is unknown. A file whose
+	// end is missing exactly from the start of a span shows no damage to [New].
 	SpoolDamaged = "spool damaged"
 )
 
