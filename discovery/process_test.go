@@ -61,7 +61,8 @@ func startProcesses(t *testing.T, members int, args ...string) []*process {
 
 func (p *process) start(t *testing.T) {
 	t.Helper()
-	cmd := exec.Command(p.args[0], p.args[1:]...)
+	cmd, log := exec.Command(p.args[0], p.args[1:]...), &testkit.Buffer{}
+	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +70,9 @@ func (p *process) start(t *testing.T) {
 	t.Cleanup(func() { // has no effect on a process that has ended
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("output of etcd %s:\n%.5000s", p.client, log)
+		}
 	})
 }
 

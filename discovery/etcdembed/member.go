@@ -12,6 +12,8 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+
+	"bookservice/discovery/internal/freeport"
 )
 
 // The heartbeat interval and the election timeout are long enough for a busy machine. The shortest
@@ -32,20 +34,19 @@ type member struct {
 
 // newMembers returns members, not yet started, on free ports.
 func newMembers(dir string, count int) ([]*member, error) {
-	addresses, err := freeAddresses(2 * count)
-	if err != nil {
-		return nil, err
-	}
 	members := make([]*member, count)
 	peers := make([]string, count)
 	for i := range members {
-		name := fmt.Sprintf("m%d", i)
-		members[i] = &member{
-			name:   name,
-			dir:    filepath.Join(dir, name),
-			client: addresses[2*i],
-			peer:   addresses[2*i+1],
+		client, err := freeport.Address()
+		if err != nil {
+			return nil, err
 		}
+		peer, err := freeport.Address()
+		if err != nil {
+			return nil, err
+		}
+		name := fmt.Sprintf("m%d", i)
+		members[i] = &member{name: name, dir: filepath.Join(dir, name), client: client, peer: peer}
 		peers[i] = name + "=http://" + members[i].peer
 	}
 	for _, m := range members {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"bookservice/discovery/internal/freeport"
 )
 
 const (
@@ -97,12 +99,15 @@ func Listen(t testing.TB) net.Listener {
 	return l
 }
 
-// FreeAddr returns an address of 127.0.0.1 with a port that was free when FreeAddr was called.
+// FreeAddr returns an address of 127.0.0.1 with a port that was free when FreeAddr was called. The
+// system does not assign that port to outgoing connections or to listeners on port 0.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l := Listen(t)
-	l.Close()
-	return l.Addr().String()
+	address, err := freeport.Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
 
 // ClosedAddr returns an address of 127.0.0.1 that refuses connections: its port was free when

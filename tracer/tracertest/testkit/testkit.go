@@ -4,7 +4,6 @@ package testkit
 
 import (
 	"bytes"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -44,24 +43,6 @@ func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
-}
-
-// FreeAddr returns an address of 127.0.0.1 with a port that was free when FreeAddr was called.
-func FreeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// ClosedAddr returns an address of 127.0.0.1 that refuses connections: its port was free when
-// ClosedAddr was called, and nothing listens on it.
-func ClosedAddr(t testing.TB) string {
-	t.Helper()
-	return FreeAddr(t)
 }
 
 // Slow skips a test that takes longer than 10 s, unless the race detector is enabled. Thus "go test
