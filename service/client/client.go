@@ -5,22 +5,55 @@
 //   - a circuit breaker for all calls of the client; while it is open, calls fail with [ErrOpen];
 //   - a timeout for the call with all its attempts;
 //   - retries with exponential backoff, each at an instance that the call has not tried, if any;
+//   - replacement and hedging of attempts that have no answer in time;
 //   - round robin over the instances;
 //   - one gRPC connection for each instance, shared by all calls. It is closed after discovery has
 //     removed the instance and the calls on it have ended.
 //
 // Errors, whether the client retries them, and how the circuit breaker counts them:
 //
-//	error                                     retried  counted as
-//	NotFound, InvalidArgument                 no       success
-//	cancellation or deadline of the caller    no       not counted
-//	no instance known                         no       not counted
-//	Unimplemented, PermissionDenied,          no       failure
+//	error                                     retried       counted as
+//	NotFound, InvalidArgument                 no            success
+//	cancellation or deadline of the caller    no            not counted
+//	no instance known                         no            not counted
+//	Unimplemented, PermissionDenied,          no            not counted
 //	Unauthenticated, FailedPrecondition,
 //	OutOfRange, AlreadyExists
-//	any other error                           yes      failure, if the last attempt fails
+//	Internal: a message that cannot be        no            not counted
+//	encoded or decoded
+//	ResourceExhausted, also a message that    if the server not counted
+//	is too large                              permits it
+//	no connection, so not sent                yes, freely   failure
+//	no answer within the attempt's limit      yes           failure
+//	any other error                           yes           failure
 //
-// Each attempt has a CLIENT span of the tracer, a child of the span in the call's context.
+// Only the result of a call's last attempt is counted. The first six are the same at every instance
+// or say nothing about the service, so they do not stop other calls.
+//
+// # Retries
+//
+// A server controls retries with the trailer grpc-retry-pushback-ms (gRFC A6) or the status detail
+// google.rpc.RetryInfo: the client waits as long as they require, and makes no further attempt if
+// the trailer is negative or malformed. A delay that exceeds the call's time ends the call with the
+// server's error.
+//
+// Retries and hedges are limited to a share of the calls, so servers that fail get little more load
+// than servers that work; see [Config]. An attempt that could not be sent because its instance has
+// no connection is no load: it is repeated at once at an instance that the call has not tried, and
+// counts neither as an attempt (10 times in a call) nor for that share. Attempts after the first
+// have their number in the metadata grpc-previous-rpc-attempts (gRFC A6).
+//
+// An attempt that has no answer in time is replaced: it is cancelled, and another one is made at
+// another instance. Only an attempt that another one may follow is replaced, so servers that are
+// merely slow answer each call. An instance that hangs therefore costs the calls that it has at the
+// time no more than the limit of an attempt; the balancer avoids it because of the calls in flight.
+//
+// # Tracing
+//
+// Each attempt has a CLIENT span of the tracer, a child of the span in the call's context, with the
+// tags previous-rpc-attempts (after the first), attempt.hedge (of a hedge) and attempt.cancelled
+// (another attempt has answered; this is no error). A replaced attempt is an error with the status
+// DeadlineExceeded.
 package client
 
 import (
@@ -29,7 +62,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/go-kit/kit/endpoint"
 	"github.com/go-kit/kit/sd"
@@ -49,11 +81,14 @@ type Client struct {
 	pool       *pool
 	endpointer *sd.DefaultEndpointer
 	next       atomic.Uint64 // counter of the round robin
-	retry      failsafe.Executor[any]
+	budget     *budget
 	breaker    *breaker
+	health     *health
 	bulkhead   bulkhead.Bulkhead[any]
 	closeOnce  sync.Once
 	closed     atomic.Bool
+	hedge      hedgePolicy
+	watches    sync.Pool // of *watch
 }
 
 var _ service.Service = (*Client)(nil)
@@ -101,9 +136,12 @@ func New(instancer sd.Instancer, tracer opentracing.Tracer, cfg Config,
 	c := &Client{
 		cfg:      cfg,
 		pool:     newPool(newConnector(tracer, o)),
-		retry:    newRetry(cfg),
+		budget:   newBudget(cfg.RetryBudget),
 		breaker:  newBreaker(cfg),
+		health:   newHealth(),
 		bulkhead: bulkhead.New[any](uint(cfg.MaxConcurrent)),
+		hedge:    cfg.hedgePolicy(),
+		watches:  sync.Pool{New: newWatch},
 	}
 	infoOf := func(s *bookendpoint.Set) endpoint.Endpoint { return s.Info }
 	listOf := func(s *bookendpoint.Set) endpoint.Endpoint { return s.List }

@@ -20,6 +20,7 @@ import (
 	"bookservice/service/bookendpoint"
 	"bookservice/service/bookgrpc"
 	"bookservice/service/client"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -225,4 +226,13 @@ func receive[T any](t testing.TB, ch <-chan T, what string) T {
 		t.Fatalf("not within 30s: %s", what)
 		panic("not reached")
 	}
+}
+
+// eventuallyAnswers waits until a call succeeds.
+func eventuallyAnswers(t testing.TB, c *client.Client) {
+	t.Helper()
+	testkit.Eventually(t, "a call succeeds", func() bool {
+		_, err := c.BookInfo(t.Context(), 1)
+		return err == nil
+	})
 }

@@ -46,9 +46,18 @@ func TestClassify(t *testing.T) {
 		{"caller's deadline", late, deadline, ignored},
 		{"cancelled by the server", active, cancellation, failed},
 		{"cancelled by the caller", cancelled, cancellation, ignored},
+		{"limited", active, bookgrpc.WithStatus(codes.ResourceExhausted, errors.New("no")),
+			ignored},
+		{"too large", active, bookgrpc.WithStatus(codes.ResourceExhausted,
+			errors.New("grpc: received message larger than max (5 vs. 4)")), ignored},
+		{"not encoded", active, bookgrpc.WithStatus(codes.Internal,
+			errors.New("grpc: error while marshaling: invalid UTF-8")), ignored},
+		{"not implemented", active, bookgrpc.WithStatus(codes.Unimplemented, errors.New("no")),
+			ignored},
 	}
 	for _, tt := range tests {
-		if have := classify(tt.caller, tt.err); have != tt.want {
+		cl := &call{caller: tt.caller}
+		if have := cl.classify(tt.err); have != tt.want {
 			t.Errorf("%s: have outcome %d, want %d", tt.name, have, tt.want)
 		}
 	}

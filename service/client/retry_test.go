@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"bookservice/service"
+	"bookservice/service/bookendpoint"
 	"bookservice/service/client"
 	"bookservice/service/inmem"
 	"bookservice/tracer/tracertest/testkit"
@@ -47,11 +48,12 @@ func TestAttempts(t *testing.T) {
 		{"deadline of the server", context.DeadlineExceeded, codes.DeadlineExceeded, 3},
 	}
 	for _, code := range []codes.Code{codes.Unimplemented, codes.PermissionDenied,
-		codes.Unauthenticated, codes.FailedPrecondition, codes.OutOfRange, codes.AlreadyExists} {
+		codes.Unauthenticated, codes.FailedPrecondition, codes.OutOfRange, codes.AlreadyExists,
+		codes.ResourceExhausted} {
 		tests = append(tests, test{code.String(), status.Error(code, "no"), code, 1})
 	}
 	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Aborted,
-		codes.DataLoss, codes.ResourceExhausted} {
+		codes.DataLoss} {
 		tests = append(tests, test{code.String(), status.Error(code, "no"), code, 3})
 	}
 	for _, tt := range tests {
@@ -76,7 +78,9 @@ func TestAttempts(t *testing.T) {
 func TestAttemptsAreConfigured(t *testing.T) {
 	for _, want := range []int64{1, 2, 7} {
 		s := start(t, fails(errors.New("disk on fire")), nil)
-		c := dial(t, quick(func(cfg *client.Config) { cfg.RetryAttempts = int(want) }), s.addr)
+		c := dial(t, quick(func(cfg *client.Config) {
+			cfg.RetryAttempts, cfg.RetryBudget = int(want), 600
+		}), s.addr)
 		_, err := c.BookInfo(t.Context(), 1)
 		if status.Code(err) != codes.Internal || s.calls.Load() != want {
 			t.Errorf("have %v after %d attempts, want Internal after %d", err, s.calls.Load(), want)
@@ -153,7 +157,9 @@ func TestAttemptsVisitAllInstances(t *testing.T) {
 		addrs[i] = s.addr
 	}
 	for _, attempts := range []int{3, 6} {
-		c := dial(t, quick(func(cfg *client.Config) { cfg.RetryAttempts = attempts }), addrs...)
+		c := dial(t, quick(func(cfg *client.Config) {
+			cfg.RetryAttempts, cfg.RetryBudget = attempts, 500
+		}), addrs...)
 		if _, err := c.BookInfo(t.Context(), 1); status.Code(err) != codes.Internal {
 			t.Errorf("have %v, want Internal", err)
 		}
@@ -231,20 +237,21 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// The timeout ends a delay between attempts, and the error contains the error of the attempt.
+// A delay between attempts that the timeout would end is not begun. The call returns the error of
+// the attempt at once.
 func TestBackoffObeysTheTimeout(t *testing.T) {
 	s := start(t, fails(errors.New("disk on fire")), nil)
 	c := dial(t, quick(func(cfg *client.Config) {
-		cfg.RetryBackoff, cfg.RetryTimeout = time.Second, 50*time.Millisecond
+		cfg.RetryBackoff, cfg.RetryTimeout = time.Second, 400*time.Millisecond
 	}), s.addr)
 	begin := time.Now()
 	_, err := c.BookInfo(t.Context(), 1)
-	if status.Code(err) != codes.DeadlineExceeded ||
-		!strings.Contains(err.Error(), s.addr+": internal error") {
-		t.Errorf("have %v, want DeadlineExceeded and the internal error of %s", err, s.addr)
+	if status.Code(err) != codes.Internal || !errors.Is(err, bookendpoint.ErrInternal) ||
+		!strings.HasPrefix(err.Error(), s.addr+": internal error; no retry: ") {
+		t.Errorf("have %v, want the internal error of %s and why there is no retry", err, s.addr)
 	}
-	if took := time.Since(begin); took > 450*time.Millisecond || s.calls.Load() != 1 {
-		t.Errorf("%d attempts took %v, want 1 in 50ms", s.calls.Load(), took)
+	if took := time.Since(begin); took > 350*time.Millisecond || s.calls.Load() != 1 {
+		t.Errorf("%d attempts took %v, want 1 and no delay", s.calls.Load(), took)
 	}
 }
 
