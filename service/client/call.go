@@ -12,16 +12,13 @@ import (
 	"bookservice/service/bookgrpc"
 )
 
-// A call is the state of one call and its attempts. It is the request of the instances' endpoints.
+// A call is the state of one call and its attempts.
 type call struct {
 	method     string
 	endpointOf selector
 	request    any
 	observe    func(Attempt) // may be nil
-	offset     uint64        // index of the first instance to try, modulo the number of instances
-	tried      []*instance
-	buf        [3]*instance // initial array of tried, part of the call's allocation
-	lastErr    error        // of the latest attempt
+	attempts
 }
 
 // A selector returns the endpoint of one method.
@@ -32,9 +29,8 @@ func (c *Client) newEndpoint(method string, endpointOf selector) endpoint.Endpoi
 	return func(ctx context.Context, request any) (any, error) {
 		cl := &call{
 			method: method, endpointOf: endpointOf, request: request,
-			observe: observer(ctx), offset: c.next.Add(1),
+			observe: observer(ctx),
 		}
-		cl.tried = cl.buf[:0]
 		return c.do(ctx, cl)
 	}
 }
@@ -61,7 +57,7 @@ func (c *Client) do(caller context.Context, cl *call) (any, error) {
 	defer cancel()
 	response, err := c.tryAll(ctx, cl)
 	if err != nil {
-		err = c.explain(caller, ctx, cl.lastErr, err)
+		err = c.explain(caller, ctx, cl.latestErr(), err)
 	}
 	result = classify(caller, err)
 	return response, err

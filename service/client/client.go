@@ -39,21 +39,22 @@ import (
 	"bookservice/service"
 	"bookservice/service/bookendpoint"
 	"bookservice/service/bookgrpc"
+	"bookservice/service/client/internal/balance"
+	"bookservice/service/internal/kitlog"
 )
 
 // A Client calls the book service. Its methods may be called concurrently. Every error of a call
 // has a gRPC status, which [google.golang.org/grpc/status.Code] returns.
 type Client struct {
-	cfg        Config
-	set        bookendpoint.Set
-	pool       *pool
-	endpointer *sd.DefaultEndpointer
-	next       atomic.Uint64 // counter of the round robin
-	retry      failsafe.Executor[any]
-	breaker    *breaker
-	bulkhead   bulkhead.Bulkhead[any]
-	closeOnce  sync.Once
-	closed     atomic.Bool
+	cfg          Config
+	set          bookendpoint.Set
+	pool         *pool
+	subscription *subscription
+	retry        failsafe.Executor[any]
+	breaker      *breaker
+	bulkhead     bulkhead.Bulkhead[any]
+	closeOnce    sync.Once
+	closed       atomic.Bool
 }
 
 var _ service.Service = (*Client)(nil)
@@ -65,6 +66,9 @@ type options struct {
 	logger *slog.Logger
 	dial   []grpc.DialOption
 	client []bookgrpc.ClientOption
+
+	metadata       func(addr string) map[string]string
+	changeEjection func(*balance.Ejection) // of tests
 }
 
 // WithLogger sets the logger. Errors of discovery are logged at warn level, errors of the tracer at
@@ -84,6 +88,14 @@ func WithPeerService(name string) Option {
 	return func(o *options) { o.client = append(o.client, bookgrpc.WithPeerService(name)) }
 }
 
+// WithMetadata sets the function that returns the metadata of an instance, or nil. The client uses
+// "zone", if Config.Zone is set, and "weight", a number of 0 or more, if the balancer is weighted.
+// It calls the function when the list of instances changes, for the new ones, and for all once in
+// each Config.EjectInterval; not at all if it needs no metadata.
+func WithMetadata(metadata func(addr string) map[string]string) Option {
+	return func(o *options) { o.metadata = metadata }
+}
+
 // New returns a client of the instances that instancer provides, each a host:port. The client
 // follows changes; instances that instancer provides immediately are known when New returns.
 //
@@ -100,7 +112,7 @@ func New(instancer sd.Instancer, tracer opentracing.Tracer, cfg Config,
 	}
 	c := &Client{
 		cfg:      cfg,
-		pool:     newPool(newConnector(tracer, o)),
+		pool:     openPool(tracer, cfg.Balancing, o, kitlog.OrDiscard(o.logger)),
 		retry:    newRetry(cfg),
 		breaker:  newBreaker(cfg),
 		bulkhead: bulkhead.New[any](uint(cfg.MaxConcurrent)),
@@ -111,8 +123,7 @@ func New(instancer sd.Instancer, tracer opentracing.Tracer, cfg Config,
 		Info: c.newEndpoint("GetBookInfo", infoOf),
 		List: c.newEndpoint("GetBookList", listOf),
 	}
-	c.endpointer = sd.NewEndpointer(syncInstancer{instancer}, c.pool.factory,
-		endpointerLogger(o.logger))
+	c.subscription = subscribe(instancer, c.pool)
 	return c, nil
 }
 
@@ -144,9 +155,8 @@ func (c *Client) Wait(ctx context.Context) error {
 func (c *Client) Close() error {
 	c.closeOnce.Do(func() {
 		c.closed.Store(true)
-		c.endpointer.Close()
-		c.pool.retireAll()
+		c.subscription.end()
 	})
-	c.pool.wait()
+	c.pool.open.Wait()
 	return nil
 }

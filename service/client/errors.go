@@ -32,10 +32,6 @@ var (
 	ErrClosed = bookgrpc.WithStatus(codes.Canceled, errors.New("client is closed"))
 )
 
-// errDeclined means that an instance has not made the attempt, so the next instance must be tried.
-// Calls do not return it.
-var errDeclined = errors.New("instance declined the attempt")
-
 // retryable reports whether another attempt, possibly at another instance, can succeed after err.
 func retryable(err error) bool {
 	if err == nil || errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed) ||
