@@ -20,6 +20,7 @@ import (
 	"bookservice/service/bookendpoint"
 	"bookservice/service/bookgrpc"
 	"bookservice/service/client"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -213,6 +214,25 @@ func dialWith(t testing.TB, d sd.Instancer, tracer opentracing.Tracer, cfg clien
 	})
 	return c
 }
+
+// connected waits until n instances of the client are up.
+func connected(t testing.TB, c *client.Client, n int) {
+	t.Helper()
+	testkit.Eventually(t, "the instances are connected", func() bool { return up(c) == n })
+}
+
+// up returns the number of instances that are up.
+func up(c *client.Client) (n int) {
+	for _, in := range c.Stats().Instances {
+		if in.State == "up" {
+			n++
+		}
+	}
+	return n
+}
+
+// roundRobin is quick with the balancer round_robin.
+func roundRobin(cfg *client.Config) { cfg.Balancer = "round_robin" }
 
 // receive returns the next value of ch. After 30 s it fails the test with a message that contains
 // what.
