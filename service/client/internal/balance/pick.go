@@ -45,7 +45,7 @@ func (b *Balancer) Pick(now time.Duration, tried []*Endpoint) *Endpoint {
 		return e
 	}
 	if len(up.sets) > 1 { // the zone has none left
-		if e := b.pickFrom(up.chooseBySize(), int64(now), tried); e != nil {
+		if e := b.pickFrom(up.chooseOther(s), int64(now), tried); e != nil {
 			return e
 		}
 		for _, s := range up.sets {

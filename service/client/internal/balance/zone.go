@@ -31,15 +31,19 @@ func (r *routes) size() (n int64) {
 	return n
 }
 
-// chooseBySize returns a random set. Its probability is its part of the endpoints.
-func (r *routes) chooseBySize() *set {
-	x := rand.Int64N(max(1, r.size()))
+// chooseOther returns a random set, but not the former one if there is another that is not empty.
+// Its probability is its part of the endpoints.
+func (r *routes) chooseOther(former *set) *set {
+	x := rand.Int64N(max(1, r.size()-former.n.Load()))
 	for _, s := range r.sets {
+		if s == former {
+			continue
+		}
 		if x -= s.n.Load(); x < 0 {
 			return s
 		}
 	}
-	return r.sets[0]
+	return former
 }
 
 // newRoutes returns routes for the capacities of some zones. See "Zones" in the package comment.
