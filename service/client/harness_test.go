@@ -15,6 +15,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 
 	"bookservice/service"
 	"bookservice/service/bookendpoint"
@@ -245,4 +246,56 @@ func receive[T any](t testing.TB, ch <-chan T, what string) T {
 		t.Fatalf("not within 30s: %s", what)
 		panic("not reached")
 	}
+}
+
+// A gate is closed until its channel is closed. Connections are made after that.
+type gate struct {
+	ch     chan struct{}
+	option client.Option
+}
+
+// slowToConnect returns a server, a channel that receives a value when the client connects to it,
+// and the gate of these connections.
+func slowToConnect(t *testing.T) (s *server, entered <-chan struct{}, g *gate) {
+	t.Helper()
+	s = start(t, answer(func(context.Context) error { return nil }), nil)
+	in := make(chan struct{}, 100)
+	g = &gate{ch: make(chan struct{})}
+	dialer := func(ctx context.Context, addr string) (net.Conn, error) {
+		if addr == s.addr {
+			in <- struct{}{}
+			select {
+			case <-g.ch:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", addr)
+	}
+	g.option = client.WithDialOptions(grpc.WithContextDialer(dialer))
+	return s, in, g
+}
+
+// shortLived returns a server that closes each connection 10 ms after it was made.
+func shortLived(t *testing.T) *server {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{
+		addr: listener.Addr().String(), done: make(chan struct{}),
+		grpc: grpc.NewServer(grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionAge: 10 * time.Millisecond, MaxConnectionAgeGrace: time.Millisecond,
+		})),
+	}
+	go func() {
+		defer close(s.done)
+		if err := s.grpc.Serve(&countingListener{listener, s}); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(s.stop)
+	return s
 }
