@@ -30,7 +30,6 @@ type call struct {
 	deadline time.Time       // of the caller or of the client's timeout
 	request  any
 	observe  func(Attempt) // may be nil
-	lastErr  error         // of the latest round of attempts
 	denied   bool          // the budget has denied a retry at an instance that was not tried
 
 	attempts
@@ -55,7 +54,6 @@ func (c *Client) newEndpoint(name string, endpointOf selector) endpoint.Endpoint
 		cl := &call{
 			method: m, client: c, caller: ctx, request: request, observe: observer(ctx),
 		}
-		cl.offset = c.next.Add(1)
 		return c.do(cl)
 	}
 }
@@ -99,7 +97,6 @@ func (cl *call) run(now time.Time) (any, error) {
 		if err == nil {
 			return response, nil
 		}
-		cl.lastErr = err
 		if !retryable(err) || cl.expired() {
 			return response, err
 		}

@@ -6,7 +6,7 @@
 //   - a timeout for the call with all its attempts;
 //   - retries with exponential backoff, each at an instance that the call has not tried, if any;
 //   - replacement and hedging of attempts that have no answer in time;
-//   - round robin over the instances;
+//   - the balancer, which chooses an instance; see [Balancing];
 //   - one gRPC connection for each instance, shared by all calls. It is closed after discovery has
 //     removed the instance and the calls on it have ended.
 //
@@ -71,24 +71,25 @@ import (
 	"bookservice/service"
 	"bookservice/service/bookendpoint"
 	"bookservice/service/bookgrpc"
+	"bookservice/service/client/internal/balance"
+	"bookservice/service/internal/kitlog"
 )
 
 // A Client calls the book service. Its methods may be called concurrently. Every error of a call
 // has a gRPC status, which [google.golang.org/grpc/status.Code] returns.
 type Client struct {
-	cfg        Config
-	set        bookendpoint.Set
-	pool       *pool
-	endpointer *sd.DefaultEndpointer
-	next       atomic.Uint64 // counter of the round robin
-	budget     *budget
-	breaker    *breaker
-	health     *health
-	bulkhead   bulkhead.Bulkhead[any]
-	closeOnce  sync.Once
-	closed     atomic.Bool
-	hedge      hedgePolicy
-	watches    sync.Pool // of *watch
+	cfg          Config
+	set          bookendpoint.Set
+	pool         *pool
+	subscription *subscription
+	hedge        hedgePolicy
+	budget       *budget
+	watches      sync.Pool // of *watch
+	breaker      *breaker
+	health       *health
+	bulkhead     bulkhead.Bulkhead[any]
+	closeOnce    sync.Once
+	closed       atomic.Bool
 }
 
 var _ service.Service = (*Client)(nil)
@@ -100,6 +101,9 @@ type options struct {
 	logger *slog.Logger
 	dial   []grpc.DialOption
 	client []bookgrpc.ClientOption
+
+	metadata       func(addr string) map[string]string
+	changeEjection func(*balance.Ejection) // of tests
 }
 
 // WithLogger sets the logger. Errors of discovery are logged at warn level, errors of the tracer at
@@ -119,6 +123,14 @@ func WithPeerService(name string) Option {
 	return func(o *options) { o.client = append(o.client, bookgrpc.WithPeerService(name)) }
 }
 
+// WithMetadata sets the function that returns the metadata of an instance, or nil. The client uses
+// "zone", if Config.Zone is set, and "weight", a number of 0 or more, if the balancer is weighted.
+// It calls the function when the list of instances changes, for the new ones, and for all once in
+// each Config.EjectInterval; not at all if it needs no metadata.
+func WithMetadata(metadata func(addr string) map[string]string) Option {
+	return func(o *options) { o.metadata = metadata }
+}
+
 // New returns a client of the instances that instancer provides, each a host:port. The client
 // follows changes; instances that instancer provides immediately are known when New returns.
 //
@@ -135,7 +147,7 @@ func New(instancer sd.Instancer, tracer opentracing.Tracer, cfg Config,
 	}
 	c := &Client{
 		cfg:      cfg,
-		pool:     newPool(newConnector(tracer, o)),
+		pool:     openPool(tracer, cfg.Balancing, o, kitlog.OrDiscard(o.logger)),
 		budget:   newBudget(cfg.RetryBudget),
 		breaker:  newBreaker(cfg),
 		health:   newHealth(),
@@ -149,8 +161,7 @@ func New(instancer sd.Instancer, tracer opentracing.Tracer, cfg Config,
 		Info: c.newEndpoint("GetBookInfo", infoOf),
 		List: c.newEndpoint("GetBookList", listOf),
 	}
-	c.endpointer = sd.NewEndpointer(syncInstancer{instancer}, c.pool.factory,
-		endpointerLogger(o.logger))
+	c.subscription = subscribe(instancer, c.pool)
 	return c, nil
 }
 
@@ -182,9 +193,8 @@ func (c *Client) Wait(ctx context.Context) error {
 func (c *Client) Close() error {
 	c.closeOnce.Do(func() {
 		c.closed.Store(true)
-		c.endpointer.Close()
-		c.pool.retireAll()
+		c.subscription.end()
 	})
-	c.pool.wait()
+	c.pool.open.Wait()
 	return nil
 }

@@ -239,11 +239,13 @@ func TestConcurrencyLimit(t *testing.T) {
 }
 
 func TestObserver(t *testing.T) {
-	alive, dead := start(t, inmem.Default(), nil), testkit.ClosedAddr(t)
-	c := dial(t, quick(nil), alive.addr, dead)
+	alive := start(t, inmem.Default(), nil)
+	failing := start(t, fails(status.Error(codes.Unavailable, "no")), nil)
+	c := dial(t, quick(roundRobin), alive.addr, failing.addr)
+	connected(t, c, 2)
 	var have []client.Attempt
 	ctx := client.WithObserver(t.Context(), func(a client.Attempt) { have = append(have, a) })
-	for range 2 { // one of the calls tries the dead instance first
+	for range 2 { // one of the calls tries the failing instance first
 		if _, err := c.BookInfo(ctx, 1); err != nil {
 			t.Fatal(err)
 		}
@@ -256,11 +258,11 @@ func TestObserver(t *testing.T) {
 		if a.Duration <= 0 {
 			t.Errorf("%+v: have no duration", a)
 		}
-		instance := map[string]string{alive.addr: "alive", dead: "dead"}[a.Instance]
+		instance := map[string]string{alive.addr: "alive", failing.addr: "failing"}[a.Instance]
 		counts[fmt.Sprint(a.Method, " ", instance, " ", status.Code(a.Err))]++
 	}
-	delete(counts, "GetBookList dead Unavailable") // depends on the order of the addresses
-	want := map[string]int{"GetBookInfo alive OK": 2, "GetBookInfo dead Unavailable": 1,
+	delete(counts, "GetBookList failing Unavailable") // depends on where round robin begins
+	want := map[string]int{"GetBookInfo alive OK": 2, "GetBookInfo failing Unavailable": 1,
 		"GetBookList alive InvalidArgument": 1}
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Errorf("attempts (-want +have):\n%s", diff)

@@ -51,6 +51,8 @@ type Config struct {
 	BreakerOpen         time.Duration // time until it permits a trial call; more than 0
 
 	MaxConcurrent int // maximum concurrent calls; 1 or more
+
+	Balancing
 }
 
 // DefaultConfig returns the default configuration. The breaker opens at 50 %: a breaker for all
@@ -69,6 +71,7 @@ func DefaultConfig() Config {
 		BreakerWindow:       10 * time.Second,
 		BreakerOpen:         10 * time.Second,
 		MaxConcurrent:       1000,
+		Balancing:           defaultBalancing(),
 	}
 }
 
@@ -109,18 +112,14 @@ func (c *Config) defineFlags(fs *flag.FlagSet) {
 		"time until an open circuit breaker permits a trial call")
 	fs.IntVar(&c.MaxConcurrent, "max-concurrent", c.MaxConcurrent,
 		"largest number of concurrent calls, 1 or more")
+	c.Balancing.defineFlags(fs)
 }
 
 // Validate returns an error for the first setting that is not valid. The error contains the flag,
 // its value and the values that are allowed. Its method Setting() string returns the flag's name
 // without the dash.
 func (c *Config) Validate() error {
-	checks := []struct {
-		ok      bool
-		flag    string
-		value   any
-		allowed string
-	}{
+	checks := []check{
 		{c.RetryAttempts >= 1, "retry-attempts", c.RetryAttempts, "1 or more"},
 		{c.RetryTimeout > 0, "retry-timeout", c.RetryTimeout, "more than 0"},
 		{c.RetryBackoff >= 0 && c.RetryBackoff <= maxBackoff, "retry-backoff", c.RetryBackoff,
@@ -137,7 +136,7 @@ func (c *Config) Validate() error {
 		{c.BreakerOpen > 0, "breaker-open", c.BreakerOpen, "more than 0"},
 		{c.MaxConcurrent >= 1, "max-concurrent", c.MaxConcurrent, "1 or more"},
 	}
-	for _, check := range checks {
+	for _, check := range append(checks, c.checks()...) {
 		if !check.ok {
 			return settings.NewError(check.flag, check.value, check.allowed)
 		}

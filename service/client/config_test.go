@@ -16,6 +16,10 @@ func TestDefaults(t *testing.T) {
 		RetryBudget: 20, Hedge: "0",
 		BreakerTimeout: 30 * time.Second, BreakerErrorPercent: 50, BreakerMinRequests: 5,
 		BreakerWindow: 10 * time.Second, BreakerOpen: 10 * time.Second, MaxConcurrent: 1000,
+		Balancing: client.Balancing{
+			Balancer: "p2c", Eject: true, EjectInterval: 10 * time.Second,
+			EjectTime: 30 * time.Second,
+		},
 	}
 	have := client.DefaultConfig()
 	if err := have.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError)); err != nil {
@@ -60,6 +64,10 @@ func TestValidate(t *testing.T) {
 		{"-breaker-open=0", "-breaker-open 0s: must be more than 0"},
 		{"-max-concurrent=0", "-max-concurrent 0: must be 1 or more"},
 		{"-max-concurrent=-1", "-max-concurrent -1: must be 1 or more"},
+		{"-balancer=weighted -zone=a -eject=false -eject-interval=100ms -eject-time=1ns", ""},
+		{"-balancer=best", `-balancer "best": must be one of p2c, round_robin, random, weighted`},
+		{"-eject-interval=99ms", "-eject-interval 99ms: must be 100ms or more"},
+		{"-eject-time=0", "-eject-time 0s: must be more than 0"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.args, func(t *testing.T) {

@@ -32,10 +32,6 @@ var (
 	ErrClosed = bookgrpc.WithStatus(codes.Canceled, errors.New("client is closed"))
 )
 
-// errDeclined means that an instance has not made the attempt, so the next instance must be tried.
-// Calls do not return it.
-var errDeclined = errors.New("instance declined the attempt")
-
 // retryable reports whether another attempt, possibly at another instance, can succeed after err.
 func retryable(err error) bool {
 	if err == nil || errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed) ||
@@ -115,8 +111,8 @@ func (cl *call) explain(err error) error {
 		timeout, flag := cl.client.cfg.timeout()
 		reason = fmt.Errorf("no response within %v (%s): %w", timeout, flag, reason)
 	}
-	if cl.lastErr != nil {
-		reason = fmt.Errorf("%w; latest attempt: %s", reason, cl.lastErr.Error())
+	if latest := cl.latestErr(); latest != nil {
+		reason = fmt.Errorf("%w; latest attempt: %s", reason, latest.Error())
 	}
 	return bookgrpc.WithStatus(code, reason)
 }

@@ -20,6 +20,7 @@ import (
 func hedging(after string) client.Config {
 	return quick(func(cfg *client.Config) {
 		cfg.Hedge, cfg.AttemptTimeout = after, 20*time.Second
+		cfg.Balancer = "round_robin"
 	})
 }
 
@@ -45,8 +46,8 @@ func TestHedge(t *testing.T) {
 		t.Errorf("the attempt that ended first: have %+v, want success at %s", have[0], good.addr)
 	}
 	if have[1].Instance != hung.addr || !errors.Is(have[1].Err, context.Canceled) ||
-		have[1].Duration < 30*time.Millisecond {
-		t.Errorf("the other attempt: have %+v, want a cancellation at %s after 30ms",
+		have[1].Duration <= have[0].Duration {
+		t.Errorf("the other attempt: have %+v, want a cancellation at %s, which takes longer",
 			have[1], hung.addr)
 	}
 	testkit.Eventually(t, "four spans are finished", func() bool {

@@ -60,8 +60,10 @@ func TestHangingAttemptIsReplaced(t *testing.T) {
 				return ctx.Err()
 			}), nil)
 			b := start(t, inmem.Default(), nil)
-			c := dial(t, quick(func(cfg *client.Config) { cfg.AttemptTimeout = tt.limit }),
-				a.addr, b.addr)
+			c := dial(t, quick(func(cfg *client.Config) {
+				cfg.AttemptTimeout, cfg.Balancer = tt.limit, "round_robin"
+			}), a.addr, b.addr)
+			connected(t, c, 2)
 			for range tt.answers {
 				if _, err := c.BookInfo(t.Context(), 1); err != nil {
 					t.Fatal(err)
@@ -158,7 +160,9 @@ func TestReplacedAttemptIsAFailureOfTheInstance(t *testing.T) {
 	tracer := mocktracer.New()
 	hung, good := start(t, hang(), tracer), start(t, inmem.Default(), tracer)
 	c := dialWith(t, &directory{instances: []string{hung.addr, good.addr}}, tracer,
-		quick(func(cfg *client.Config) { cfg.AttemptTimeout = 50 * time.Millisecond }))
+		quick(func(cfg *client.Config) {
+			cfg.AttemptTimeout, cfg.Balancer = 50*time.Millisecond, "round_robin"
+		}))
 	var attempts []client.Attempt
 	ctx := client.WithObserver(t.Context(), func(a client.Attempt) {
 		attempts = append(attempts, a)

@@ -143,12 +143,12 @@ func (c *caller) check(t *testing.T) {
 	}
 }
 
-func TestCallsAlternate(t *testing.T) {
+func TestCallsAreDistributed(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t)
 	_, a := serve(t, e.at()...)
 	_, b := serve(t, e.at()...)
-	code, out, errs := do(t, "bookclient", append(e.at(), "-json", "-n", "10"))
+	code, out, errs := do(t, "bookclient", append(e.at(), "-balancer", "round_robin", "-json", "-n", "10"))
 	if code != 0 {
 		t.Fatalf("status %d: %s", code, errs)
 	}
@@ -163,16 +163,18 @@ func TestCallsAlternate(t *testing.T) {
 	if len(instances) != 20 {
 		t.Fatalf("have %d attempts, want 20: two calls in each of 10 runs", len(instances))
 	}
-	for i, instance := range instances {
-		known := instance == a || instance == b
-		if !known || instance != instances[i%2] || instances[0] == instances[1] {
-			t.Fatalf("have %v, want %s and %s in turn", instances, a, b)
-		}
+	count := map[string]int{}
+	for _, instance := range instances {
+		count[instance]++
+	}
+	// The first calls go to the server that is connected first.
+	if count[a] < 5 || count[b] < 5 || count[a]+count[b] != 20 {
+		t.Errorf("have %v, want calls of both %s and %s", count, a, b)
 	}
 }
 
-// A server that is killed cannot deregister: its key stays for the TTL, and retries hide the
-// failures.
+// A server that is killed cannot deregister: its key stays for the TTL. Its connection is lost, so
+// calls are made at the other server at once, and retries hide the failures of the calls in flight.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t)
@@ -182,23 +184,20 @@ func TestKilledServer(t *testing.T) {
 	c.more(t, 50)
 	killed.signal(t, syscall.SIGKILL)
 	<-killed.done
-	testkit.Eventually(t, "attempts fail while the key is there", func() bool {
-		return c.misses(a) > 0
-	})
+	noFurtherAttempt := func() bool {
+		before := c.attempts(a)
+		c.more(t, 100)
+		return c.attempts(a) == before
+	}
+	testkit.Eventually(t, "the client does not try the server any more", noFurtherAttempt)
+	t.Logf("%d attempts failed; registered are %v", c.misses(a), e.registered(t))
 	// etcd checks leases about every half second, on a busy machine less often.
 	took := within(t, limit, "the key is gone", func() bool {
 		return slices.Equal(e.registered(t), []string{b})
 	})
 	t.Logf("the key was gone %v after the kill", took)
-	testkit.Eventually(t, "the client does not try the server any more", func() bool {
-		before := c.attempts(a)
-		c.more(t, 100)
-		return c.attempts(a) == before
-	})
-	before := c.attempts(a)
-	c.more(t, 200)
-	if after := c.attempts(a); after != before {
-		t.Errorf("the dead server was tried %d times after its lease had expired", after-before)
+	if !noFurtherAttempt() {
+		t.Error("the dead server was tried after its lease had expired")
 	}
 	c.end()
 	c.check(t)

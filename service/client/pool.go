@@ -1,0 +1,169 @@
+package client
+
+import (
+	"log/slog"
+	"math"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-kit/kit/sd"
+	"google.golang.org/grpc"
+
+	"bookservice/service/bookendpoint"
+	"bookservice/service/client/internal/balance"
+)
+
+// connecting is how many instances are connecting at once, except for those that take long.
+const connecting = 16
+
+// maxTick is the time between two checks of the balancer, at most.
+const maxTick = time.Second
+
+// A pool holds the instances that discovery provides. The goroutine of follow changes the list; the
+// goroutine of each instance makes its connection. Calls use the balancer alone.
+type pool struct {
+	balancer *balance.Balancer
+	logger   *slog.Logger
+	dial     func(addr string) (*grpc.ClientConn, bookendpoint.Set, error)
+	launch   func(*instance)                     // starts the instance's goroutine
+	metadata func(addr string) map[string]string // nil if the balancer needs none
+	interval time.Duration                       // of ejections
+
+	first chan struct{} // closed when the pool gets its first instance
+	slots chan struct{} // of instances that are connecting
+	open  sync.WaitGroup
+
+	// Used by the goroutine of follow alone. Each list is sorted and has a former array to reuse.
+	addrs, formerAddrs []string
+	live, formerLive   []*instance
+	described          time.Duration // when the metadata was last read
+}
+
+func newPool(c balance.Config, interval time.Duration, logger *slog.Logger) *pool {
+	return &pool{
+		balancer: balance.New(c),
+		logger:   logger,
+		launch:   func(in *instance) { go in.run() },
+		interval: interval,
+		first:    make(chan struct{}),
+		slots:    make(chan struct{}, connecting),
+	}
+}
+
+// follow applies the events until stop is closed, and retires all instances then.
+func (p *pool) follow(events <-chan sd.Event, stop <-chan struct{}) {
+	tick := time.NewTicker(max(min(maxTick, p.interval/10), time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case e := <-events:
+			p.apply(e)
+		case <-tick.C:
+			p.check()
+		case <-stop:
+			p.update(nil)
+			p.balancer.Wake()
+			return
+		}
+	}
+}
+
+// apply applies an event of discovery. An event with an error changes nothing.
+func (p *pool) apply(e sd.Event) {
+	switch e.Err {
+	case nil:
+		p.update(e.Instances)
+	case errSync:
+	default:
+		p.logger.Warn("discovery", "err", e.Err)
+	}
+}
+
+// update makes addrs the list of the pool. An address that is there twice is one instance. If one
+// of many has changed, update allocates nothing but the new instance; if none has, it does nothing.
+func (p *pool) update(addrs []string) {
+	next := append(p.formerAddrs[:0], addrs...)
+	if !slices.IsSorted(next) {
+		slices.Sort(next)
+	}
+	next = slices.Compact(next)
+	if slices.Equal(next, p.addrs) {
+		p.formerAddrs = next
+		return
+	}
+	now := p.balancer.Now()
+	live := p.formerLive[:0]
+	old := 0
+	for _, addr := range next {
+		for old < len(p.addrs) && p.addrs[old] < addr {
+			p.remove(p.live[old])
+			old++
+		}
+		if old < len(p.addrs) && p.addrs[old] == addr {
+			live = append(live, p.live[old])
+			old++
+			continue
+		}
+		live = append(live, p.add(now, addr))
+	}
+	for ; old < len(p.addrs); old++ {
+		p.remove(p.live[old])
+	}
+	p.addrs, p.formerAddrs = next, p.addrs
+	p.live, p.formerLive = live, p.live
+	clear(p.formerLive) // for the garbage collector
+	clear(p.formerAddrs)
+}
+
+func (p *pool) add(now time.Duration, addr string) *instance {
+	in := &instance{addr: addr, pool: p, quit: make(chan struct{})}
+	in.endpoint = p.balancer.Add(now, addr, in, p.attributes(addr))
+	p.open.Add(2) // its goroutine and its connection
+	p.launch(in)
+	select {
+	case <-p.first:
+	default:
+		close(p.first)
+	}
+	return in
+}
+
+func (p *pool) remove(in *instance) {
+	p.balancer.Remove(in.endpoint)
+	in.retire()
+}
+
+// check does what is due in the balancer, and logs it.
+func (p *pool) check() {
+	now := p.balancer.Now()
+	for _, c := range p.balancer.Tick(now) {
+		if c.Ejected {
+			p.logger.Warn("instance ejected", "instance", c.Address, "for", c.For, "reason", c.Reason)
+		} else {
+			p.logger.Info("ejected instance is back", "instance", c.Address)
+		}
+	}
+	if p.metadata != nil && now-p.described >= p.interval {
+		p.described = now
+		for _, in := range p.live {
+			p.balancer.SetAttributes(in.endpoint, p.attributes(in.addr))
+		}
+	}
+}
+
+// attributes returns the zone and the weight in the metadata of an instance. The weight is 1 unless
+// there is one of 0 or more.
+func (p *pool) attributes(addr string) balance.Attributes {
+	a := balance.Attributes{Weight: 1}
+	if p.metadata == nil {
+		return a
+	}
+	m := p.metadata(addr)
+	a.Zone = m["zone"]
+	if w, err := strconv.ParseFloat(m["weight"], 64); err == nil && w >= 0 && !math.IsInf(w, 1) {
+		a.Weight = w
+	}
+	return a
+}
