@@ -23,8 +23,8 @@ type Config struct {
 	// more. Three in 10 s are always permitted. Attempts that could not be sent are not counted.
 	RetryBudget float64
 	// AttemptTimeout is the time after which an attempt without an answer is replaced by one at
-	// another instance: 0 or more. 0 derives it from the answers of the method: 5 times the 99th
-	// percentile, at least 100 ms, or 1 s before there are 20 answers. It is shorter if less than
+	// another instance: 0 or more. 0 derives it from the answers of the method: 4 times the 99th
+	// percentile, at least 40 ms, or 1 s before there are 20 answers. It is shorter if less than
 	// that is left for each of the call's attempts, but not less than twice the 99th percentile.
 	//
 	// An attempt is replaced only if another one may follow: there is an instance that the call
@@ -94,7 +94,7 @@ func (c *Config) defineFlags(fs *flag.FlagSet) {
 			"3 in 10s are always permitted")
 	fs.DurationVar(&c.AttemptTimeout, "attempt-timeout", c.AttemptTimeout,
 		"time after which an attempt is replaced by one at another instance, if retries "+
-			"permit; 0s: 5 times the 99th percentile of recent answers, at least 100ms")
+			"permit; 0s: 4 times the 99th percentile of recent answers, at least 40ms")
 	fs.StringVar(&c.Hedge, "hedge", c.Hedge,
 		"time after which a second attempt is made at another instance beside the first: "+
 			"a duration, 0 for never, or p95 for the 95th percentile of recent answers")

@@ -16,8 +16,8 @@ const (
 	// Limits of an attempt that is derived from the latency: before it is known, its smallest
 	// value, and its multiple of the 99th percentile.
 	firstLimit  = time.Second
-	minLimit    = 100 * time.Millisecond
-	limitFactor = 5
+	minLimit    = 40 * time.Millisecond
+	limitFactor = 4
 
 	// minLeft is the time that must be left for a further attempt if answers are faster.
 	minLeft = time.Millisecond

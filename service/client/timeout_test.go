@@ -46,7 +46,7 @@ func TestHangingAttemptIsReplaced(t *testing.T) {
 			300 * time.Millisecond, 5 * time.Second},
 		{"first call", 0, 20 * time.Second, 0, time.Second, 6 * time.Second},
 		{"derived from answers", 0, 20 * time.Second, 60,
-			100 * time.Millisecond, 900 * time.Millisecond},
+			40 * time.Millisecond, 900 * time.Millisecond},
 		{"share of the deadline", 10 * time.Second, 3 * time.Second, 0,
 			time.Second, 2900 * time.Millisecond},
 	}
