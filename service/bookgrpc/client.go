@@ -77,7 +77,7 @@ func liftBusinessErrors(next endpoint.Endpoint) endpoint.Endpoint {
 		if err == nil {
 			return response, nil
 		}
-		if _, ok := err.(*Error); !ok { // replaceCancellation returns one
+		if _, ok := errors.AsType[*Error](err); !ok { // replaceCancellation returns one
 			err = FromStatus(err)
 		}
 		cancelled := errors.Is(err, context.Canceled) && ctx.Err() == context.Canceled

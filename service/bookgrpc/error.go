@@ -33,8 +33,7 @@ func FromStatus(err error) error {
 		st = status.FromContextError(err)
 	}
 	e := &Error{st: st, cause: sentinel(st.Code()), retry: retryInfo(st)}
-	var failed *invokeError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*invokeError](err); ok {
 		e.notSent = failed.notSent
 		if failed.pushback.known {
 			e.retry = failed.pushback
@@ -49,8 +48,7 @@ func Wrap(err error, message string) error {
 	st := status.Convert(err).Proto()
 	st.Message = message
 	wrapped := &Error{st: status.FromProto(st), cause: err}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		wrapped.retry, wrapped.notSent = e.retry, e.notSent
 	}
 	return wrapped

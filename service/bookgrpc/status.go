@@ -25,7 +25,7 @@ import (
 // If err has a status of its own (a method GRPCStatus), Status returns that one. Messages of other
 // errors can contain addresses or queries, so the client does not receive them.
 //
-// If err has a method RetryAfter() time.Duration, which is not negative, the status also has the
+// If err has a method RetryAfter() [time.Duration], which is not negative, the status also has the
 // detail google.rpc.RetryInfo with that delay; see [NewServer].
 func Status(err error) *status.Status { return withRetryInfo(statusOf(err), err) }
 

@@ -26,8 +26,8 @@ type selector func(*bookendpoint.Set) endpoint.Endpoint
 type call struct {
 	*method
 	client   *Client
-	caller   context.Context //nolint:containedctx // of this call
-	deadline time.Time       // of the caller or of the client's timeout
+	caller   context.Context
+	deadline time.Time // of the caller or of the client's timeout
 	request  any
 	observe  func(Attempt) // may be nil
 	denied   bool          // the budget has denied a retry at an instance that was not tried

@@ -98,9 +98,9 @@ func withInstance(addr string, err error) error {
 	return bookgrpc.Wrap(err, addr+": "+err.Error())
 }
 
-// explain returns the error of a call whose last error is err. If the call's time has ended, explain
-// adds the latest attempt's error, which is often the cause. It also adds the timeout, unless the
-// caller's context is done too.
+// explain returns the error of a call whose last error is err. If the call's time has ended,
+// explain adds the latest attempt's error, which is often the cause. It also adds the timeout,
+// unless the caller's context is done too.
 func (cl *call) explain(err error) error {
 	if !isContextError(err) || !cl.expired() {
 		return err

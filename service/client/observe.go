@@ -17,7 +17,8 @@ type observerKey struct{}
 
 // WithObserver returns a context for calls of a [Client]. The call passes each attempt to observe
 // when the attempt has ended: in the order in which they end, in the caller's goroutine and before
-// the call returns. If an attempt is hedged, both are passed when both have ended. observe replaces an observer that ctx has already. If observe is nil, attempts are not observed.
+// the call returns. If an attempt is hedged, both are passed when both have ended. observe replaces
+// an observer that ctx has already. If observe is nil, attempts are not observed.
 func WithObserver(ctx context.Context, observe func(Attempt)) context.Context {
 	return context.WithValue(ctx, observerKey{}, observe)
 }

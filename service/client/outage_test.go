@@ -18,9 +18,11 @@ import (
 // One bad instance never opens the breaker, whatever it does and however many calls it fails.
 func TestOneBadInstanceOpensNoBreaker(t *testing.T) {
 	faults := map[string]func(context.Context) error{
-		"fails":   func(context.Context) error { return errors.New("disk on fire") },
-		"limited": func(context.Context) error { return status.Error(codes.ResourceExhausted, "no") },
-		"panics":  func(context.Context) error { panic("bug") },
+		"fails":  func(context.Context) error { return errors.New("disk on fire") },
+		"panics": func(context.Context) error { panic("bug") },
+		"limited": func(context.Context) error {
+			return status.Error(codes.ResourceExhausted, "no")
+		},
 	}
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {

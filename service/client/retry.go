@@ -24,8 +24,8 @@ const (
 )
 
 // next decides about another attempt after an attempt that failed with err, which is retryable. It
-// returns the delay before the attempt. If there is none, it returns ok false, and the reason unless
-// it is the number of attempts.
+// returns the delay before the attempt. If there is none, it returns ok false, and the reason
+// unless it is the number of attempts.
 func (cl *call) next(err error) (delay time.Duration, reason string, ok bool) {
 	now := time.Now()
 	cl.mu.Lock()

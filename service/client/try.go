@@ -14,7 +14,7 @@ import (
 // A try is one attempt of a call, or several if they could not be sent.
 type try struct {
 	info     bookgrpc.Attempt
-	ctx      context.Context //nolint:containedctx // of this attempt
+	ctx      context.Context
 	cancel   context.CancelFunc
 	begin    time.Time
 	done     chan struct{} // of a hedge: closed when it has ended

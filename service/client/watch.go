@@ -5,15 +5,21 @@ import (
 	"time"
 )
 
+// A watched call does what is due at a time, and returns the time at which it is due again, or the
+// zero time.
+type watched interface {
+	overdue(now time.Time) time.Time
+}
+
 // A watch calls the method overdue of a call at a time, unless it is disarmed before. Watches are
 // reused, and their timers keep running between calls: to start and stop a timer costs more than
-// the rest of a watch. Most calls end before their time, so a timer mostly fires for a call that has
-// ended, or too early for the present one, and is then set to the time of that.
+// the rest of a watch. Most calls end before their time, so a timer mostly fires for a call that
+// has ended, or too early for the present one, and is then set to the time of that.
 type watch struct {
 	timer *time.Timer
 
 	mu   sync.Mutex
-	call *call     // nil if disarmed
+	call watched   // nil if disarmed
 	at   time.Time // when call is overdue
 	due  time.Time // when the timer fires at the latest; zero if it may not be running
 }
@@ -26,7 +32,7 @@ func newWatch() any {
 }
 
 // arm makes w call cl.overdue at the time at.
-func (w *watch) arm(cl *call, now, at time.Time) {
+func (w *watch) arm(cl watched, now, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.call = cl
