@@ -30,6 +30,7 @@ func TestHedge(t *testing.T) {
 	tracer := mocktracer.New()
 	hung, good := start(t, hang(), tracer), start(t, inmem.Default(), tracer)
 	c := dialWith(t, &directory{instances: []string{hung.addr, good.addr}}, tracer, hedging("30ms"))
+	connected(t, c, 2)
 	var have []client.Attempt
 	ctx := client.WithObserver(t.Context(), func(a client.Attempt) { have = append(have, a) })
 	root := tracer.StartSpan("root").(*mocktracer.MockSpan)
@@ -94,6 +95,7 @@ func TestFirstAttemptWinsAgainstItsHedge(t *testing.T) {
 		return ctx.Err()
 	})
 	c := dial(t, hedging("10ms"), start(t, svc, nil).addr, start(t, svc, nil).addr)
+	connected(t, c, 2)
 	var have []error
 	ctx := client.WithObserver(t.Context(), func(a client.Attempt) { have = append(have, a.Err) })
 	if _, err := c.BookInfo(ctx, 1); err != nil {
@@ -108,6 +110,7 @@ func TestFirstAttemptWinsAgainstItsHedge(t *testing.T) {
 func TestBusinessErrorWinsAHedge(t *testing.T) {
 	hung, good := start(t, hang(), nil), start(t, inmem.Default(), nil)
 	c := dial(t, hedging("10ms"), hung.addr, good.addr)
+	connected(t, c, 2)
 	for range 2 {
 		if _, err := c.BookInfo(t.Context(), 99); !errors.Is(err, service.ErrNotFound) {
 			t.Errorf("have %v, want %v", err, service.ErrNotFound)
@@ -120,6 +123,7 @@ func TestHedgeThatFails(t *testing.T) {
 	slow := start(t, takes(300*time.Millisecond), nil)
 	broken := start(t, fails(errors.New("disk on fire")), nil)
 	c := dial(t, hedging("10ms"), slow.addr, broken.addr)
+	connected(t, c, 2)
 	for range 2 {
 		if _, err := c.BookInfo(t.Context(), 1); err != nil {
 			t.Errorf("have %v, want the answer of the slow server", err)
@@ -136,6 +140,7 @@ func TestHedgeThatFails(t *testing.T) {
 	})
 	c = dial(t, hedging("10ms"), start(t, third, nil).addr, start(t, third, nil).addr,
 		start(t, third, nil).addr)
+	connected(t, c, 3)
 	if _, err := c.BookInfo(t.Context(), 1); err != nil || n.Load() != 3 {
 		t.Errorf("have %v after %d attempts, want success after 3", err, n.Load())
 	}
@@ -146,6 +151,7 @@ func TestHedgesAreLimited(t *testing.T) {
 	slow := takes(20 * time.Millisecond)
 	a, b := start(t, slow, nil), start(t, slow, nil)
 	c := dial(t, hedging("1ms"), a.addr, b.addr)
+	connected(t, c, 2)
 	const calls = 50
 	for range calls {
 		if _, err := c.BookInfo(t.Context(), 1); err != nil {
@@ -174,6 +180,7 @@ func TestHedgeAtP95(t *testing.T) {
 		return ctx.Err()
 	})
 	c := dial(t, hedging("p95"), start(t, svc, nil).addr, start(t, svc, nil).addr)
+	connected(t, c, 2)
 	hangs.Store(true)
 	var have []error
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -211,6 +218,7 @@ func TestCallerCancelsBothAttempts(t *testing.T) {
 		return ctx.Err()
 	})
 	c := dial(t, hedging("10ms"), start(t, svc, nil).addr, start(t, svc, nil).addr)
+	connected(t, c, 2)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {

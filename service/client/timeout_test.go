@@ -94,6 +94,7 @@ func TestSlowServersAnswerEachCall(t *testing.T) {
 	a, b, d := start(t, slow, nil), start(t, slow, nil), start(t, slow, nil)
 	c := dial(t, quick(func(cfg *client.Config) { cfg.AttemptTimeout = 20 * time.Millisecond }),
 		a.addr, b.addr, d.addr)
+	connected(t, c, 3)
 	var wg sync.WaitGroup
 	const calls = 100
 	for range calls {
@@ -163,6 +164,7 @@ func TestReplacedAttemptIsAFailureOfTheInstance(t *testing.T) {
 		quick(func(cfg *client.Config) {
 			cfg.AttemptTimeout, cfg.Balancer = 50*time.Millisecond, "round_robin"
 		}))
+	connected(t, c, 2)
 	var attempts []client.Attempt
 	ctx := client.WithObserver(t.Context(), func(a client.Attempt) {
 		attempts = append(attempts, a)
