@@ -35,10 +35,12 @@ type pool struct {
 	slots chan struct{} // of instances that are connecting
 	open  sync.WaitGroup
 
-	// Used by the goroutine of follow alone. Each list is sorted and has a former array to reuse.
-	addrs, formerAddrs []string
-	live, formerLive   []*instance
-	described          time.Duration // when the metadata was last read
+	// Used by the goroutine of follow alone.
+	addrs     []string      // sorted, without duplicates
+	live      []*instance   // those of addrs
+	unsorted  []string      // reused by update
+	changed   []*instance   // reused by replace
+	described time.Duration // when the metadata was last read
 }
 
 func newPool(c balance.Config, interval time.Duration, logger *slog.Logger) *pool {
@@ -81,40 +83,65 @@ func (p *pool) apply(e sd.Event) {
 	}
 }
 
-// update makes addrs the list of the pool. An address that is there twice is one instance. If one
-// of many has changed, update allocates nothing but the new instance; if none has, it does nothing.
-func (p *pool) update(addrs []string) {
-	next := append(p.formerAddrs[:0], addrs...)
-	if !slices.IsSorted(next) {
-		slices.Sort(next)
+// update makes list the list of the pool, and keeps no reference to it. An address that is there
+// twice is one instance. Of a sorted list without duplicates, update looks only at what differs. If
+// nothing differs, it does nothing.
+func (p *pool) update(list []string) {
+	from := 0
+	for from < min(len(list), len(p.addrs)) && list[from] == p.addrs[from] {
+		from++
 	}
-	next = slices.Compact(next)
-	if slices.Equal(next, p.addrs) {
-		p.formerAddrs = next
+	to, oldTo := len(list), len(p.addrs)
+	for to > from && oldTo > from && list[to-1] == p.addrs[oldTo-1] {
+		to--
+		oldTo--
+	}
+	if to == from && oldTo == from {
 		return
 	}
+	if !ascending(list[max(from-1, 0):min(to+1, len(list))]) {
+		p.unsorted = append(p.unsorted[:0], list...)
+		slices.Sort(p.unsorted)
+		p.update(slices.Compact(p.unsorted))
+		clear(p.unsorted) // for the garbage collector
+		return
+	}
+	p.replace(from, oldTo, list[from:to])
+}
+
+// ascending reports whether the list is sorted and has no duplicates.
+func ascending(list []string) bool {
+	for i := 1; i < len(list); i++ {
+		if list[i-1] >= list[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// replace replaces a part of the list. Instances that are in both parts stay.
+func (p *pool) replace(from, to int, addrs []string) {
 	now := p.balancer.Now()
-	live := p.formerLive[:0]
-	old := 0
-	for _, addr := range next {
-		for old < len(p.addrs) && p.addrs[old] < addr {
+	next, old := p.changed[:0], from
+	for _, addr := range addrs {
+		for old < to && p.addrs[old] < addr {
 			p.remove(p.live[old])
 			old++
 		}
-		if old < len(p.addrs) && p.addrs[old] == addr {
-			live = append(live, p.live[old])
+		if old < to && p.addrs[old] == addr {
+			next = append(next, p.live[old])
 			old++
 			continue
 		}
-		live = append(live, p.add(now, addr))
+		next = append(next, p.add(now, addr))
 	}
-	for ; old < len(p.addrs); old++ {
+	for ; old < to; old++ {
 		p.remove(p.live[old])
 	}
-	p.addrs, p.formerAddrs = next, p.addrs
-	p.live, p.formerLive = live, p.live
-	clear(p.formerLive) // for the garbage collector
-	clear(p.formerAddrs)
+	p.addrs = slices.Replace(p.addrs, from, to, addrs...)
+	p.live = slices.Replace(p.live, from, to, next...)
+	p.changed = next
+	clear(p.changed) // for the garbage collector
 }
 
 func (p *pool) add(now time.Duration, addr string) *instance {
