@@ -167,7 +167,8 @@ func (p *pool) check() {
 	now := p.balancer.Now()
 	for _, c := range p.balancer.Tick(now) {
 		if c.Ejected {
-			p.logger.Warn("instance ejected", "instance", c.Address, "for", c.For, "reason", c.Reason)
+			p.logger.Warn("instance ejected",
+				"instance", c.Address, "for", c.For, "reason", c.Reason)
 		} else {
 			p.logger.Info("ejected instance is back", "instance", c.Address)
 		}

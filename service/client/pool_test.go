@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-kit/kit/endpoint"
 	"github.com/go-kit/kit/sd"
 	"google.golang.org/grpc"
 
@@ -201,6 +203,24 @@ func TestConcurrentAttemptsDiffer(t *testing.T) {
 			if cl.pick(b) == nil {
 				t.Errorf("%s: have no instance for the ninth attempt", name)
 			}
+		}
+	}
+}
+
+// BenchmarkAttempt measures what the choice of an instance and its statistics add to an attempt.
+func BenchmarkAttempt(b *testing.B) {
+	p, _ := unconnected(b, 3)
+	answer := func(context.Context, any) (any, error) { return bookendpoint.InfoResponse{}, nil }
+	for _, in := range p.live {
+		in.set.Info = answer
+	}
+	infoOf := func(s *bookendpoint.Set) endpoint.Endpoint { return s.Info }
+	c := &Client{pool: p}
+	b.ReportAllocs()
+	for b.Loop() {
+		cl := &call{endpointOf: infoOf}
+		if _, err := c.tryNext(b.Context(), cl); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

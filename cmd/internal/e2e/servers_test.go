@@ -148,7 +148,8 @@ func TestCallsAreDistributed(t *testing.T) {
 	e := startEtcd(t)
 	_, a := serve(t, e.at()...)
 	_, b := serve(t, e.at()...)
-	code, out, errs := do(t, "bookclient", append(e.at(), "-balancer", "round_robin", "-json", "-n", "10"))
+	args := append(e.at(), "-balancer", "round_robin", "-json", "-n", "10")
+	code, out, errs := do(t, "bookclient", args)
 	if code != 0 {
 		t.Fatalf("status %d: %s", code, errs)
 	}

@@ -55,11 +55,11 @@ func TestSlowEndpointIsAvoided(t *testing.T) {
 	w.run(t, 100, 5*time.Millisecond, behave)
 	calls := w.run(t, 2000, 5*time.Millisecond, behave)[slow.Address]
 	if calls < 7 || calls > 11 {
-		t.Errorf("have %d of 2000 calls in 10 s at the slow endpoint, want about one a second", calls)
+		t.Errorf("have %d of 2000 calls in 10 s at the slow endpoint, want one a second", calls)
 	}
 	calls = w.run(t, 6000, 5*time.Millisecond, quickly)[slow.Address]
 	if calls < 500 {
-		t.Errorf("have %d of 6000 calls at the endpoint that has become fast, want about 2000", calls)
+		t.Errorf("have %d of 6000 calls at the endpoint that is fast now, want about 2000", calls)
 	}
 }
 
@@ -202,7 +202,8 @@ func TestWeights(t *testing.T) {
 		t.Helper()
 		calls := w.run(t, 33_000, time.Millisecond, quickly)
 		for i, weight := range weights {
-			within(t, fmt.Sprintf("weight %v", weight), calls[fmt.Sprint(i)], 33_000*weight/sum, 0.01)
+			what := fmt.Sprintf("weight %v", weight)
+			within(t, what, calls[fmt.Sprint(i)], 33_000*weight/sum, 0.01)
 		}
 	}
 	check(16.5)
