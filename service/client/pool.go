@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"log/slog"
 	"math"
 	"slices"
@@ -14,9 +15,6 @@ import (
 	"bookservice/service/bookendpoint"
 	"bookservice/service/client/internal/balance"
 )
-
-// connecting is how many instances are connecting at once, except for those that take long.
-const connecting = 16
 
 // maxTick is the time between two checks of the balancer, at most.
 const maxTick = time.Second
@@ -32,7 +30,7 @@ type pool struct {
 	interval time.Duration                       // of ejections
 
 	first chan struct{} // closed when the pool gets its first instance
-	slots chan struct{} // of instances that are connecting
+	slots chan struct{} // has an element for each instance that has just begun to connect
 	open  sync.WaitGroup
 
 	// Used by the goroutine of follow alone.
@@ -50,7 +48,7 @@ func newPool(c balance.Config, interval time.Duration, logger *slog.Logger) *poo
 		launch:   func(in *instance) { go in.run() },
 		interval: interval,
 		first:    make(chan struct{}),
-		slots:    make(chan struct{}, connecting),
+		slots:    make(chan struct{}, connectSlots),
 	}
 }
 
@@ -74,11 +72,10 @@ func (p *pool) follow(events <-chan sd.Event, stop <-chan struct{}) {
 
 // apply applies an event of discovery. An event with an error changes nothing.
 func (p *pool) apply(e sd.Event) {
-	switch e.Err {
-	case nil:
+	switch {
+	case e.Err == nil:
 		p.update(e.Instances)
-	case errSync:
-	default:
+	case !errors.Is(e.Err, errSync):
 		p.logger.Warn("discovery", "err", e.Err)
 	}
 }

@@ -150,9 +150,9 @@ func TestConnectionsAreMadeOutsideAnyLock(t *testing.T) {
 	}
 	s := subscribe(sd.FixedInstancer{}, p)
 	c := &Client{pool: p, subscription: s}
-	dials.Add(connecting)
+	dials.Add(connectSlots)
 	s.events <- sd.Event{Instances: addresses(999)}
-	dials.Wait() // as many as may connect at once
+	dials.Wait() // as many as can begin at once
 	all := append(addresses(999), "10.9.9.9:1")
 	s.events <- sd.Event{Instances: all}
 	s.events <- sd.Event{Err: errSync}
