@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -293,5 +295,32 @@ func TestStats(t *testing.T) {
 			t.Errorf("%s: have %s with a latency of %v, want %s", in.Address, have, in.Latency,
 				want[in.Address])
 		}
+	}
+}
+
+// An instance whose connection is lost, and which does not respond to a new one, is not used.
+func TestLostConnectionIsNotUsed(t *testing.T) {
+	a, b := start(t, inmem.Default(), nil), start(t, inmem.Default(), nil)
+	var lost atomic.Bool
+	dialer := func(ctx context.Context, addr string) (net.Conn, error) {
+		if addr == a.addr && lost.Load() {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", addr)
+	}
+	c := dialWith(t, &directory{instances: []string{a.addr, b.addr}}, nil, oneAttempt("p2c"),
+		client.WithDialOptions(grpc.WithContextDialer(dialer)))
+	connected(t, c, 2)
+	lost.Store(true)
+	a.stop()
+	connected(t, c, 1)
+	if failed := calls(t, c, 50); failed > 0 || b.calls.Load() != 50 {
+		t.Errorf("%d calls failed, and %d of 50 were at the other instance, want 0 and 50",
+			failed, b.calls.Load())
+	}
+	if have := up(c); have != 1 {
+		t.Errorf("have %d instances up after the calls, want 1", have)
 	}
 }

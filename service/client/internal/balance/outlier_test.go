@@ -98,6 +98,18 @@ func TestEjections(t *testing.T) {
 	}
 }
 
+// An endpoint with too few calls is not judged by the others.
+func TestFewCallsAreNotJudged(t *testing.T) {
+	w := newWorld(Config{Ejection: DefaultEjection()}, 10)
+	for range 49 {
+		w.call(w.endpoints[9], time.Millisecond, 0, Failure)
+	}
+	w.endpoints = w.endpoints[:9]
+	if have := w.interval(100, never); len(have) != 0 {
+		t.Errorf("have %v for the endpoint with 49 calls, want no ejection", have)
+	}
+}
+
 // At most half of the list is ejected: the worst ones.
 func TestAtMostHalfIsEjected(t *testing.T) {
 	w := newWorld(Config{Ejection: DefaultEjection()}, 10)
