@@ -302,16 +302,17 @@ func TestStats(t *testing.T) {
 func TestLostConnectionIsNotUsed(t *testing.T) {
 	a, b := start(t, inmem.Default(), nil), start(t, inmem.Default(), nil)
 	var lost atomic.Bool
+	leave := make(chan struct{})
 	dialer := func(ctx context.Context, addr string) (net.Conn, error) {
 		if addr == a.addr && lost.Load() {
-			<-ctx.Done()
-			return nil, ctx.Err()
+			<-leave // the attempt neither succeeds nor fails
 		}
 		var d net.Dialer
 		return d.DialContext(ctx, "tcp", addr)
 	}
 	c := dialWith(t, &directory{instances: []string{a.addr, b.addr}}, nil, oneAttempt("p2c"),
 		client.WithDialOptions(grpc.WithContextDialer(dialer)))
+	t.Cleanup(func() { close(leave) })
 	connected(t, c, 2)
 	lost.Store(true)
 	a.stop()
