@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"time"
 
-	grpctransport "github.com/go-kit/kit/transport/grpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
@@ -108,17 +107,16 @@ func DialOptions() []grpc.DialOption {
 	}
 }
 
-// ServerOptions returns the options for a gRPC server of the book service: go-kit's interceptor,
-// which stores the method in the context; fixed flow-control windows; a limit of 128 KiB for the
-// metadata of a call; and a keepalive policy that permits a ping every 5 s, also without calls, for
-// clients that need it. By default gRPC closes connections that ping so often.
+// ServerOptions returns the options for a gRPC server of the book service: fixed flow-control
+// windows; a limit of 128 KiB for the metadata of a call; and a keepalive policy that permits a
+// ping every 5 s, also without calls, for clients that need it. By default gRPC closes connections
+// that ping so often.
 //
 // A call with more metadata fails with codes.Internal: clients that obey the server's setting do
 // not send it, and the stream of others is reset with FRAME_SIZE_ERROR, which has this code in
 // gRPC.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(grpctransport.Interceptor),
 		grpc.StaticStreamWindowSize(windowSize),
 		grpc.StaticConnWindowSize(windowSize),
 		grpc.MaxHeaderListSize(maxHeaderList),

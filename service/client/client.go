@@ -6,7 +6,7 @@
 //   - a timeout for the call with all its attempts;
 //   - retries with exponential backoff, each at an instance that the call has not tried, if any;
 //   - replacement and hedging of attempts that have no answer in time;
-//   - the balancer, which chooses an instance; see [Balancing];
+//   - a balancer, which chooses the instance: see below;
 //   - one gRPC connection for each instance, shared by all calls. It is closed after discovery has
 //     removed the instance and the calls on it have ended.
 //
@@ -54,6 +54,46 @@
 // tags previous-rpc-attempts (after the first), attempt.hedge (of a hedge) and attempt.cancelled
 // (another attempt has answered; this is no error). A replaced attempt is an error with the status
 // DeadlineExceeded.
+//
+// # Choice of an instance
+//
+// Config.Balancer is the name of the balancer:
+//
+//	p2c          the better of two random instances, by latency × (calls in flight + 1)
+//	round_robin  one after the other
+//	random       a random one
+//	weighted     as often as the number "weight" in the metadata says; 1 without one
+//
+// The latency of p2c is an average that rises at once and falls within some seconds. A failed
+// attempt counts as a slow one. An instance that was not chosen for 1 s is tried again. A new
+// instance has the median latency until its first call has ended, and gets its full share of calls
+// within 10 s. Latencies and counts belong to the address, and survive that discovery removes an
+// instance and adds it again. With the other balancers, the first calls of clients that start
+// together go to different instances. A further attempt of a call goes to a random instance that
+// the call has not tried, or with p2c to the better of two.
+//
+// Connections are made in the background, 500 a second, and made again when they are lost. Calls use
+// connected instances only. If none is connected, calls wait for one as long as some are
+// connecting; if the last attempt to connect has failed at all of them, calls fail with its error.
+//
+// With Config.Zone, calls stay in the client's zone, by "zone" in the metadata, as long as its
+// connected instances are as many as those of the average zone. If they are fewer, as many calls as
+// they have capacity for stay, and the others go to zones with more instances than the average, as
+// in Envoy's zone aware routing. [WithMetadata] provides the metadata.
+//
+// # Ejection
+//
+// An instance that fails more calls than the others is ejected for Config.EjectTime and, if it is
+// ejected again, as much longer each time, up to 5 minutes: gRFC A50, with its defaults. In each
+// Config.EjectInterval, instances are compared by success rate if at least 5 have had 100 attempts.
+// Those that fail more than 85 % of 50 attempts are ejected if there are at least 5 instances. At
+// most half of the instances are ejected: with A50's 10 %, one of two bad ones among ten would stay
+// in use. If less than half are connected and not ejected, ejections have no effect. Ejected
+// instances come back one at a time.
+//
+// Each ejection is logged at warn level and each return at info level. While instances are ejected,
+// the CLIENT spans of attempts have their number in the tag "balancer.ejected". [Client.Stats]
+// counts both.
 package client
 
 import (

@@ -73,13 +73,15 @@ func TestFailingServerIsEjected(t *testing.T) {
 				t.Errorf("have %d calls at the ejected instance", have)
 			}
 			for _, span := range tracer.FinishedSpans() {
-				if have, ok := span.Tag("balancer.ejected").(int); !ok || have < 1 {
-					t.Errorf("have the tag balancer.ejected %v, want 1", span.Tag("balancer.ejected"))
+				tag := span.Tag("balancer.ejected")
+				if have, ok := tag.(int); !ok || have < 1 {
+					t.Errorf("have the tag balancer.ejected %v, want 1", tag)
 					break
 				}
 			}
 			want := regexp.MustCompile(`level=WARN msg="instance ejected" instance=` +
-				regexp.QuoteMeta(addrs[3]) + ` for=1h0m0s reason="[0-9.]+% of \d+ calls successful: `)
+				regexp.QuoteMeta(addrs[3]) +
+				` for=1h0m0s reason="[0-9.]+% of \d+ calls successful: `)
 			if have := c.Stats().Ejections; have < 1 || !want.MatchString(log.String()) {
 				t.Errorf("have %d ejections and the log\n%s\nwant %s", have, log.String(), want)
 			}

@@ -122,8 +122,8 @@ func TestPoolFollowsTheList(t *testing.T) {
 		var have []string
 		for _, in := range p.live {
 			have = append(have, in.addr)
-			kept := slices.Contains(before, in)
-			if !kept && slices.ContainsFunc(before, func(b *instance) bool { return b.addr == in.addr }) {
+			same := func(b *instance) bool { return b.addr == in.addr }
+			if !slices.Contains(before, in) && slices.ContainsFunc(before, same) {
 				t.Errorf("%v: %s has a new connection", tt.list, in.addr)
 			}
 		}

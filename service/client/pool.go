@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"log/slog"
 	"math"
 	"slices"
@@ -14,9 +15,6 @@ import (
 	"bookservice/service/bookendpoint"
 	"bookservice/service/client/internal/balance"
 )
-
-// connecting is how many instances are connecting at once, except for those that take long.
-const connecting = 16
 
 // maxTick is the time between two checks of the balancer, at most.
 const maxTick = time.Second
@@ -32,13 +30,15 @@ type pool struct {
 	interval time.Duration                       // of ejections
 
 	first chan struct{} // closed when the pool gets its first instance
-	slots chan struct{} // of instances that are connecting
+	slots chan struct{} // has an element for each instance that has just begun to connect
 	open  sync.WaitGroup
 
-	// Used by the goroutine of follow alone. Each list is sorted and has a former array to reuse.
-	addrs, formerAddrs []string
-	live, formerLive   []*instance
-	described          time.Duration // when the metadata was last read
+	// Used by the goroutine of follow alone.
+	addrs     []string      // sorted, without duplicates
+	live      []*instance   // those of addrs
+	unsorted  []string      // reused by update
+	changed   []*instance   // reused by replace
+	described time.Duration // when the metadata was last read
 }
 
 func newPool(c balance.Config, interval time.Duration, logger *slog.Logger) *pool {
@@ -48,7 +48,7 @@ func newPool(c balance.Config, interval time.Duration, logger *slog.Logger) *poo
 		launch:   func(in *instance) { go in.run() },
 		interval: interval,
 		first:    make(chan struct{}),
-		slots:    make(chan struct{}, connecting),
+		slots:    make(chan struct{}, connectSlots),
 	}
 }
 
@@ -72,49 +72,73 @@ func (p *pool) follow(events <-chan sd.Event, stop <-chan struct{}) {
 
 // apply applies an event of discovery. An event with an error changes nothing.
 func (p *pool) apply(e sd.Event) {
-	switch e.Err {
-	case nil:
+	switch {
+	case e.Err == nil:
 		p.update(e.Instances)
-	case errSync:
-	default:
+	case !errors.Is(e.Err, errSync):
 		p.logger.Warn("discovery", "err", e.Err)
 	}
 }
 
-// update makes addrs the list of the pool. An address that is there twice is one instance. If one
-// of many has changed, update allocates nothing but the new instance; if none has, it does nothing.
-func (p *pool) update(addrs []string) {
-	next := append(p.formerAddrs[:0], addrs...)
-	if !slices.IsSorted(next) {
-		slices.Sort(next)
+// update makes list the list of the pool, and keeps no reference to it. An address that is there
+// twice is one instance. Of a sorted list without duplicates, update looks only at what differs. If
+// nothing differs, it does nothing.
+func (p *pool) update(list []string) {
+	from := 0
+	for from < min(len(list), len(p.addrs)) && list[from] == p.addrs[from] {
+		from++
 	}
-	next = slices.Compact(next)
-	if slices.Equal(next, p.addrs) {
-		p.formerAddrs = next
+	to, oldTo := len(list), len(p.addrs)
+	for to > from && oldTo > from && list[to-1] == p.addrs[oldTo-1] {
+		to--
+		oldTo--
+	}
+	if to == from && oldTo == from {
 		return
 	}
+	if !ascending(list[max(from-1, 0):min(to+1, len(list))]) {
+		p.unsorted = append(p.unsorted[:0], list...)
+		slices.Sort(p.unsorted)
+		p.update(slices.Compact(p.unsorted))
+		clear(p.unsorted) // for the garbage collector
+		return
+	}
+	p.replace(from, oldTo, list[from:to])
+}
+
+// ascending reports whether the list is sorted and has no duplicates.
+func ascending(list []string) bool {
+	for i := 1; i < len(list); i++ {
+		if list[i-1] >= list[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// replace replaces a part of the list. Instances that are in both parts stay.
+func (p *pool) replace(from, to int, addrs []string) {
 	now := p.balancer.Now()
-	live := p.formerLive[:0]
-	old := 0
-	for _, addr := range next {
-		for old < len(p.addrs) && p.addrs[old] < addr {
+	next, old := p.changed[:0], from
+	for _, addr := range addrs {
+		for old < to && p.addrs[old] < addr {
 			p.remove(p.live[old])
 			old++
 		}
-		if old < len(p.addrs) && p.addrs[old] == addr {
-			live = append(live, p.live[old])
+		if old < to && p.addrs[old] == addr {
+			next = append(next, p.live[old])
 			old++
 			continue
 		}
-		live = append(live, p.add(now, addr))
+		next = append(next, p.add(now, addr))
 	}
-	for ; old < len(p.addrs); old++ {
+	for ; old < to; old++ {
 		p.remove(p.live[old])
 	}
-	p.addrs, p.formerAddrs = next, p.addrs
-	p.live, p.formerLive = live, p.live
-	clear(p.formerLive) // for the garbage collector
-	clear(p.formerAddrs)
+	p.addrs = slices.Replace(p.addrs, from, to, addrs...)
+	p.live = slices.Replace(p.live, from, to, next...)
+	p.changed = next
+	clear(p.changed) // for the garbage collector
 }
 
 func (p *pool) add(now time.Duration, addr string) *instance {
@@ -140,7 +164,8 @@ func (p *pool) check() {
 	now := p.balancer.Now()
 	for _, c := range p.balancer.Tick(now) {
 		if c.Ejected {
-			p.logger.Warn("instance ejected", "instance", c.Address, "for", c.For, "reason", c.Reason)
+			p.logger.Warn("instance ejected",
+				"instance", c.Address, "for", c.For, "reason", c.Reason)
 		} else {
 			p.logger.Info("ejected instance is back", "instance", c.Address)
 		}

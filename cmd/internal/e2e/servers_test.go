@@ -143,33 +143,53 @@ func (c *caller) check(t *testing.T) {
 	}
 }
 
-func TestCallsAreDistributed(t *testing.T) {
-	t.Parallel()
-	e := startEtcd(t)
-	_, a := serve(t, e.at()...)
-	_, b := serve(t, e.at()...)
-	code, out, errs := do(t, "bookclient", append(e.at(), "-balancer", "round_robin", "-json", "-n", "10"))
+// runs makes 10 runs of bookclient and returns the number of attempts of each instance. The first
+// calls go to the server that is connected first.
+func runs(t *testing.T, args ...string) map[string]int {
+	t.Helper()
+	code, out, errs := do(t, "bookclient", append(args, "-json", "-n", "10"))
 	if code != 0 {
 		t.Fatalf("status %d: %s", code, errs)
 	}
-	var instances []string
+	count := map[string]int{}
 	for line := range strings.Lines(out) {
 		var run struct{ Instances []string }
 		if err := json.Unmarshal([]byte(line), &run); err != nil {
 			t.Fatal(err)
 		}
-		instances = append(instances, run.Instances...)
+		for _, instance := range run.Instances {
+			count[instance]++
+		}
 	}
-	if len(instances) != 20 {
-		t.Fatalf("have %d attempts, want 20: two calls in each of 10 runs", len(instances))
+	return count
+}
+
+func TestCallsAreDistributed(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t)
+	_, a := serve(t, e.at()...)
+	_, b := serve(t, e.at()...)
+	have := runs(t, append(e.at(), "-balancer", "round_robin")...)
+	if have[a] < 5 || have[b] < 5 || have[a]+have[b] != 20 {
+		t.Errorf("have %v attempts, want those of two calls in 10 runs at %s and %s", have, a, b)
 	}
-	count := map[string]int{}
-	for _, instance := range instances {
-		count[instance]++
+}
+
+// The metadata of the servers reaches the client: calls stay in its zone, and weights count.
+func TestMetadataOfServers(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t)
+	_, a := serve(t, append(e.at(), "-instance-metadata", "zone=a,weight=1000")...)
+	_, b := serve(t, append(e.at(), "-instance-metadata", "zone=b,weight=1")...)
+	for _, zone := range []struct{ name, addr string }{{"a", a}, {"b", b}} {
+		have := runs(t, append(e.at(), "-zone", zone.name)...)
+		if have[zone.addr] < 15 || have[a]+have[b] != 20 {
+			t.Errorf("have %v attempts, want (nearly) all in zone %s at %s",
+				have, zone.name, zone.addr)
+		}
 	}
-	// The first calls go to the server that is connected first.
-	if count[a] < 5 || count[b] < 5 || count[a]+count[b] != 20 {
-		t.Errorf("have %v, want calls of both %s and %s", count, a, b)
+	if have := runs(t, append(e.at(), "-balancer", "weighted")...); have[a] < 15 {
+		t.Errorf("have %v attempts, want (nearly) all at %s by weight", have, a)
 	}
 }
 

@@ -36,7 +36,11 @@ func TestEndpointsThatAreDown(t *testing.T) {
 		default:
 		}
 		w.SetState(w.endpoints[0], Down)
-		<-changed
+		select {
+		case <-changed:
+		default:
+			t.Errorf("%s: have no change after the last endpoint is down", name)
+		}
 		calls = w.run(t, 4000, time.Millisecond, quickly)
 		for address, n := range calls {
 			within(t, name+", all are down, "+address, n, 1000, 0.2)

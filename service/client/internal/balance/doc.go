@@ -25,12 +25,12 @@
 // p2c treats loads as equal if the larger one is less than 1.5 times the smaller one: otherwise
 // differences of microseconds would move all calls to one endpoint. An endpoint that was not picked
 // for 1 s, has no call in flight, and loses four more comparisons wins the fifth one, so that its
-// latency becomes known again. An endpoint that is new, or that returns from an ejection, has the
-// median latency until its first call has ended. Its chance to be compared grows from a tenth to
-// the full one within 10 s.
+// latency becomes known again. An endpoint without statistics has the median latency until its
+// first call has ended. If an endpoint is new in the list, or returns from an ejection, its chance
+// to be compared grows from a tenth to the full one within 10 s.
 //
-// Calls that were attempted before are different: a picker selects a random endpoint that the call
-// has not tried. So the calls of an endpoint that fails are distributed to all others.
+// For a further attempt of a call, the pickers except p2c select a random endpoint that the call has
+// not tried. So the calls of an endpoint that fails are distributed to all others.
 //
 // # Zones
 //

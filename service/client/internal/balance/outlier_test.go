@@ -98,13 +98,26 @@ func TestEjections(t *testing.T) {
 	}
 }
 
+// An endpoint with too few calls is not judged by the others.
+func TestFewCallsAreNotJudged(t *testing.T) {
+	w := newWorld(Config{Ejection: DefaultEjection()}, 10)
+	for range 49 {
+		w.call(w.endpoints[9], time.Millisecond, 0, Failure)
+	}
+	w.endpoints = w.endpoints[:9]
+	if have := w.interval(100, never); len(have) != 0 {
+		t.Errorf("have %v for the endpoint with 49 calls, want no ejection", have)
+	}
+}
+
 // At most half of the list is ejected: the worst ones.
 func TestAtMostHalfIsEjected(t *testing.T) {
 	w := newWorld(Config{Ejection: DefaultEjection()}, 10)
 	n := 0
+	bad := always("01234")
 	w.interval(100, func(a string) bool {
 		n++
-		return strings.Contains("01234", a) || a != "9" && n%10 != 0
+		return bad(a) || a != "9" && n%10 != 0
 	})
 	if w.Ejected() != 5 {
 		t.Errorf("have %d ejected, want 5", w.Ejected())

@@ -45,6 +45,8 @@ func (b *Balancer) Snapshot() Snapshot {
 			Failures:  s.totalFailures + s.failures.Load(),
 		})
 	}
-	slices.SortFunc(all, func(x, y EndpointSnapshot) int { return cmp.Compare(x.Address, y.Address) })
+	slices.SortFunc(all, func(x, y EndpointSnapshot) int {
+		return cmp.Compare(x.Address, y.Address)
+	})
 	return Snapshot{Endpoints: all, Ejections: b.ejections, Returns: b.returns}
 }
