@@ -26,9 +26,10 @@ type server struct {
 // context; the client receives only what [Status] returns. Other errors are not logged. A nil
 // logger discards all records.
 //
-// If an error has a method RetryAfter() [time.Duration], the client receives the delay as the status
-// detail google.rpc.RetryInfo and as the trailer grpc-retry-pushback-ms (gRFC A6). If the delay is
-// negative, the client must not make another attempt: the trailer is -1, and there is no RetryInfo.
+// If an error has a method RetryAfter() [time.Duration], the client receives the delay as the
+// status detail google.rpc.RetryInfo and as the trailer grpc-retry-pushback-ms (gRFC A6). If the
+// delay is negative, the client must not make another attempt: the trailer is -1, and there is no
+// RetryInfo.
 //
 // opts are applied after the options of NewServer itself.
 func NewServer(set bookendpoint.Set, tracer opentracing.Tracer, logger *slog.Logger,

@@ -51,6 +51,9 @@ func TestHedge(t *testing.T) {
 		t.Errorf("the other attempt: have %+v, want a cancellation at %s, which takes longer",
 			have[1], hung.addr)
 	}
+	if have := failures(c, hung.addr); have != 0 {
+		t.Errorf("have %d failures in the statistics of the instance, want none", have)
+	}
 	testkit.Eventually(t, "four spans are finished", func() bool {
 		return len(tracer.FinishedSpans()) == 4
 	})

@@ -187,6 +187,9 @@ func TestReplacedAttemptIsAFailureOfTheInstance(t *testing.T) {
 	if have := attempts[1]; have.Instance != good.addr || have.Err != nil {
 		t.Errorf("the second attempt: have %+v, want success at %s", have, good.addr)
 	}
+	if have := failures(c, hung.addr); have != 1 {
+		t.Errorf("have %d failures in the statistics of the instance, want 1", have)
+	}
 	testkit.Eventually(t, "four spans are finished", func() bool {
 		return len(tracer.FinishedSpans()) == 4
 	})
@@ -208,6 +211,16 @@ func TestReplacedAttemptIsAFailureOfTheInstance(t *testing.T) {
 			}
 		}
 	}
+}
+
+// failures returns the number of failures in the statistics of an instance.
+func failures(c *client.Client, addr string) uint64 {
+	for _, in := range c.Stats().Instances {
+		if in.Address == addr {
+			return in.Failures
+		}
+	}
+	return 0
 }
 
 // An instance to which no connection can be made costs no attempt and nothing of the budget, so
