@@ -60,9 +60,9 @@ func DefaultServer() Server {
 		MaxConnectionIdle: 15 * time.Minute,
 		MaxConnectionAge:  30 * time.Minute,
 
-		Guards:       bookendpoint.DefaultConfig(),
-		Tracer:       all.DefaultConfig(),
-		Discovery:    discovery.DefaultConfig(),
+		Guards:    bookendpoint.DefaultConfig(),
+		Tracer:    all.DefaultConfig(),
+		Discovery: discovery.DefaultConfig(),
 	}
 	c.Tracer.ServiceName = "bookserver"
 	c.Discovery.Prefix = prefix
