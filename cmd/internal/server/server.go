@@ -229,6 +229,14 @@ func (s *Server) deregister(r discovery.Registrar) error {
 	return nil
 }
 
+// ShowLostLines adds the number of lost log lines to /metrics. It must be called once at most.
+func (s *Server) ShowLostLines(lost func() uint64) error {
+	if s.admin == nil {
+		return nil
+	}
+	return s.admin.AddLostLines(lost)
+}
+
 // Addr returns the address that is registered.
 func (s *Server) Addr() string {
 	if s.cfg.Advertise != "" {
