@@ -101,7 +101,7 @@ func (l *Log) run() {
 	defer close(l.ended)
 	for range l.wake {
 		for {
-			text, closed := l.next()
+			text, said, closed := l.next()
 			if len(text) == 0 {
 				if closed {
 					return
@@ -109,31 +109,37 @@ func (l *Log) run() {
 				break
 			}
 			if n, err := l.w.Write(text); err != nil {
-				l.fail(text[n:], err)
+				l.fail(text[n:], said, err)
 			}
 		}
 	}
 }
 
-// next returns the lines to write, and whether there are no more. The number of lost lines follows
-// the lines that they came after.
-func (l *Log) next() (text []byte, closed bool) {
+// next returns the lines to write, the number of lost lines that the last of them reports, and
+// whether there are no more.
+func (l *Log) next() (text []byte, said uint64, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	text, l.pending = l.pending, nil
 	if l.unsaid > 0 && len(text) > 0 {
 		text = fmt.Appendf(text, "time=%s level=WARN msg=\"log lines lost\" lines=%d\n",
 			time.Now().Format("2006-01-02T15:04:05.000Z07:00"), l.unsaid)
-		l.unsaid = 0
+		said, l.unsaid = l.unsaid, 0
 	}
-	return text, l.closed
+	return text, said, l.closed
 }
 
-// fail counts the lines whose write failed.
-func (l *Log) fail(text []byte, err error) {
+// fail counts the lines whose write failed. If said is not 0, the last one reports lost lines.
+func (l *Log) fail(text []byte, said uint64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lose(text)
+	if said > 0 {
+		text = text[:bytes.LastIndexByte(text[:max(len(text)-1, 0)], '\n')+1]
+		l.unsaid += said
+	}
+	if len(text) > 0 {
+		l.lose(text)
+	}
 	if l.err == nil {
 		l.err = err
 		close(l.failed)
