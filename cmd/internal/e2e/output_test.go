@@ -78,8 +78,10 @@ func TestALogThatFailsDoesNotStopTheServer(t *testing.T) {
 			testkit.Eventually(t, "it registers", func() bool { return len(e.registered(t)) == 1 })
 			client := book.NewBookServiceClient(dial(t, addr))
 			const calls = 3000 // of 150 bytes or more: seven times what a pipe holds
+			ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
+			defer cancel()
 			for range calls {
-				_, err := client.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1})
+				_, err := client.GetBookInfo(ctx, &book.BookInfoParams{BookId: 1})
 				if status.Code(err) != codes.Internal {
 					t.Fatalf("have %v, want Internal: the simulated failure", err)
 				}

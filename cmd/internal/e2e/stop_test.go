@@ -210,3 +210,20 @@ func TestNohup(t *testing.T) {
 		t.Errorf("have status %d and keys %q, want 0 and none", code, e.registered(t))
 	}
 }
+
+// The spans are sent and the status is 0 also if etcd is down at the end.
+func TestASignalWhileEtcdIsDown(t *testing.T) {
+	t.Parallel()
+	e, c := startEtcd(t), collect(t)
+	p, addr := serve(t, append(append(e.at(), c.at()...),
+		"-drain-delay", "0s", "-etcd-timeout", "1s")...)
+	callOnce(t, addr)
+	e.Stop()
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != 0 {
+		t.Errorf("have status %d, want 0", code)
+	}
+	if have := c.names(); len(have) != 1 {
+		t.Errorf("have spans %q, want one", have)
+	}
+}
