@@ -18,8 +18,8 @@ var (
 	// ErrLimited means that the call exceeds the rate limit, and that the mode is [RateReject] or
 	// [Config.RateQueue] calls are delayed already. It is go-kit's [ratelimit.ErrLimited].
 	//
-	// The error that the guards return wraps ErrLimited and has a method
-	// RetryAfter() time.Duration. It returns the time after which the limit allows one more call.
+	// The error that the guards return wraps ErrLimited and has a method RetryAfter, which returns
+	// the time after which the limit allows one more call as a [time.Duration].
 	ErrLimited = ratelimit.ErrLimited
 
 	// ErrTooLate means that the mode is [RateDelay] and that the rate limit would delay the call

@@ -39,13 +39,13 @@ func allowedHost(host, own string, hosts []string) bool {
 		name = h
 	}
 	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") || strings.EqualFold(name, own) {
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return true
 	}
 	if _, err := netip.ParseAddr(name); err == nil {
 		return true // DNS does not resolve an address
 	}
-	return slices.ContainsFunc(hosts, func(allowed string) bool {
+	return strings.EqualFold(name, own) || slices.ContainsFunc(hosts, func(allowed string) bool {
 		return allowed == "*" || strings.EqualFold(allowed, name)
 	})
 }

@@ -26,7 +26,8 @@ func ask(t *testing.T, addr, host, header string) int {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
-	fmt.Fprintf(conn, "GET /metrics HTTP/1.1\r\nHost: %s\r\n%sConnection: close\r\n\r\n", host, header)
+	fmt.Fprintf(conn, "GET /metrics HTTP/1.1\r\nHost: %s\r\n%sConnection: close\r\n\r\n",
+		host, header)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatalf("%s: %v", host, err)

@@ -21,9 +21,9 @@ import (
 // process. Further SIGHUPs are ignored, because a terminal that is closed sends several. A process
 // that was started with SIGHUP ignored (nohup) ignores all.
 //
-// SIGPIPE is ignored: a write to a pipe whose reader is gone fails with an error. Standard output is
-// an [output.Results]. Standard error is an [output.Log]; the standard library and gRPC log there,
-// too.
+// SIGPIPE is ignored: a write to a pipe whose reader is gone fails with an error. Standard output
+// is an [output.Results]. Standard error is an [output.Log]; the standard library and gRPC log
+// there, too.
 func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer) int) {
 	ctx := signals()
 	stderr := output.NewLog(os.Stderr)

@@ -183,7 +183,7 @@ func TestAClientWhoseResultsAreNotRead(t *testing.T) {
 	}
 }
 
-// Bookcollector and bookdemo end in order after a signal, or when the reader of their output is gone.
+// Bookcollector and bookdemo end in order, whatever happens to their output.
 func TestOtherCommandsWithFailingOutput(t *testing.T) {
 	t.Parallel()
 	for name, file := range map[string]func(*testing.T) *os.File{

@@ -18,10 +18,14 @@ func (s *Server) endStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 	handler grpc.StreamHandler) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- handler(srv, contextStream{stream, ctx}) }()
+	var err error // of the handler, when handled is closed
+	handled := make(chan struct{})
+	go func() {
+		defer close(handled)
+		err = handler(srv, contextStream{stream, ctx})
+	}()
 	select {
-	case err := <-done:
+	case <-handled:
 		return err
 	case <-s.stopping.Done():
 	}
@@ -29,7 +33,7 @@ func (s *Server) endStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 	grace := time.NewTimer(streamGrace)
 	defer grace.Stop()
 	select {
-	case <-done:
+	case <-handled:
 	case <-grace.C: // the handler waits for the client; the end of the stream ends this
 	}
 	return status.Error(codes.Unavailable, "the server is stopping")

@@ -1,6 +1,6 @@
 // Package output writes what a command prints. A reader of standard output or standard error that
-// is slow, is gone, or does not read neither blocks nor ends the command, and text of foreign origin
-// does not control the terminal.
+// is slow, is gone or does not read cannot block or end the command. Text of foreign origin cannot
+// control the terminal.
 package output
 
 import (
