@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -239,5 +240,31 @@ func TestASignalEndsTheCollectorWhateverIsOpen(t *testing.T) {
 				t.Errorf("the end took %v, want some seconds", took)
 			}
 		})
+	}
+}
+
+// A signal ends bookdemo at once, whatever is open at its servers.
+func TestASignalEndsTheDemoWhateverIsOpen(t *testing.T) {
+	t.Parallel()
+	p := start(t, "bookdemo", []string{"-collector-addr", "127.0.0.1:0"})
+	testkit.Eventually(t, "the load runs", func() bool {
+		return strings.Contains(p.out.String(), "Ctrl-C ends it")
+	})
+	addrs := regexp.MustCompile(`(?m)^bookserver +(\S+)$`).FindAllStringSubmatch(p.out.String(), -1)
+	if len(addrs) != 2 {
+		t.Fatalf("have %d addresses in\n%s", len(addrs), p.out.String())
+	}
+	for _, found := range addrs {
+		for _, name := range []string{"a silent connection", "a health watch"} {
+			open[name].open(t, found[1])
+		}
+	}
+	began := time.Now()
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != 0 {
+		t.Errorf("have status %d, want 0", code)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("the end took %v, want some seconds", took)
 	}
 }

@@ -332,3 +332,26 @@ type hostileServer struct {
 func (hostileServer) GetBookInfo(context.Context, *book.BookInfoParams) (*book.BookInfo, error) {
 	return nil, status.Error(codes.NotFound, strings.Join(hostile, " "))
 }
+
+// A server whose results, the tree of its spans, are not read ends, with status 1 and the reason.
+func TestAServerWhoseTreeIsNotRead(t *testing.T) {
+	t.Parallel()
+	addr, out := testkit.FreeAddr(t), unreadPipe(t)
+	p := startWith(t, "bookserver", []string{"-discovery", "static", "-instances", "127.0.0.1:1",
+		"-grpc-addr", addr, "-drain-delay", "0s", "-tracer", "memory"},
+		func(c *exec.Cmd) { c.Stdout = out })
+	testkit.Eventually(t, "it serves", func() bool {
+		return strings.Contains(p.errs.String(), "msg=serving")
+	})
+	client := book.NewBookServiceClient(dial(t, addr))
+	for range 2000 { // of 60 bytes each
+		if _, err := client.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.signal(t, syscall.SIGTERM)
+	want := "bookserver: the output was not read within 2s\n"
+	if code := p.wait(t); code != 1 || !strings.HasSuffix(p.errs.String(), want) {
+		t.Errorf("have status %d and %q, want 1 and %q", code, p.errs.String(), want)
+	}
+}

@@ -78,7 +78,9 @@ func (s *Server) Serve(l net.Listener) error { return s.Server.Serve(s.conns.lis
 
 // Drain stops the server. It closes the listener, tells clients to connect elsewhere (GOAWAY),
 // and ends streams with the code Unavailable. Then it waits for the calls in flight. After limit it
-// closes all connections, which cancels the calls, and returns an error at most a second later.
+// closes all connections, which cancels the calls, and returns an error at most a second later. A
+// client without calls that does not respond to GOAWAY's ping costs up to 5 s of the limit (gRPC's
+// constant).
 func (s *Server) Drain(limit time.Duration) error {
 	s.conns.limitHandshakes(time.Now().Add(min(handshakeGrace, limit/4)))
 	s.stop()
