@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/opentracing/opentracing-go"
+	_ "google.golang.org/grpc/encoding/gzip" // a compression that foreign clients may use
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"bookservice/api/book"
