@@ -187,10 +187,9 @@ func TestStoppingProcessLeavesTheKeyOfItsSuccessor(t *testing.T) {
 // Many requests at once make etcd slow. It is not given up for that.
 func TestManyRegisterAtOnce(t *testing.T) {
 	t.Parallel()
-	p := startProcesses(t, 1)[0] // writes to the disk, unlike the embedded one
-	etcdOf(t, p)
+	p := startProcesses(t, 1) // writes to the disk, unlike the embedded one
 	const many = 1000
-	r := open(t, config(p.client))
+	r := open(t, config(p.Endpoints()...))
 	errs := make(chan error, many)
 	begin := time.Now()
 	for n := range many {
@@ -205,7 +204,7 @@ func TestManyRegisterAtOnce(t *testing.T) {
 		}
 	}
 	t.Logf("%d registered after %s", many, time.Since(begin))
-	f := discoverytest.Follow(t, instancer(t, open(t, config(p.client))))
+	f := discoverytest.Follow(t, instancer(t, open(t, config(p.Endpoints()...))))
 	if have := len(f.Next(t, limit).Instances); have != many {
 		t.Errorf("have %d instances, want %d", have, many)
 	}

@@ -51,14 +51,14 @@ func TestKeyOfADeadServerExpires(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	p := startProxy(t, e.Endpoints()[0])
-	register(t, open(t, config(p.address())), addrA)
+	register(t, open(t, config(p.Address())), addrA)
 
-	p.cut() // as a server that is dead, it renews nothing
+	p.Cut() // as a server that is dead, it renews nothing
 	took := testkit.EventuallyWithin(t, ttl+slack, "the key expired", func() bool {
 		return e.absent(t, addrA)
 	})
 	t.Logf("expired after %s", took)
-	p.restore()
+	p.Restore()
 	took = testkit.EventuallyWithin(t, 2*ttl, "the registration is restored", func() bool {
 		return e.registered(t, addrA)
 	})
