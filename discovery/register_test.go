@@ -125,6 +125,20 @@ func TestFailureOfRegisterSaysWhy(t *testing.T) {
 	}
 }
 
+func TestFailureOfDeregisterSaysWhy(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	a := register(t, e.open(t), addrA)
+	e.Stop()
+	for range 8 { // the last of its requests may have no time to fail
+		err := a.Deregister(testkit.Context(t, 300*time.Millisecond))
+		if !errors.Is(err, context.DeadlineExceeded) ||
+			!strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("have %v, want context.DeadlineExceeded and the reason", err)
+		}
+	}
+}
+
 // Two processes have the same address, because of a mistake.
 func TestKeyOfAnotherProcessIsReportedAndLeftAlone(t *testing.T) {
 	t.Parallel()

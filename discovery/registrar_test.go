@@ -209,6 +209,47 @@ func TestDeregisterRemovesTheKey(t *testing.T) {
 	})
 }
 
+// The instancer keeps instances whose keys have vanished, because their servers most likely run. A
+// server that stops before it has restored its key says so.
+func TestInstanceWithoutAKeyLeavesAtOnce(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	c := config(e.Endpoints()...)
+	c.TTL = 5 * ttl // the servers notice nothing
+	for _, test := range []struct {
+		name   string
+		vanish func(addr string)
+	}{
+		{"key deleted", func(addr string) { e.delete(t, key(addr)) }},
+		{"lease revoked", func(addr string) { e.revoke(t, e.get(t, key(addr)).lease) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			servers, clients := open(t, c), open(t, c)
+			a, b := register(t, servers, addrA), register(t, servers, addrB)
+			f := discoverytest.Follow(t, instancer(t, clients))
+			f.WaitFor(t, limit, addrA, addrB)
+			test.vanish(addrA)
+			test.vanish(addrB)
+			testkit.Eventually(t, "both instances are kept", func() bool {
+				return clients.Status().Services[0].Kept == 2
+			})
+			deregister(t, a)
+			f.WaitFor(t, c.TTL/3, addrB)
+			if err := servers.Close(); err != nil { // deregisters b
+				t.Error(err)
+			}
+			f.WaitFor(t, c.TTL/3)
+			if err := b.Deregister(t.Context()); err != nil {
+				t.Error(err)
+			}
+			leases, err := e.raw.Leases(testkit.Context(t, limit))
+			if err != nil || len(leases.Leases) > 0 || !e.absent(t, addrA) || !e.absent(t, addrB) {
+				t.Errorf("have leases %v, %v, want neither leases nor keys", leases, err)
+			}
+		})
+	}
+}
+
 func TestDeregisterKeepsAKeyOfAnotherOwner(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
