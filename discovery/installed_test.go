@@ -60,6 +60,7 @@ func etcdTests() []func(*testing.T) {
 		TestStatusReportsRegistrationsAndLists,
 		TestStoppingProcessLeavesTheKeyOfItsSuccessor,
 		TestSubsetsChangeByAtMostOne,
+		TestValuesOfGRPCAreRead,
 		TestValuesOfOtherRegistriesAreRead,
 		TestValuesThatAreNoAddressAreSkipped,
 		TestWaitErrorNamesTheCause,

@@ -185,6 +185,19 @@ func (e *etcd) put(t *testing.T, key, value string) {
 	}
 }
 
+// putLeased writes a key under a lease of its own, which expires after the test.
+func (e *etcd) putLeased(t *testing.T, key, value string) {
+	t.Helper()
+	ctx := testkit.Context(t, limit)
+	grant, err := e.raw.Grant(ctx, int64(2*limit/time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.raw.Put(ctx, key, value, clientv3.WithLease(grant.ID)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (e *etcd) delete(t *testing.T, key string) {
 	t.Helper()
 	if _, err := e.raw.Delete(testkit.Context(t, limit), key); err != nil {
