@@ -44,6 +44,7 @@ func etcdTests() []func(*testing.T) {
 		TestListStaysWhileServersReturnOneAfterTheOther,
 		TestLossOfTheLeaderCostsNoRegistration,
 		TestLossOfTheMajorityIsReported,
+		TestLostKeyIsRestoredAtOnce,
 		TestLostRegistrationIsRestored,
 		TestManyLostRegistrationsAreRestored,
 		TestMetadataIsRegistered,

@@ -86,7 +86,7 @@ func keepByRegistry(ctx context.Context, t *testing.T, endpoints []string) {
 // client keeps them. Both are measured at the same time, each with an etcd of its own.
 func TestCostOfKeepingLeases(t *testing.T) {
 	testkit.Slow(t)
-	const period = 3 * keptTTL
+	const period = 2 * keptTTL
 	ctx := testkit.Context(t, 4*limit)
 	var pids []int
 	for _, keep := range []func(context.Context, *testing.T, []string){

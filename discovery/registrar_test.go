@@ -106,6 +106,30 @@ func TestLostRegistrationIsRestored(t *testing.T) {
 	}
 }
 
+// A server does not wait for the next renewal.
+func TestLostKeyIsRestoredAtOnce(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	c := config(e.Endpoints()...)
+	c.TTL = 20 * ttl
+	register(t, open(t, c), addrA)
+	for _, test := range []struct {
+		name string
+		lose func()
+	}{
+		{"key deleted", func() { e.delete(t, key(addrA)) }},
+		{"lease revoked", func() { e.revoke(t, e.get(t, key(addrA)).lease) }},
+		{"key overwritten", func() { e.put(t, key(addrA), addrB) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.lose()
+			took := testkit.EventuallyWithin(t, c.TTL/10, "the registration is restored",
+				func() bool { return e.registered(t, addrA) })
+			t.Logf("restored after %s", took)
+		})
+	}
+}
+
 // The keepers of many registrations read their keys together.
 func TestManyLostRegistrationsAreRestored(t *testing.T) {
 	t.Parallel()
@@ -215,7 +239,7 @@ func TestInstanceWithoutAKeyLeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	c := config(e.Endpoints()...)
-	c.TTL = 5 * ttl // the servers notice nothing
+	c.TTL = 10 * ttl // the servers notice nothing
 	for _, test := range []struct {
 		name   string
 		vanish func(addr string)
@@ -225,6 +249,9 @@ func TestInstanceWithoutAKeyLeavesAtOnce(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			servers, clients := open(t, c), open(t, c)
+			for n := range 16 { // so many keys are not watched
+				servers.Registrar("other", fmt.Sprintf("127.0.0.1:%d", 1+n))
+			}
 			a, b := register(t, servers, addrA), register(t, servers, addrB)
 			f := discoverytest.Follow(t, instancer(t, clients))
 			f.WaitFor(t, limit, addrA, addrB)

@@ -295,7 +295,7 @@ func TestListStaysWhileServersReturnOneAfterTheOther(t *testing.T) {
 	e := startEtcd(t, 1)
 	e.raiseRevision(t)
 	c := config(e.Endpoints()...)
-	c.TTL = followTTL // longer than a server needs to connect
+	c.TTL = 2 * followTTL // longer than a server needs to connect
 	addrs := []string{addrA, addrB, addrC}
 	var proxies []*faults.Proxy
 	for _, addr := range addrs {
@@ -313,7 +313,7 @@ func TestListStaysWhileServersReturnOneAfterTheOther(t *testing.T) {
 	}
 	e.restart(t, false)
 	for n, p := range proxies {
-		testkit.Always(t, c.TTL/2, "the server cannot register", func() bool {
+		testkit.Always(t, c.TTL*3/8, "the server cannot register", func() bool {
 			return e.absent(t, addrs[n])
 		})
 		p.Restore()
