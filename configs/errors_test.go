@@ -36,9 +36,9 @@ func TestArgumentErrors(t *testing.T) {
 		{"-ttl|5s|--|x", `unexpected argument "x": must be a flag (-h lists them)`},
 		{"http://u:s3cret@h",
 			`unexpected argument "http://xxxxx@h": must be a flag (-h lists them)`},
-		{"-zipkin-gzip|false",
+		{"-kafka-tls|false",
 			`unexpected argument "false": must be a flag ` +
-				`(a value of -zipkin-gzip follows =, as in -zipkin-gzip=false)`},
+				`(a value of -kafka-tls follows =, as in -kafka-tls=false)`},
 		{"-zipkin-password|my|s3cret",
 			"unexpected argument: must be a flag (quote the value of -zipkin-password)"},
 		{"-zipkin-url|http://u:a|s3cret@h",
