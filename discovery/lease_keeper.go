@@ -82,7 +82,8 @@ func (k *leaseKeeper) run(ctx context.Context) {
 	}
 }
 
-// sleep waits for d, or until the key has changed, and returns true. It returns false when ctx ends.
+// sleep waits for d, or until the key has changed, and returns true. It returns false when ctx
+// ends.
 func (k *leaseKeeper) sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -15,7 +15,7 @@ import (
 )
 
 // An endedStream is a stream that has ended with its connection: gRPC reports the reason to the
-// receiver, and io.EOF to the sender.
+// receiver, and [io.EOF] to the sender.
 type endedStream struct {
 	etcdserverpb.Lease_LeaseKeepAliveClient
 	sent chan struct{}

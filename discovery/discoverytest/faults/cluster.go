@@ -23,8 +23,8 @@ type Config struct {
 }
 
 // A Cluster is a running or stopped cluster of etcd processes. Its methods have the same meaning as
-// those of a Cluster of package etcdembed, except that members are killed. All methods may be called
-// concurrently. Methods that start or stop members wait for each other.
+// those of a Cluster of package etcdembed, except that members are killed. All methods may be
+// called concurrently. Methods that start or stop members wait for each other.
 type Cluster struct {
 	dir string
 
@@ -38,7 +38,8 @@ type Cluster struct {
 const startTries = 5
 
 // Start starts all members and waits until each of them answers. The context limits only the call.
-// If no etcd is installed, the error wraps [exec.ErrNotFound]. The caller must call [Cluster.Close].
+// If no etcd is installed, the error wraps [exec.ErrNotFound]. The caller must call
+// [Cluster.Close].
 func Start(ctx context.Context, c Config) (*Cluster, error) {
 	if c.Members == 0 {
 		c.Members = 1
@@ -145,7 +146,8 @@ func (c *Cluster) StopMember(i int) error {
 }
 
 // Pause stops the process of member i by SIGSTOP. It keeps its connections and answers nothing
-// until [Cluster.Resume] is called. The error is [errors.ErrUnsupported] on systems other than Unix.
+// until [Cluster.Resume] is called. On systems other than Unix the error is
+// [errors.ErrUnsupported].
 func (c *Cluster) Pause(i int) error { return c.with(i, (*member).pause) }
 
 // Resume ends [Cluster.Pause].

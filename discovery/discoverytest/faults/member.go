@@ -50,8 +50,8 @@ func (m *member) start(keepData bool) error {
 			return err
 		}
 	}
-	//nolint:noctx // it runs until kill
-	cmd, output, ended := exec.Command(m.args[0], m.args[1:]...), &bytes.Buffer{}, make(chan struct{})
+	cmd := exec.Command(m.args[0], m.args[1:]...)
+	output, ended := &bytes.Buffer{}, make(chan struct{})
 	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Start(); err != nil {
 		return err
