@@ -203,7 +203,9 @@ func TestManyRegisterAtOnce(t *testing.T) {
 	t.Parallel()
 	p := startProcesses(t, 1) // writes to the disk, unlike the embedded one
 	const many = 1000
-	r := open(t, config(p.Endpoints()...))
+	c := config(p.Endpoints()...)
+	c.TTL = limit // no lease expires on a busy machine
+	r := open(t, c)
 	errs := make(chan error, many)
 	begin := time.Now()
 	for n := range many {
@@ -218,7 +220,7 @@ func TestManyRegisterAtOnce(t *testing.T) {
 		}
 	}
 	t.Logf("%d registered after %s", many, time.Since(begin))
-	f := discoverytest.Follow(t, instancer(t, open(t, config(p.Endpoints()...))))
+	f := discoverytest.Follow(t, instancer(t, open(t, c)))
 	if have := len(f.Next(t, limit).Instances); have != many {
 		t.Errorf("have %d instances, want %d", have, many)
 	}
