@@ -32,7 +32,7 @@ func TestTable(t *testing.T) {
 	}
 	for n, want := range []string{
 		`\| none \| 0 \| 0 \| 0 \| [\d. s]+ \| 0 \| 0 \| 0 \| [\d. s]+ \|`,
-		`\| one lease revoked \| 0 \| [\d.]+ s \| [\d.]+ s \| [\d. s]+ ` +
+		`\| one lease revoked \| 0 \| [\d. s]+ \| [\d. s]+ \| [\d. s]+ ` +
 			`\| 0 \| [\d.]+ s \| never \| [\d. s]+ \|`,
 	} {
 		if have := lines[2+n]; !regexp.MustCompile("^" + want + "$").MatchString(have) {
