@@ -290,8 +290,9 @@ func TestStats(t *testing.T) {
 		want[good.addr] = fmt.Sprintf("up false 0 %d 0 1", good.calls.Load())
 	}
 	for _, in := range c.Stats().Instances {
-		have := fmt.Sprintln(in.State, in.Ejected, in.InFlight, in.Successes, in.Failures, in.Weight)
-		if strings.TrimSpace(have) != want[in.Address] || (in.Latency > 0) != (in.State == "up") {
+		have := fmt.Sprintf("%s %v %d %d %d %v",
+			in.State, in.Ejected, in.InFlight, in.Successes, in.Failures, in.Weight)
+		if have != want[in.Address] || (in.Latency > 0) != (in.State == "up") {
 			t.Errorf("%s: have %s with a latency of %v, want %s", in.Address, have, in.Latency,
 				want[in.Address])
 		}
