@@ -173,6 +173,12 @@ func TestServerValidate(t *testing.T) {
 		{"-drain-delay -1ns", "-drain-delay -1ns: must be 0s or more"},
 		{"-drain-timeout 1ns", ""},
 		{"-drain-timeout 0s", "-drain-timeout 0s: must be more than 0"},
+		{"-max-streams 1 -max-connection-idle 0s -max-connection-age 1ns", ""},
+		{"-max-streams 0", "-max-streams 0: must be 1 to 2147483647"},
+		{"-max-connection-idle -1s", "-max-connection-idle -1s: must be 0s or more"},
+		{"-max-connection-age -1s", "-max-connection-age -1s: must be 0s or more"},
+		{"-admin-hosts a,metrics.example", ""},
+		{"-admin-hosts a,http://b", `-admin-hosts "a,http://b": must be host names without a port`},
 		{"-drain-timeout -1s", "-drain-timeout -1s: must be more than 0"},
 	} {
 		line, want := test.line, test.want

@@ -108,8 +108,13 @@ func TestRateModes(t *testing.T) {
 			if took := time.Since(start); took > 30*time.Second {
 				t.Errorf("the calls took %v, want no wait for the deadline", took)
 			}
-			if log.String() != "" {
-				t.Errorf("log: have %s, want nothing about the rate limit", log.String())
+			lines := 1
+			if tt.want == codes.OK {
+				lines = 0
+			}
+			if have := strings.Count(log.String(), "rate limit exceeded"); have != lines ||
+				strings.Count(log.String(), "\n") != lines {
+				t.Errorf("log: have %s, want %d lines of the limiter", log.String(), lines)
 			}
 		})
 	}
@@ -117,7 +122,8 @@ func TestRateModes(t *testing.T) {
 
 func TestDelayedCallsSucceed(t *testing.T) {
 	conn, _ := serveWith(t, inmem.Default(), opentracing.NoopTracer{}, bookendpoint.Config{
-		RateEvery: 20 * time.Millisecond, RateBurst: 1, RateMode: bookendpoint.RateDelay})
+		RateEvery: 20 * time.Millisecond, RateBurst: 1, RateMode: bookendpoint.RateDelay,
+		RateQueue: 1})
 	client := book.NewBookServiceClient(conn)
 	start := time.Now()
 	for range 3 {
