@@ -72,8 +72,8 @@
 // together go to different instances. A further attempt of a call goes to a random instance that
 // the call has not tried, or with p2c to the better of two.
 //
-// Connections are made in the background, 500 a second, and made again when they are lost. Calls use
-// connected instances only. If none is connected, calls wait for one as long as some are
+// Connections are made in the background, 500 a second, and made again when they are lost. Calls
+// use connected instances only. If none is connected, calls wait for one as long as some are
 // connecting; if the last attempt to connect has failed at all of them, calls fail with its error.
 //
 // With Config.Zone, calls stay in the client's zone, by "zone" in the metadata, as long as its

@@ -29,8 +29,8 @@
 // first call has ended. If an endpoint is new in the list, or returns from an ejection, its chance
 // to be compared grows from a tenth to the full one within 10 s.
 //
-// For a further attempt of a call, the pickers except p2c select a random endpoint that the call has
-// not tried. So the calls of an endpoint that fails are distributed to all others.
+// For a further attempt of a call, the pickers except p2c select a random endpoint that the call
+// has not tried. So the calls of an endpoint that fails are distributed to all others.
 //
 // # Zones
 //
