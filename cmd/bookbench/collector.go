@@ -16,6 +16,7 @@ import (
 	_ "google.golang.org/grpc/encoding/gzip" // accepts compressed requests
 	"google.golang.org/grpc/mem"
 
+	"bookservice/cmd/bookbench/internal/side"
 	"bookservice/tracer/tracertest/receiver"
 )
 
@@ -30,6 +31,14 @@ type collector struct {
 	tally *tallier
 }
 
+// A report is what a process answers: a server or a client, or the collector.
+type report struct {
+	side.Report
+	Zipkin string // URL that spans are posted to
+	OTLP   string // host:port for OTLP over gRPC
+	Tally  tally
+}
+
 // A post is a request with spans.
 type post struct {
 	path   string
@@ -37,14 +46,19 @@ type post struct {
 	body   []byte
 }
 
-func (c *collector) do(o order) (report, error) {
+// do obeys an order.
+func (c *collector) do(o side.Order) report {
 	switch o.Do {
 	case "start":
-		return c.start(o.Settings.Delay)
+		r, err := c.start(o.Settings.Delay)
+		if err != nil {
+			r.Err = err.Error()
+		}
+		return r
 	case "count":
-		return report{Tally: c.count(o.Spans)}, nil
+		return report{Tally: c.count(o.Spans)}
 	}
-	return report{}, fmt.Errorf("no order is named %q", o.Do)
+	return report{Report: side.Report{Err: fmt.Sprintf("no order is named %q", o.Do)}}
 }
 
 // start serves until the process ends.

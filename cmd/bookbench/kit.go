@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"bookservice/api/book"
+	"bookservice/cmd/bookbench/internal/side"
 	"bookservice/service"
 )
 
@@ -29,14 +30,14 @@ import (
 const method = "GetBookInfo"
 
 // An openTracer opens the tracer of a process.
-type openTracer func(e *env, service, addr string) (opentracing.Tracer, error)
+type openTracer func(e *side.Env, service, addr string) (opentracing.Tracer, error)
 
 // openBridge opens zipkin-go-opentracing over zipkin-go's HTTP reporter, as their documentation
 // does.
-func openBridge(e *env, service, addr string) (opentracing.Tracer, error) {
+func openBridge(e *side.Env, service, addr string) (opentracing.Tracer, error) {
 	tr, closeReporter, err := bridge(e.Zipkin, service, addr)
 	if err == nil {
-		e.onClose(closeReporter)
+		e.OnClose(closeReporter)
 	}
 	return tr, err
 }
@@ -79,9 +80,9 @@ func (s kitServer) GetBookInfo(
 
 // serveKit returns a [row.serve] with a tracer, or without one if open is nil. The tracer is used
 // as go-kit's examples do: GRPCToContext, whose span never ends, and TraceServer.
-func serveKit(open openTracer) func(*env) (string, error) {
-	return func(e *env) (string, error) {
-		books := newLibrary(0)
+func serveKit(open openTracer) func(*side.Env) (string, error) {
+	return func(e *side.Env) (string, error) {
+		books := side.NewLibrary(0)
 		info := func(ctx context.Context, id any) (any, error) {
 			return books.BookInfo(ctx, id.(int32))
 		}
@@ -99,7 +100,7 @@ func serveKit(open openTracer) func(*env) (string, error) {
 		book.RegisterBookServiceServer(s, kitServer{
 			info: grpctransport.NewServer(info, decodeParams, encodeBook, opts...),
 		})
-		return e.serve(s)
+		return e.Serve(s)
 	}
 }
 
@@ -113,8 +114,8 @@ func encodeBook(_ context.Context, b any) (any, error) {
 }
 
 // dialKit returns a [row.dial] with a tracer, or without one if open is nil.
-func dialKit(open openTracer) func(*env, string) (call, error) {
-	return func(e *env, addr string) (call, error) {
+func dialKit(open openTracer) func(*side.Env, string) (side.Call, error) {
+	return func(e *side.Env, addr string) (side.Call, error) {
 		var tr opentracing.Tracer
 		if open != nil {
 			var err error
@@ -122,7 +123,7 @@ func dialKit(open openTracer) func(*env, string) (call, error) {
 				return nil, err
 			}
 		}
-		conn, err := e.connect(addr)
+		conn, err := e.Connect(addr)
 		if err != nil {
 			return nil, err
 		}
@@ -151,33 +152,33 @@ func kitClient(conn *grpc.ClientConn, tr opentracing.Tracer) endpoint.Endpoint {
 	return info
 }
 
-func kitCall(info endpoint.Endpoint) call {
+func kitCall(info endpoint.Endpoint) side.Call {
 	return func(ctx context.Context) error {
 		response, err := info(ctx, int32(1))
 		if err != nil {
 			return err
 		}
 		found := response.(service.Book)
-		return checkInfo(found.ID, found.Name)
+		return side.CheckInfo(found.ID, found.Name)
 	}
 }
 
 // dialHystrix calls through go-kit's endpointer, round robin, retry and hystrix. The limits are
 // those that ours have by default.
-func dialHystrix(e *env, addr string) (call, error) {
+func dialHystrix(e *side.Env, addr string) (side.Call, error) {
 	tr, err := openBridge(e, "bookclient", "")
 	if err != nil {
 		return nil, err
 	}
 	factory := func(instance string) (endpoint.Endpoint, io.Closer, error) {
-		conn, err := e.connect(instance)
+		conn, err := e.Connect(instance)
 		if err != nil {
 			return nil, nil, err
 		}
 		return kitClient(conn, tr), nil, nil
 	}
 	endpointer := sd.NewEndpointer(sd.FixedInstancer{addr}, factory, kitlog.NewNopLogger())
-	e.onClose(func() error { endpointer.Close(); return nil })
+	e.OnClose(func() error { endpointer.Close(); return nil })
 	for tick := time.Tick(time.Millisecond); ; <-tick { // the endpointer connects in the background
 		if found, err := endpointer.Endpoints(); err != nil || len(found) > 0 {
 			break
@@ -197,7 +198,7 @@ func behindHystrix(b lb.Balancer) endpoint.Endpoint {
 
 // dialTutorial makes each call as the program of the tutorial does: with a connection, a reporter
 // and a tracer of its own.
-func dialTutorial(e *env, addr string) (call, error) {
+func dialTutorial(e *side.Env, addr string) (side.Call, error) {
 	return func(ctx context.Context) (err error) {
 		tr, closeReporter, err := bridge(e.Zipkin, "bookclient", "")
 		if err != nil {

@@ -11,10 +11,11 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"bookservice/api/book"
+	"bookservice/cmd/bookbench/internal/side"
 )
 
 // tracingOptions opens OpenTelemetry for kratos.
-func tracingOptions(e *env, service string) ([]tracing.Option, error) {
+func tracingOptions(e *side.Env, service string) ([]tracing.Option, error) {
 	p, err := provider(e, service, openOTLP, 1)
 	return []tracing.Option{
 		tracing.WithTracerProvider(p), tracing.WithPropagator(propagation.TraceContext{}),
@@ -22,7 +23,7 @@ func tracingOptions(e *env, service string) ([]tracing.Option, error) {
 }
 
 // serveKratos is a server of kratos with the middleware that its template has.
-func serveKratos(e *env) (string, error) {
+func serveKratos(e *side.Env) (string, error) {
 	kratoslog.SetLogger(kratoslog.NewStdLogger(io.Discard))
 	opts, err := tracingOptions(e, "bookserver")
 	if err != nil {
@@ -30,14 +31,14 @@ func serveKratos(e *env) (string, error) {
 	}
 	s := kratosgrpc.NewServer(kratosgrpc.Address("127.0.0.1:0"),
 		kratosgrpc.Middleware(recovery.Recovery(), tracing.Server(opts...)))
-	book.RegisterBookServiceServer(s, rawServer{books: newLibrary(e.Books)})
+	book.RegisterBookServiceServer(s, side.RawServer{Books: side.NewLibrary(e.Books)})
 	url, err := s.Endpoint() // which listens
 	if err != nil {
 		return "", err
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Start(context.Background()) }()
-	e.onClose(func() error {
+	e.OnClose(func() error {
 		if err := s.Stop(context.Background()); err != nil {
 			return err
 		}
@@ -46,7 +47,7 @@ func serveKratos(e *env) (string, error) {
 	return url.Host, nil
 }
 
-func dialKratos(e *env, addr string) (call, error) {
+func dialKratos(e *side.Env, addr string) (side.Call, error) {
 	kratoslog.SetLogger(kratoslog.NewStdLogger(io.Discard))
 	opts, err := tracingOptions(e, "bookclient")
 	if err != nil {
@@ -57,6 +58,6 @@ func dialKratos(e *env, addr string) (call, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.onClose(conn.Close)
-	return generated(e, conn), nil
+	e.OnClose(conn.Close)
+	return side.Generated(e, conn), nil
 }

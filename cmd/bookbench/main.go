@@ -9,21 +9,33 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"bookservice/cmd/bookbench/internal/side"
 )
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == processArg {
-		// A process of a run ends with its orders. It does not end at a signal to the group.
-		signal.Ignore(os.Interrupt, syscall.SIGTERM)
-		if err := process(os.Args[2], os.Stdin, reportsFile()); err != nil {
-			fmt.Fprintln(os.Stderr, "bookbench:", err)
-			os.Exit(1)
-		}
-		return
+	if len(os.Args) == 3 && os.Args[1] == side.Arg {
+		os.Exit(runProcess(os.Args[2]))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// runProcess is a process of a run. It ends with its orders, not at a signal to the group.
+func runProcess(role string) int {
+	signal.Ignore(os.Interrupt, syscall.SIGTERM)
+	var err error
+	if role == side.RoleCollector {
+		err = side.Obey(os.Stdin, side.Reports(), new(collector).do)
+	} else {
+		err = side.Run(role, wayOf, os.Stdin, side.Reports())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bookbench:", err)
+		return 1
+	}
+	return 0
 }
 
 // run returns the exit status: 1 if a run failed or one of our rows has a problem, 2 if an argument

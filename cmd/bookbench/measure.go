@@ -6,6 +6,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -25,14 +27,21 @@ func (c config) plan(r row, callers int) plan {
 // each result.
 func (c config) repeat(ctx context.Context, stderr io.Writer, plans []plan,
 	take func(rep int, p plan, s sample)) error {
+	programs, remove, err := buildPrograms(ctx, plans)
+	if err != nil {
+		return err
+	}
+	defer remove()
 	began := time.Now()
 	for rep := range c.reps {
 		for _, i := range rand.Perm(len(plans)) {
-			s, err := plans[i].run(ctx)
+			p := plans[i]
+			p.program = programs[p.row.program]
+			s, err := p.run(ctx)
 			if err != nil {
 				return err
 			}
-			take(rep, plans[i], s)
+			take(rep, p, s)
 		}
 		fmt.Fprintf(stderr, "bookbench: repetition %d of %d done after %v\n",
 			rep+1, c.reps, time.Since(began).Round(time.Second))
@@ -51,6 +60,33 @@ func (c config) chosen() []row {
 		}
 		return true
 	})
+}
+
+// buildPrograms builds the programs of the rows that are not in this one, and returns their files by
+// folder. remove removes them.
+func buildPrograms(ctx context.Context, plans []plan) (
+	files map[string]string, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "bookbench")
+	if err != nil {
+		return nil, nil, err
+	}
+	remove = func() { _ = os.RemoveAll(dir) }
+	files = map[string]string{}
+	for _, p := range plans {
+		folder := p.row.program
+		if folder == "" || files[folder] != "" {
+			continue
+		}
+		files[folder] = filepath.Join(dir, folder)
+		build := exec.CommandContext(ctx, "go", "build", "-o", files[folder],
+			"bookservice/cmd/bookbench/"+folder)
+		if out, err := build.CombinedOutput(); err != nil {
+			remove()
+			return nil, nil, fmt.Errorf("build the program of %q, which needs the folder of "+
+				"bookbench as the working directory: %w\n%s", p.row.name, err, out)
+		}
+	}
+	return files, remove, nil
 }
 
 // measureCalls prints the table of calls and writes the chart.

@@ -13,21 +13,22 @@ import (
 	"google.golang.org/grpc"
 
 	"bookservice/api/book"
+	"bookservice/cmd/bookbench/internal/side"
 )
 
 // An openExporter opens an exporter of OpenTelemetry.
-type openExporter func(*env) (sdktrace.SpanExporter, error)
+type openExporter func(*side.Env) (sdktrace.SpanExporter, error)
 
-func openOTLP(e *env) (sdktrace.SpanExporter, error) {
+func openOTLP(e *side.Env) (sdktrace.SpanExporter, error) {
 	return otlptracegrpc.New(context.Background(),
 		otlptracegrpc.WithInsecure(), otlptracegrpc.WithEndpoint(e.OTLP))
 }
 
-func openOTelZipkin(e *env) (sdktrace.SpanExporter, error) { return zipkin.New(e.Zipkin) }
+func openOTelZipkin(e *side.Env) (sdktrace.SpanExporter, error) { return zipkin.New(e.Zipkin) }
 
 // provider opens OpenTelemetry's SDK with its batch span processor.
 func provider(
-	e *env, service string, open openExporter, share float64,
+	e *side.Env, service string, open openExporter, share float64,
 ) (*sdktrace.TracerProvider, error) {
 	exporter, err := open(e)
 	if err != nil {
@@ -38,38 +39,38 @@ func provider(
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(share))),
 		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", service))),
 	)
-	e.onFlush(p.ForceFlush)
-	e.onClose(func() error { return p.Shutdown(context.Background()) })
+	e.OnFlush(p.ForceFlush)
+	e.OnClose(func() error { return p.Shutdown(context.Background()) })
 	return p, nil
 }
 
 // otelRow is raw gRPC with the instrumentation of OpenTelemetry.
 func otelRow(name string, open openExporter, share float64) row {
-	options := func(e *env, service string) ([]otelgrpc.Option, error) {
+	options := func(e *side.Env, service string) ([]otelgrpc.Option, error) {
 		p, err := provider(e, service, open, share)
 		return []otelgrpc.Option{
 			otelgrpc.WithTracerProvider(p), otelgrpc.WithPropagators(propagation.TraceContext{}),
 		}, err
 	}
-	serve := func(e *env) (string, error) {
+	serve := func(e *side.Env) (string, error) {
 		opts, err := options(e, "bookserver")
 		if err != nil {
 			return "", err
 		}
 		s := grpc.NewServer(grpc.StatsHandler(otelgrpc.NewServerHandler(opts...)))
-		book.RegisterBookServiceServer(s, rawServer{books: newLibrary(e.Books)})
-		return e.serve(s)
+		book.RegisterBookServiceServer(s, side.RawServer{Books: side.NewLibrary(e.Books)})
+		return e.Serve(s)
 	}
-	dial := func(e *env, addr string) (call, error) {
+	dial := func(e *side.Env, addr string) (side.Call, error) {
 		opts, err := options(e, "bookclient")
 		if err != nil {
 			return nil, err
 		}
-		conn, err := e.connect(addr, grpc.WithStatsHandler(otelgrpc.NewClientHandler(opts...)))
+		conn, err := e.Connect(addr, grpc.WithStatsHandler(otelgrpc.NewClientHandler(opts...)))
 		if err != nil {
 			return nil, err
 		}
-		return generated(e, conn), nil
+		return side.Generated(e, conn), nil
 	}
-	return row{name: name, spans: 2, share: share, serve: serve, dial: dial}
+	return row{name: name, spans: 2, share: share, Way: side.Way{Serve: serve, Dial: dial}}
 }

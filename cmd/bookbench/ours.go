@@ -8,6 +8,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
 
+	"bookservice/cmd/bookbench/internal/side"
 	bookserver "bookservice/cmd/internal/server"
 	"bookservice/configs"
 	"bookservice/discovery"
@@ -20,24 +21,24 @@ import (
 )
 
 // A tune changes the settings of the tracer from those that the commands have by default.
-type tune func(*all.Config, settings)
+type tune func(*all.Config, side.Settings)
 
 // ourRows returns the rows of this project.
 func ourRows() []row {
 	list := []row{
 		ourRow("ours, untraced", 0, nil),
-		ourRow("ours, noop", 0, func(*all.Config, settings) {}),
+		ourRow("ours, noop", 0, func(*all.Config, side.Settings) {}),
 		ourRow("ours, 1 %, traceparent alone", 0.01, chain(toZipkin, w3c, onePercent)),
 		ourRow("ours, sampled, zipkin, default headers (as shipped)", 1, toZipkin),
 		ourRow("ours, sampled, zipkin, traceparent alone", 1, chain(toZipkin, w3c)),
 		ourRow("ours, sampled, OTLP over gRPC, default headers", 1, toOTLP),
 		{
 			name: "ours, whole client, sampled, zipkin, default headers", spans: 2, share: 1,
-			serve: serveWhole(toZipkin), dial: dialWhole(toZipkin),
+			Way: side.Way{Serve: serveWhole(toZipkin), Dial: dialWhole(toZipkin)},
 		},
 		{
-			name:  "ours, whole client, untraced",
-			serve: serveWhole(chain()), dial: dialWhole(chain()),
+			name: "ours, whole client, untraced",
+			Way:  side.Way{Serve: serveWhole(chain()), Dial: dialWhole(chain())},
 		},
 	}
 	for i := range list {
@@ -48,7 +49,8 @@ func ourRows() []row {
 
 // ourRow is our server and our client of one connection. Without a tune they have no tracer.
 func ourRow(name string, share float64, t tune) row {
-	r := row{name: name, share: share, lists: true, serve: serveOurs(t), dial: dialOurs(t)}
+	way := side.Way{Serve: serveOurs(t), Dial: dialOurs(t)}
+	r := row{name: name, share: share, lists: true, Way: way}
 	if share > 0 {
 		r.spans = 2
 	}
@@ -56,40 +58,40 @@ func ourRow(name string, share float64, t tune) row {
 }
 
 func chain(tunes ...tune) tune {
-	return func(c *all.Config, s settings) {
+	return func(c *all.Config, s side.Settings) {
 		for _, t := range tunes {
 			t(c, s)
 		}
 	}
 }
 
-func toZipkin(c *all.Config, s settings) { c.Backend, c.Zipkin.URL = "zipkin", s.Zipkin }
+func toZipkin(c *all.Config, s side.Settings) { c.Backend, c.Zipkin.URL = "zipkin", s.Zipkin }
 
-func toOTLP(c *all.Config, s settings) { c.Backend, c.OTLP.Endpoint = "otlp", "http://"+s.OTLP }
+func toOTLP(c *all.Config, s side.Settings) { c.Backend, c.OTLP.Endpoint = "otlp", "http://"+s.OTLP }
 
-func w3c(c *all.Config, _ settings) { c.Propagation.Inject = "w3c" }
+func w3c(c *all.Config, _ side.Settings) { c.Propagation.Inject = "w3c" }
 
-func onePercent(c *all.Config, _ settings) { c.Sample = 0.01 }
+func onePercent(c *all.Config, _ side.Settings) { c.Sample = 0.01 }
 
 // quiet discards log lines. What a line would report, the counts of spans and calls show.
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // openOurs opens our tracer. Without a tune it returns nil.
-func openOurs(e *env, c all.Config, t tune) (opentracing.Tracer, error) {
+func openOurs(e *side.Env, c all.Config, t tune) (opentracing.Tracer, error) {
 	if t == nil {
 		return nil, nil
 	}
-	t(&c, e.settings)
+	t(&c, e.Settings)
 	tr, closer, err := all.Open(context.Background(), c, tracer.WithLogger(quiet()))
 	if err != nil {
 		return nil, err
 	}
-	e.onClose(closer.Close)
+	e.OnClose(closer.Close)
 	return tr, nil
 }
 
-func serveOurs(t tune) func(*env) (string, error) {
-	return func(e *env) (string, error) {
+func serveOurs(t tune) func(*side.Env) (string, error) {
+	return func(e *side.Env) (string, error) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return "", err
@@ -100,15 +102,15 @@ func serveOurs(t tune) func(*env) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		set := bookendpoint.New(newLibrary(e.Books))
+		set := bookendpoint.New(side.NewLibrary(e.Books))
 		s := grpc.NewServer(bookgrpc.ServerOptions()...)
 		bookgrpc.Register(s, bookgrpc.NewServer(set, tr, quiet()))
-		return e.serveOn(s, l)
+		return e.ServeOn(s, l)
 	}
 }
 
-func dialOurs(t tune) func(*env, string) (call, error) {
-	return func(e *env, addr string) (call, error) {
+func dialOurs(t tune) func(*side.Env, string) (side.Call, error) {
+	return func(e *side.Env, addr string) (side.Call, error) {
 		tr, err := openOurs(e, configs.DefaultClient().Tracer, t)
 		if err != nil {
 			return nil, err
@@ -117,19 +119,19 @@ func dialOurs(t tune) func(*env, string) (call, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.onClose(conn.Close)
+		e.OnClose(conn.Close)
 		return ourCall(e, bookgrpc.NewClient(conn, tr)), nil
 	}
 }
 
-func ourCall(e *env, books service.Service) call {
+func ourCall(e *side.Env, books service.Service) side.Call {
 	if e.Books > 0 {
 		return func(ctx context.Context) error {
 			list, err := books.BookList(ctx, 1, 0)
 			if err != nil {
 				return err
 			}
-			return checkList(len(list), e.Books)
+			return side.CheckList(len(list), e.Books)
 		}
 	}
 	return func(ctx context.Context) error {
@@ -137,24 +139,24 @@ func ourCall(e *env, books service.Service) call {
 		if err != nil {
 			return err
 		}
-		return checkInfo(b.ID, b.Name)
+		return side.CheckInfo(b.ID, b.Name)
 	}
 }
 
 // serveWhole runs bookserver without its command line, guards included.
-func serveWhole(t tune) func(*env) (string, error) {
-	return func(e *env) (string, error) {
+func serveWhole(t tune) func(*side.Env) (string, error) {
+	return func(e *side.Env) (string, error) {
 		c := configs.DefaultServer()
 		c.GRPCAddr, c.DrainDelay = "127.0.0.1:0", 0
 		c.Discovery = static("127.0.0.1:1")
 		// The bucket of the rate limit holds 100,000 calls by default.
 		c.Guards.RateBurst = max(c.Guards.RateBurst, e.Calls)
-		t(&c.Tracer, e.settings)
+		t(&c.Tracer, e.Settings)
 		s, err := bookserver.Start(context.Background(), c, quiet())
 		if err != nil {
 			return "", err
 		}
-		e.onClose(func() error { s.Stop(); return nil })
+		e.OnClose(func() error { s.Stop(); return nil })
 		return s.Addr(), nil
 	}
 }
@@ -166,8 +168,8 @@ func static(addr string) discovery.Config {
 }
 
 // dialWhole opens discovery, the tracer and the client as bookclient does.
-func dialWhole(t tune) func(*env, string) (call, error) {
-	return func(e *env, addr string) (call, error) {
+func dialWhole(t tune) func(*side.Env, string) (side.Call, error) {
+	return func(e *side.Env, addr string) (side.Call, error) {
 		c := configs.DefaultClient()
 		tr, err := openOurs(e, c.Tracer, t)
 		if err != nil {
@@ -178,7 +180,7 @@ func dialWhole(t tune) func(*env, string) (call, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.onClose(registry.Close)
+		e.OnClose(registry.Close)
 		instancer, err := registry.Instancer("")
 		if err != nil {
 			return nil, err
@@ -187,7 +189,7 @@ func dialWhole(t tune) func(*env, string) (call, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.onClose(books.Close)
+		e.OnClose(books.Close)
 		return ourCall(e, books), nil
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"bookservice/cmd/bookbench/internal/side"
 )
 
 // runLimit is the longest time of a run. It ends a run that hangs.
@@ -29,6 +31,7 @@ type plan struct {
 	books   int
 	delay   time.Duration // of the collector's answers
 	settle  bool          // wait for the spans of the warm-up
+	program string        // file of the program with server and client; empty for this one
 }
 
 // A sample is the result of a run.
@@ -52,8 +55,12 @@ func (p plan) run(ctx context.Context) (sample, error) {
 			c.end()
 		}
 	}()
-	for _, role := range []string{"collector", "server", "client"} {
-		c, err := startProcess(ctx, role)
+	for _, role := range []string{side.RoleCollector, side.RoleServer, side.RoleClient} {
+		program := p.program
+		if role == side.RoleCollector {
+			program = ""
+		}
+		c, err := startChild(ctx, program, role)
 		if err != nil {
 			return sample{}, err
 		}
@@ -68,40 +75,40 @@ func (p plan) run(ctx context.Context) (sample, error) {
 
 // measure makes the calls of a run, with processes that have not got an order yet.
 func (p plan) measure(collector, server, client *child) (sample, error) {
-	s := settings{Row: p.row.name, Books: p.books, Calls: p.warm + p.calls, Delay: p.delay}
-	to, err := collector.ask(order{Do: "start", Settings: s})
+	s := side.Settings{Row: p.row.name, Books: p.books, Calls: p.warm + p.calls, Delay: p.delay}
+	to, err := collector.ask(side.Order{Do: "start", Settings: s})
 	if err != nil {
 		return sample{}, err
 	}
 	s.Zipkin, s.OTLP = to.Zipkin, to.OTLP
-	at, err := server.ask(order{Do: "start", Settings: s})
+	at, err := server.ask(side.Order{Do: "start", Settings: s})
 	if err != nil {
 		return sample{}, err
 	}
-	if _, err := client.ask(order{Do: "start", Settings: s, Server: at.Addr}); err != nil {
+	if _, err := client.ask(side.Order{Do: "start", Settings: s, Server: at.Addr}); err != nil {
 		return sample{}, err
 	}
-	warmed, err := client.ask(order{Do: "call", Calls: p.warm, Callers: p.callers})
+	warmed, err := client.ask(side.Order{Do: "call", Calls: p.warm, Callers: p.callers})
 	if err != nil {
 		return sample{}, err
 	}
 	if err := p.await(collector, server, client); err != nil {
 		return sample{}, err
 	}
-	for _, side := range []*child{server, client} {
-		if _, err := side.ask(order{Do: "begin"}); err != nil {
+	for _, c := range []*child{server, client} {
+		if _, err := c.ask(side.Order{Do: "begin"}); err != nil {
 			return sample{}, err
 		}
 	}
-	called, err := client.ask(order{Do: "call", Calls: p.calls, Callers: p.callers})
+	called, err := client.ask(side.Order{Do: "call", Calls: p.calls, Callers: p.callers})
 	if err != nil {
 		return sample{}, err
 	}
 	// The client ends first: its connection is gone when the server drains. An error of an end is
 	// one of sending the last spans, which are counted.
-	byClient, errClient := client.ask(order{Do: "end"})
-	byServer, errServer := server.ask(order{Do: "end"})
-	counted, err := collector.ask(order{Do: "count", Spans: p.row.spans})
+	byClient, errClient := client.ask(side.Order{Do: "end"})
+	byServer, errServer := server.ask(side.Order{Do: "end"})
+	counted, err := collector.ask(side.Order{Do: "count", Spans: p.row.spans})
 	if err != nil {
 		return sample{}, err
 	}
@@ -114,15 +121,15 @@ func (p plan) await(collector, server, client *child) error {
 	if !p.settle || p.row.spans == 0 {
 		return nil
 	}
-	for _, side := range []*child{server, client} {
-		if _, err := side.ask(order{Do: "flush"}); err != nil {
+	for _, c := range []*child{server, client} {
+		if _, err := c.ask(side.Order{Do: "flush"}); err != nil {
 			return err
 		}
 	}
 	want := int(float64(p.warm*p.row.spans) * p.row.share)
 	limit := time.After(settleLimit)
 	for tick := time.Tick(50 * time.Millisecond); ; {
-		r, err := collector.ask(order{Do: "count", Spans: p.row.spans})
+		r, err := collector.ask(side.Order{Do: "count", Spans: p.row.spans})
 		if err != nil || r.Tally.Spans >= want {
 			return err
 		}
@@ -136,7 +143,7 @@ func (p plan) await(collector, server, client *child) error {
 
 // judge makes a sample of the reports.
 func (p plan) judge(warmed, called, client, server report, t tally, closed error) sample {
-	used := client.Usage.plus(server.Usage)
+	used := client.Usage.Plus(server.Usage)
 	n := float64(p.calls)
 	s := sample{
 		CPU: used.CPU / time.Duration(p.calls), Wall: called.Wall / time.Duration(p.calls),
@@ -170,19 +177,21 @@ type child struct {
 	output tail
 }
 
-// startProcess starts this program again. Reports come by a pipe of their own: libraries may print
+// startChild starts a process of a run: of this program, if program is empty. Reports come by a pipe of their own: libraries may print
 // to the other streams.
-func startProcess(ctx context.Context, role string) (*child, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, err
+func startChild(ctx context.Context, program, role string) (*child, error) {
+	if program == "" {
+		var err error
+		if program, err = os.Executable(); err != nil {
+			return nil, err
+		}
 	}
 	reports, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = write.Close() }() // the process has a copy
-	c := &child{cmd: exec.CommandContext(ctx, program, processArg, role), pipe: reports}
+	c := &child{cmd: exec.CommandContext(ctx, program, side.Arg, role), pipe: reports}
 	// Variables of OpenTelemetry would change the settings of the peers.
 	c.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "OTEL_")
@@ -200,11 +209,8 @@ func startProcess(ctx context.Context, role string) (*child, error) {
 	return c, nil
 }
 
-// reportsFile returns the pipe for reports, in a process of a run.
-func reportsFile() *os.File { return os.NewFile(3, "reports") }
-
 // ask sends an order and waits for the report.
-func (c *child) ask(o order) (report, error) {
+func (c *child) ask(o side.Order) (report, error) {
 	var r report
 	err := c.in.Encode(o)
 	if err == nil {

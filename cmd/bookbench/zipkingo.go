@@ -5,29 +5,30 @@ import (
 	"google.golang.org/grpc"
 
 	"bookservice/api/book"
+	"bookservice/cmd/bookbench/internal/side"
 )
 
 // serveZipkinGo is raw gRPC with the stats handler of zipkin-go.
-func serveZipkinGo(e *env) (string, error) {
+func serveZipkinGo(e *side.Env) (string, error) {
 	tr, closeReporter, err := zipkinGo(e.Zipkin, "bookserver", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	e.onClose(closeReporter)
+	e.OnClose(closeReporter)
 	s := grpc.NewServer(grpc.StatsHandler(zipkingrpc.NewServerHandler(tr)))
-	book.RegisterBookServiceServer(s, rawServer{books: newLibrary(e.Books)})
-	return e.serve(s)
+	book.RegisterBookServiceServer(s, side.RawServer{Books: side.NewLibrary(e.Books)})
+	return e.Serve(s)
 }
 
-func dialZipkinGo(e *env, addr string) (call, error) {
+func dialZipkinGo(e *side.Env, addr string) (side.Call, error) {
 	tr, closeReporter, err := zipkinGo(e.Zipkin, "bookclient", "")
 	if err != nil {
 		return nil, err
 	}
-	e.onClose(closeReporter)
-	conn, err := e.connect(addr, grpc.WithStatsHandler(zipkingrpc.NewClientHandler(tr)))
+	e.OnClose(closeReporter)
+	conn, err := e.Connect(addr, grpc.WithStatsHandler(zipkingrpc.NewClientHandler(tr)))
 	if err != nil {
 		return nil, err
 	}
-	return generated(e, conn), nil
+	return side.Generated(e, conn), nil
 }

@@ -1,4 +1,4 @@
-package main
+package side
 
 import (
 	"context"
@@ -13,19 +13,19 @@ import (
 	"bookservice/service/inmem"
 )
 
-// library is the domain behind every server: the built-in catalogue, or a list without the limit
+// A Library is the domain behind every server: the built-in catalogue, or a list without the limit
 // that the catalogue has.
-type library struct {
+type Library struct {
 	service.Service
 	books []service.Book
 }
 
-// newLibrary returns a library whose list has n books, or the built-in catalogue if n is 0.
-func newLibrary(n int) service.Service {
+// NewLibrary returns a Library whose list has n books, or the built-in catalogue if n is 0.
+func NewLibrary(n int) service.Service {
 	if n == 0 {
 		return inmem.Default()
 	}
-	l := library{Service: inmem.Default()}
+	l := Library{Service: inmem.Default()}
 	for i := range n {
 		l.books = append(l.books, service.Book{ID: int32(i + 1), Name: "a book with a long name"})
 	}
@@ -33,21 +33,21 @@ func newLibrary(n int) service.Service {
 }
 
 // BookList implements [service.Service].
-func (l library) BookList(context.Context, int32, int32) ([]service.Book, error) {
+func (l Library) BookList(context.Context, int32, int32) ([]service.Book, error) {
 	return l.books, nil
 }
 
-// rawServer is the service without go-kit.
-type rawServer struct {
+// A RawServer is the service without go-kit.
+type RawServer struct {
 	book.UnimplementedBookServiceServer
-	books service.Service
+	Books service.Service
 }
 
 // GetBookInfo implements [book.BookServiceServer].
-func (s rawServer) GetBookInfo(
+func (s RawServer) GetBookInfo(
 	ctx context.Context, p *book.BookInfoParams,
 ) (*book.BookInfo, error) {
-	b, err := s.books.BookInfo(ctx, p.GetBookId())
+	b, err := s.Books.BookInfo(ctx, p.GetBookId())
 	if err != nil {
 		return nil, err
 	}
@@ -55,10 +55,10 @@ func (s rawServer) GetBookInfo(
 }
 
 // GetBookList implements [book.BookServiceServer].
-func (s rawServer) GetBookList(
+func (s RawServer) GetBookList(
 	ctx context.Context, p *book.BookListParams,
 ) (*book.BookList, error) {
-	books, err := s.books.BookList(ctx, p.GetPage(), p.GetLimit())
+	books, err := s.Books.BookList(ctx, p.GetPage(), p.GetLimit())
 	if err != nil {
 		return nil, err
 	}
@@ -69,52 +69,55 @@ func (s rawServer) GetBookList(
 	return list, nil
 }
 
-func serveRaw(e *env) (string, error) {
+// ServeRaw serves with grpc-go alone.
+func ServeRaw(e *Env) (string, error) {
 	s := grpc.NewServer()
-	book.RegisterBookServiceServer(s, rawServer{books: newLibrary(e.Books)})
-	return e.serve(s)
+	book.RegisterBookServiceServer(s, RawServer{Books: NewLibrary(e.Books)})
+	return e.Serve(s)
 }
 
-// serve serves on a free port of 127.0.0.1 until the end of the run.
-func (e *env) serve(s *grpc.Server) (string, error) {
+// Serve serves on a free port of 127.0.0.1 until the end of the run.
+func (e *Env) Serve(s *grpc.Server) (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	return e.serveOn(s, l)
+	return e.ServeOn(s, l)
 }
 
-func (e *env) serveOn(s *grpc.Server, l net.Listener) (string, error) {
+// ServeOn serves on a listener until the end of the run.
+func (e *Env) ServeOn(s *grpc.Server, l net.Listener) (string, error) {
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
-	e.onClose(func() error {
+	e.OnClose(func() error {
 		s.GracefulStop()
 		return <-done
 	})
 	return l.Addr().String(), nil
 }
 
-func dialRaw(e *env, addr string) (call, error) {
-	conn, err := e.connect(addr)
+// DialRaw calls with grpc-go alone.
+func DialRaw(e *Env, addr string) (Call, error) {
+	conn, err := e.Connect(addr)
 	if err != nil {
 		return nil, err
 	}
-	return generated(e, conn), nil
+	return Generated(e, conn), nil
 }
 
-// connect returns a plain-text connection with these options.
-func (e *env) connect(addr string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
+// Connect returns a plain-text connection with these options. It is closed at the end of the run.
+func (e *Env) Connect(addr string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 	conn, err := grpc.NewClient(addr,
 		append(opts, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		return nil, err
 	}
-	e.onClose(conn.Close)
+	e.OnClose(conn.Close)
 	return conn, nil
 }
 
-// generated returns a call of the generated client.
-func generated(e *env, conn grpc.ClientConnInterface) call {
+// Generated returns a call of the generated client.
+func Generated(e *Env, conn grpc.ClientConnInterface) Call {
 	client := book.NewBookServiceClient(conn)
 	if e.Books > 0 {
 		return func(ctx context.Context) error {
@@ -122,7 +125,7 @@ func generated(e *env, conn grpc.ClientConnInterface) call {
 			if err != nil {
 				return err
 			}
-			return checkList(len(list.GetBookList()), e.Books)
+			return CheckList(len(list.GetBookList()), e.Books)
 		}
 	}
 	return func(ctx context.Context) error {
@@ -130,18 +133,20 @@ func generated(e *env, conn grpc.ClientConnInterface) call {
 		if err != nil {
 			return err
 		}
-		return checkInfo(info.GetBookId(), info.GetBookName())
+		return CheckInfo(info.GetBookId(), info.GetBookName())
 	}
 }
 
-func checkInfo(id int32, name string) error {
+// CheckInfo returns an error unless the book is the one that is asked for.
+func CheckInfo(id int32, name string) error {
 	if id != 1 || name == "" {
 		return fmt.Errorf("have book %d, %q, want book 1", id, name)
 	}
 	return nil
 }
 
-func checkList(have, want int) error {
+// CheckList returns an error unless the list has the number of books that it should have.
+func CheckList(have, want int) error {
 	if have != want {
 		return fmt.Errorf("have %d books, want %d", have, want)
 	}

@@ -1,4 +1,4 @@
-package main
+package side
 
 import (
 	"bytes"
@@ -9,37 +9,39 @@ import (
 	"time"
 )
 
-// A usage is what a process has used. The difference of two is what it used between them.
-type usage struct {
+// A Usage is what a process has used. The difference of two is what it used between them.
+type Usage struct {
 	CPU     time.Duration // user and system
 	Mallocs uint64
 	Bytes   uint64 // allocated
-	PeakRSS uint64 // in bytes, of the whole process; 0 where /proc does not tell
+	PeakRSS uint64 // in bytes, since the process began; 0 where /proc does not have it
 }
 
-// measureUsage collects garbage first, so that each measurement begins with a small heap.
-func measureUsage(collect bool) (usage, error) {
+// measure returns what the process has used until now. With collect it collects garbage before, so
+// that each measurement begins with a small heap.
+func measure(collect bool) (Usage, error) {
 	if collect {
 		runtime.GC()
 	}
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		return usage{}, err
+		return Usage{}, err
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return usage{
+	return Usage{
 		CPU:     time.Duration(r.Utime.Nano() + r.Stime.Nano()),
 		Mallocs: m.Mallocs, Bytes: m.TotalAlloc, PeakRSS: peakRSS(),
 	}, nil
 }
 
-func (u usage) since(begin usage) usage {
-	return usage{u.CPU - begin.CPU, u.Mallocs - begin.Mallocs, u.Bytes - begin.Bytes, u.PeakRSS}
+func (u Usage) since(begin Usage) Usage {
+	return Usage{u.CPU - begin.CPU, u.Mallocs - begin.Mallocs, u.Bytes - begin.Bytes, u.PeakRSS}
 }
 
-func (u usage) plus(v usage) usage {
-	return usage{u.CPU + v.CPU, u.Mallocs + v.Mallocs, u.Bytes + v.Bytes, u.PeakRSS + v.PeakRSS}
+// Plus returns the sum of both.
+func (u Usage) Plus(v Usage) Usage {
+	return Usage{u.CPU + v.CPU, u.Mallocs + v.Mallocs, u.Bytes + v.Bytes, u.PeakRSS + v.PeakRSS}
 }
 
 // peakRSS reads VmHWM (proc(5)). The figure of getrusage also has the memory of the process that
