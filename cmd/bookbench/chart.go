@@ -21,16 +21,12 @@ const (
 // are legible on a light and on a dark background.
 func drawChart(w io.Writer, lines []line, callers []int) error {
 	var ranked []line
-	longest := 0.0
 	for _, l := range lines {
-		if l.problem != "" {
-			continue
-		}
-		ranked = append(ranked, l)
-		for _, s := range l.cpu {
-			longest = max(longest, s.median)
+		if l.problem == "" {
+			ranked = append(ranked, l)
 		}
 	}
+	longest := longestBar(ranked)
 	rowHeight := len(callers)*barHeight + rowGap
 	height := headHeight + len(ranked)*rowHeight + rowGap
 	var b strings.Builder
@@ -39,7 +35,8 @@ func drawChart(w io.Writer, lines []line, callers []int) error {
 		"\n%s", chartWidth, height, chartStyle)
 	fmt.Fprintf(&b, `<text x="8" y="18" class="title">CPU of server and client per call, `+
 		`relative to raw grpc-go</text>`+"\n")
-	fmt.Fprintf(&b, `<text x="8" y="34" class="small">bars from above: %s callers</text>`+"\n",
+	fmt.Fprintf(&b, `<text x="8" y="34" class="small">bars from above: %s callers; `+
+		"→: the bar is cut</text>\n",
 		strings.Trim(strings.Join(strings.Fields(fmt.Sprint(callers)), ", "), "[]"))
 	for i, l := range ranked {
 		top := headHeight + i*rowHeight
@@ -50,17 +47,41 @@ func drawChart(w io.Writer, lines []line, callers []int) error {
 		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end" class="%s">%s</text>`+"\n",
 			nameWidth-8, top+len(callers)*barHeight/2+4, class, escape(l.row.name))
 		for j, s := range l.cpu {
-			length := barWidth * s.median / longest
+			length, cut := barWidth*min(s.median/longest, 1), ""
+			if s.median > longest {
+				cut = "→ "
+			}
 			y := top + j*barHeight
 			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%.1f" height="%d" class="%s bar%d"/>`+"\n",
 				nameWidth, y, length, barHeight-1, class, min(j, 1))
-			fmt.Fprintf(&b, `<text x="%.1f" y="%d" class="small">%.2f</text>`+"\n",
-				nameWidth+length+5, y+barHeight-2, s.median)
+			fmt.Fprintf(&b, `<text x="%.1f" y="%d" class="small">%s%.2f</text>`+"\n",
+				nameWidth+length+5, y+barHeight-2, cut, s.median)
 		}
 	}
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// longestBar returns the figure of the longest bar that is drawn whole: the largest one that is at
+// most three times the median.
+func longestBar(lines []line) float64 {
+	var all []float64
+	for _, l := range lines {
+		for _, s := range l.cpu {
+			all = append(all, s.median)
+		}
+	}
+	if len(all) == 0 {
+		return 1
+	}
+	limit, longest := 3*spreadOf(all).median, 0.0
+	for _, figure := range all {
+		if figure <= limit {
+			longest = max(longest, figure)
+		}
+	}
+	return longest
 }
 
 // chartStyle has colours for both backgrounds.

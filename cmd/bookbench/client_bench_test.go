@@ -177,7 +177,8 @@ func BenchmarkRetry(b *testing.B) {
 		loop(b, kit(lb.Retry(3, 100*time.Second, kitBalancer(b, 2, everySecond))), isNil)
 	})
 	b.Run("ours", func(b *testing.B) {
-		loop(b, ourClient(b, 1, everySecond, func(c *bookclient.Config) { c.RetryBackoff = 0 }), isNil)
+		atOnce := func(c *bookclient.Config) { c.RetryBackoff = 0 }
+		loop(b, ourClient(b, 1, everySecond, atOnce), isNil)
 	})
 }
 

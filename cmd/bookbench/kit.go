@@ -180,7 +180,9 @@ func dialHystrix(e *side.Env, addr string) (side.Call, error) {
 	endpointer := sd.NewEndpointer(sd.FixedInstancer{addr}, factory, kitlog.NewNopLogger())
 	e.OnClose(func() error { endpointer.Close(); return nil })
 	for tick := time.Tick(time.Millisecond); ; <-tick { // the endpointer connects in the background
-		if found, err := endpointer.Endpoints(); err != nil || len(found) > 0 {
+		if found, err := endpointer.Endpoints(); err != nil {
+			return nil, err
+		} else if len(found) > 0 {
 			break
 		}
 	}

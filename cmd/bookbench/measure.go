@@ -62,8 +62,8 @@ func (c config) chosen() []row {
 	})
 }
 
-// buildPrograms builds the programs of the rows that are not in this one, and returns their files by
-// folder. remove removes them.
+// buildPrograms builds the programs of the rows that are not in this one, and returns their files
+// by folder. remove removes them.
 func buildPrograms(ctx context.Context, plans []plan) (
 	files map[string]string, remove func(), err error) {
 	dir, err := os.MkdirTemp("", "bookbench")

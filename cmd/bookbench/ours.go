@@ -67,7 +67,9 @@ func chain(tunes ...tune) tune {
 
 func toZipkin(c *all.Config, s side.Settings) { c.Backend, c.Zipkin.URL = "zipkin", s.Zipkin }
 
-func toOTLP(c *all.Config, s side.Settings) { c.Backend, c.OTLP.Endpoint = "otlp", "http://"+s.OTLP }
+func toOTLP(c *all.Config, s side.Settings) {
+	c.Backend, c.OTLP.Endpoint = "otlp", "http://"+s.OTLP
+}
 
 func w3c(c *all.Config, _ side.Settings) { c.Propagation.Inject = "w3c" }
 

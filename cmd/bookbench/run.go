@@ -177,8 +177,8 @@ type child struct {
 	output tail
 }
 
-// startChild starts a process of a run: of this program, if program is empty. Reports come by a pipe of their own: libraries may print
-// to the other streams.
+// startChild starts a process of a run: of this program, if program is empty. Reports come by a
+// pipe of their own, because libraries print to the other streams.
 func startChild(ctx context.Context, program, role string) (*child, error) {
 	if program == "" {
 		var err error

@@ -49,7 +49,8 @@ func (discard) Shutdown(context.Context) error { return nil }
 // zipkin-go, and discarded by the others; OpenTelemetry's processor drops spans here.
 func BenchmarkHandOver(b *testing.B) {
 	b.Run("zipkin-go", func(b *testing.B) {
-		r := zipkinhttp.NewReporter("http://127.0.0.1:1", zipkinhttp.Logger(log.New(io.Discard, "", 0)),
+		r := zipkinhttp.NewReporter("http://127.0.0.1:1",
+			zipkinhttp.Logger(log.New(io.Discard, "", 0)),
 			zipkinhttp.Client(&http.Client{Transport: roundTrip{}}))
 		defer r.Close()
 		span := model.SpanModel{Name: "get", Tags: map[string]string{"a": "b"}}
@@ -161,8 +162,8 @@ func BenchmarkInject(b *testing.B) {
 func BenchmarkExtract(b *testing.B) {
 	for name, tr := range openTracers(b) {
 		b.Run(name, func(b *testing.B) {
-			in := opentracing.TextMapCarrier{}
-			if err := tr.Inject(tr.StartSpan("get").Context(), opentracing.TextMap, in); err != nil {
+			sc, in := tr.StartSpan("get").Context(), opentracing.TextMapCarrier{}
+			if err := tr.Inject(sc, opentracing.TextMap, in); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
