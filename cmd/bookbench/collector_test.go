@@ -198,9 +198,9 @@ func TestVerdict(t *testing.T) {
 		tally tally
 		want  string
 	}{
-		"good":       {ours, good, ""},
-		"lost":       {peer, change(func(t *tally) { t.Spans = 199 }), "1 of 200 spans lost"},
-		"too many":   {peer, change(func(t *tally) { t.Spans = 201 }), "1 spans more than 200"},
+		"good":     {ours, good, ""},
+		"lost":     {peer, change(func(t *tally) { t.Spans = 199 }), "1 of 200 spans lost"},
+		"too many": {peer, change(func(t *tally) { t.Spans = 201 }), "1 spans more than 200"},
 		"incomplete": {peer, change(func(t *tally) { t.Incomplete = 2 }),
 			"2 of 100 traces incomplete"},
 		"malformed": {peer, change(func(t *tally) { t.BadPosts, t.Problem = 1, "EOF" }),
@@ -212,9 +212,9 @@ func TestVerdict(t *testing.T) {
 			"3 spans without their parents"},
 		"twice": {ours, change(func(t *tally) { t.Duplicates = 4 }),
 			"4 spans arrived twice"},
-		"untraced":        {row{}, tally{}, ""},
-		"not untraced":    {row{}, good, "200 spans, want none"},
-		"sampled":         {row{spans: 2, share: 0.5}, tally{Spans: 100, Traces: 50}, ""},
+		"untraced":     {row{}, tally{}, ""},
+		"not untraced": {row{}, good, "200 spans, want none"},
+		"sampled":      {row{spans: 2, share: 0.5}, tally{Spans: 100, Traces: 50}, ""},
 		"sampled too often": {row{spans: 2, share: 0.5}, tally{Spans: 182, Traces: 91},
 			"91 of 100 calls recorded, want 0.5 of them"},
 		"sampled and lost": {row{spans: 2, share: 0.5}, tally{Spans: 99, Traces: 50, Incomplete: 1},

@@ -27,7 +27,7 @@ type config struct {
 // Numbers of -short, which shows only that everything works.
 const (
 	shortReps  = 1
-	shortCalls = 400
+	shortCalls = 1000
 )
 
 // parse reads the flags. Its error is one line.

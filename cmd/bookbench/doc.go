@@ -28,10 +28,10 @@
 // The collector is not part of any figure. It keeps the posts and decodes them after the run:
 // Zipkin in JSON and protobuf, OTLP over gRPC and HTTP, compressed or not. It counts distinct
 // spans. If calls failed, or another number of spans arrived than was finished, the row is marked
-// and not ranked. Of our rows it also checks that each call has one CLIENT and one SERVER span, that each
-// parent arrived, and that no span arrived twice. A row that records 1 % of the calls must have
-// complete traces, of a plausible number. A problem of our rows makes the exit status 1, a peer's
-// does not; times never do.
+// and not ranked. Of our rows it also checks that each call has one CLIENT and one SERVER span,
+// that each parent arrived, and that no span arrived twice. A row that records 1 % of the calls
+// must have complete traces, of a plausible number. A problem of our rows makes the exit status 1,
+// a peer's does not; times never do.
 //
 // # A table
 //
@@ -46,8 +46,8 @@
 // hystrix are those of our client. Raw gRPC has no options.
 //
 // -slow makes the collector answer each post only after a time. The table has the share of the
-// spans that were lost, and how much larger the server's peak of resident memory was than without
-// a delay. -list replaces the call by GetBookList. Raw gRPC's server then makes the messages anew for
+// spans that were lost, and how much larger the server's peak of resident memory was than without a
+// delay. -list replaces the call by GetBookList. Raw gRPC's server then makes the messages anew for
 // each call, as ours does. Its client leaves them as messages; ours makes books of them.
 //
 // # What the numbers do not say

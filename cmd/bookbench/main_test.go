@@ -23,13 +23,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestShort runs every row. It fails if calls of ours fail or spans of ours are wrong or lost,
-// whatever the times are.
+// TestShort runs every row, with the race detector in all processes but go-zero's. It fails if
+// calls of ours fail or spans of ours are wrong or lost, whatever the times are.
 func TestShort(t *testing.T) {
 	testkit.Slow(t)
 	chart := filepath.Join(t.TempDir(), "chart.svg")
 	var out, errs strings.Builder
-	if code := run(t.Context(), []string{"-short", "-svg", chart}, &out, &errs); code != 0 {
+	args := []string{"-short", "-callers", "16", "-svg", chart}
+	if code := run(t.Context(), args, &out, &errs); code != 0 {
 		t.Errorf("have status %d, want 0: %s", code, &errs)
 	}
 	t.Log(out.String())

@@ -192,6 +192,11 @@ func dialWhole(t tune) func(*side.Env, string) (side.Call, error) {
 			return nil, err
 		}
 		e.OnClose(books.Close)
+		ctx, cancel := context.WithTimeout(context.Background(), c.Wait)
+		defer cancel()
+		if err := books.Wait(ctx); err != nil {
+			return nil, err
+		}
 		return ourCall(e, books), nil
 	}
 }
