@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -174,16 +173,5 @@ func (c config) measureSlow(ctx context.Context, stdout, stderr io.Writer) error
 		return err
 	}
 	results.print(stdout, chosen, delays)
-	var lost []string
-	for _, r := range chosen {
-		for _, d := range delays {
-			if problem := results.problem(slowKey{r.name, d}); r.ours && problem != "" {
-				lost = append(lost, fmt.Sprintf("%s, %v: %s", r.name, d, problem))
-			}
-		}
-	}
-	if len(lost) > 0 {
-		return fmt.Errorf("%s", strings.Join(lost, "; "))
-	}
-	return nil
+	return results.problemsOfOurs(chosen, delays)
 }

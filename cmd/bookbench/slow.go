@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -76,6 +77,19 @@ func (r slowResults) print(w io.Writer, chosen []row, delays []time.Duration) {
 		}
 		fmt.Fprintf(w, " %s |\n", strings.Join(notes, "; "))
 	}
+}
+
+// problemsOfOurs returns an error for each delay with which one of our rows has a problem.
+func (r slowResults) problemsOfOurs(chosen []row, delays []time.Duration) error {
+	var errs []error
+	for _, row := range chosen {
+		for _, d := range delays {
+			if problem := r.problem(slowKey{row.name, d}); row.ours && problem != "" {
+				errs = append(errs, fmt.Errorf("%s, %v: %s", row.name, d, problem))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // oneCell makes a text fit for a cell of a table.

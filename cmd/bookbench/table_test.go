@@ -133,9 +133,13 @@ func TestSlowTable(t *testing.T) {
 		k := slowKey{s.row, s.delay}
 		r[k] = append(r[k], s.sample)
 	}
+	chosen := []row{{name: "ours", ours: true}, {name: "peer"}, {name: "third"}}
+	delays := []time.Duration{0, time.Second}
+	if err := r.problemsOfOurs(chosen, delays); err != nil {
+		t.Errorf("have %v, want nil: only peers have problems", err)
+	}
 	var b strings.Builder
-	r.print(&b, []row{{name: "ours", ours: true}, {name: "peer"}, {name: "third"}},
-		[]time.Duration{0, time.Second})
+	r.print(&b, chosen, delays)
 	const want = `| | lost at 0s | lost at 1s | more memory at 1s | |
 |---|--:|--:|--:|---|
 | **ours** | 0.0 % | 0.0 % | 4.0 MB |  |
@@ -145,18 +149,9 @@ func TestSlowTable(t *testing.T) {
 	if b.String() != want {
 		t.Errorf("have\n%s\nwant\n%s", &b, want)
 	}
-}
-
-// Each row has a name of its own.
-func TestRows(t *testing.T) {
-	seen := map[string]bool{}
-	for _, r := range rows() {
-		if seen[r.name] {
-			t.Errorf("two rows are named %q", r.name)
-		}
-		seen[r.name] = true
-		if (r.spans > 0) != (r.share > 0) {
-			t.Errorf("%s: have %d spans and the share %v", r.name, r.spans, r.share)
-		}
+	r[slowKey{"ours", time.Second}][1].Problem = "1 of 36 spans lost"
+	const lost = "ours, 1s: 1 of 36 spans lost"
+	if err := r.problemsOfOurs(chosen, delays); err == nil || err.Error() != lost {
+		t.Errorf("have %v, want %q", err, lost)
 	}
 }

@@ -60,8 +60,8 @@ func (e *Env) OnClose(f func() error) { e.closers = append(e.closers, f) }
 // OnFlush adds a function that sends the spans of the warm-up.
 func (e *Env) OnFlush(f func(context.Context) error) { e.flushes = append(e.flushes, f) }
 
-// close closes everything and returns the first error. Tracers send their queued spans.
-func (e *Env) close() error {
+// Close closes everything and returns the first error. Tracers send their queued spans.
+func (e *Env) Close() error {
 	var first error
 	for _, f := range slices.Backward(e.closers) {
 		if err := f(); first == nil {
@@ -152,7 +152,7 @@ func (s *side) do(o Order) (r Report, err error) {
 		s.begin, err = measure(true)
 		return r, err
 	case "end": // with the spans that are still queued
-		closed := s.close()
+		closed := s.Close()
 		end, err := measure(false)
 		r.Usage = end.since(s.begin)
 		return r, errors.Join(closed, err)
