@@ -166,7 +166,7 @@ func other(key, defaults string) string {
 		"breaker-error-percent": "0.5", "retry-backoff": "20ms", "propagation": "b3,w3c",
 		"baggage-max-bytes": "9",
 		"baggage-allow":     "a,b", "baggage-tags": "a,b",
-		"zipkin-url": "http://z/", "zipkin-format": "json",
+		"zipkin-url": "http://z/", "zipkin-format": "json", "zipkin-gzip": "true",
 		"zipkin-transport": "kafka", "kafka-brokers": "a:1,b:2", "kafka-sasl": "plain",
 		"rabbitmq-url": "amqp://r/", "otlp-endpoint": "http://o", "otlp-protocol": "grpc",
 		"zipkin-headers": "a=b", "otlp-headers": "a=b",

@@ -36,9 +36,9 @@ func TestArgumentErrors(t *testing.T) {
 		{"-ttl|5s|--|x", `unexpected argument "x": must be a flag (-h lists them)`},
 		{"http://u:s3cret@h",
 			`unexpected argument "http://xxxxx@h": must be a flag (-h lists them)`},
-		{"-zipkin-gzip|false",
+		{"-kafka-tls|false",
 			`unexpected argument "false": must be a flag ` +
-				`(a value of -zipkin-gzip follows =, as in -zipkin-gzip=false)`},
+				`(a value of -kafka-tls follows =, as in -kafka-tls=false)`},
 		{"-zipkin-password|my|s3cret",
 			"unexpected argument: must be a flag (quote the value of -zipkin-password)"},
 		{"-zipkin-url|http://u:a|s3cret@h",
@@ -173,6 +173,12 @@ func TestServerValidate(t *testing.T) {
 		{"-drain-delay -1ns", "-drain-delay -1ns: must be 0s or more"},
 		{"-drain-timeout 1ns", ""},
 		{"-drain-timeout 0s", "-drain-timeout 0s: must be more than 0"},
+		{"-max-streams 1 -max-connection-idle 0s -max-connection-age 1ns", ""},
+		{"-max-streams 0", "-max-streams 0: must be 1 to 2147483647"},
+		{"-max-connection-idle -1s", "-max-connection-idle -1s: must be 0s or more"},
+		{"-max-connection-age -1s", "-max-connection-age -1s: must be 0s or more"},
+		{"-admin-hosts a,metrics.example", ""},
+		{"-admin-hosts a,http://b", `-admin-hosts "a,http://b": must be host names without a port`},
 		{"-drain-timeout -1s", "-drain-timeout -1s: must be more than 0"},
 	} {
 		line, want := test.line, test.want

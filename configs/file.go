@@ -17,8 +17,9 @@ import (
 
 // lists are the flags whose value is a comma-separated list: a file may write them as a sequence.
 var lists = []string{
-	"baggage-allow", "baggage-tags", "etcd", "instance-metadata", "instances", "kafka-brokers",
-	"otlp-headers", "propagation", "sample-operations", "tracer", "zipkin-headers",
+	"admin-hosts", "baggage-allow", "baggage-tags", "etcd", "instance-metadata", "instances",
+	"kafka-brokers", "otlp-headers", "propagation", "sample-operations", "tracer",
+	"zipkin-headers",
 }
 
 // readFile returns the assignments of a YAML file. Its errors begin with the file's name and the

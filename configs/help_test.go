@@ -137,7 +137,7 @@ func TestHelpAllShowsDefaults(t *testing.T) {
 	t.Setenv("OTEL_SERVICE_NAME", "books")
 	text := helpOf(t, server, "all")
 	for _, want := range []string{
-		"(default 127.0.0.1:50051)", "(default 10s)", "(default 0s)", "(default true)",
+		"(default 127.0.0.1:50051)", "(default 10s)", "(default 0s)", "(default auto)",
 		"(default books)", "(default amqp://xxxxx@127.0.0.1:5672/)",
 	} {
 		if !strings.Contains(text, want) {

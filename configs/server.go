@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"strconv"
@@ -23,13 +24,22 @@ type Server struct {
 	GRPCAddr  string // host:port to listen on; port 0 takes a free port
 	Advertise string // host:port to register; empty for the one that is listened on
 	AdminAddr string // loopback host:port for /metrics; empty for none
-	Books     string // path of a JSON file; empty for the built-in catalogue
+
+	// AdminHosts are comma-separated host names that requests for /metrics may have, beside
+	// localhost and IP addresses; * allows all.
+	AdminHosts string
+
+	Books string // path of a JSON file; empty for the built-in catalogue
 
 	LatencyList  time.Duration // upper bound of the simulated delay of a list, uniform from 0
 	LatencyInfo  time.Duration // the same for one book
 	FailShare    float64       // share of calls that fail, as a simulation, 0 to 1
 	DrainDelay   time.Duration // from leaving discovery to refusing calls: clients notice
 	DrainTimeout time.Duration // limit for the calls in flight at the end
+
+	MaxStreams        int           // calls in flight on one connection, 1 or more
+	MaxConnectionIdle time.Duration // a connection without calls is closed after it; 0 for never
+	MaxConnectionAge  time.Duration // a connection is closed after it, ±10 %; 0 for never
 
 	Guards    bookendpoint.Config
 	Tracer    all.Config
@@ -45,9 +55,14 @@ func DefaultServer() Server {
 		GRPCAddr:     "127.0.0.1:50051",
 		DrainDelay:   500 * time.Millisecond,
 		DrainTimeout: 10 * time.Second,
-		Guards:       bookendpoint.DefaultConfig(),
-		Tracer:       all.DefaultConfig(),
-		Discovery:    discovery.DefaultConfig(),
+
+		MaxStreams:        1000,
+		MaxConnectionIdle: 15 * time.Minute,
+		MaxConnectionAge:  30 * time.Minute,
+
+		Guards:    bookendpoint.DefaultConfig(),
+		Tracer:    all.DefaultConfig(),
+		Discovery: discovery.DefaultConfig(),
 	}
 	c.Tracer.ServiceName = "bookserver"
 	c.Discovery.Prefix = prefix
@@ -102,6 +117,9 @@ func (c *Server) registerFlags(fs *flag.FlagSet) {
 		"`host:port` to register; required if -grpc-addr has no host")
 	fs.StringVar(&c.AdminAddr, "admin-addr", c.AdminAddr,
 		"loopback `host:port` to serve /metrics on; empty for none")
+	fs.StringVar(&c.AdminHosts, "admin-hosts", c.AdminHosts,
+		"comma-separated host `names` that /metrics is requested by, beside localhost and IPs; "+
+			"* for all")
 	fs.StringVar(&c.Books, "books", c.Books,
 		`JSON `+"`file`"+` with the catalogue, [{"id":1,"name":"…"}]; empty for the built-in one`)
 	fs.DurationVar(&c.LatencyList, "latency-list", c.LatencyList,
@@ -113,7 +131,13 @@ func (c *Server) registerFlags(fs *flag.FlagSet) {
 	fs.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay,
 		"time from leaving discovery to refusing new calls")
 	fs.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout,
-		"limit for calls in flight at the end")
+		"limit for calls in flight at the end, and on a connection of -max-connection-age")
+	fs.IntVar(&c.MaxStreams, "max-streams", c.MaxStreams,
+		"calls in flight on one connection; clients delay further ones")
+	fs.DurationVar(&c.MaxConnectionIdle, "max-connection-idle", c.MaxConnectionIdle,
+		"time without calls after which a connection is closed; 0s for never")
+	fs.DurationVar(&c.MaxConnectionAge, "max-connection-age", c.MaxConnectionAge,
+		"age, ±10 %, at which a connection is closed and clients connect again; 0s for never")
 }
 
 // Validate returns an error about the first setting whose value is not allowed.
@@ -160,6 +184,11 @@ func (c *Server) checkAddresses() error {
 				"must be a loopback address, such as 127.0.0.1:9090")
 		}
 	}
+	for host := range strings.SplitSeq(c.AdminHosts, ",") {
+		if strings.ContainsAny(host, "/:@ \t") {
+			return Invalid("admin-hosts", c.AdminHosts, "must be host names without a port")
+		}
+	}
 	return nil
 }
 
@@ -178,6 +207,8 @@ func (c *Server) checkDurations() error {
 		{"latency-list", c.LatencyList},
 		{"latency-info", c.LatencyInfo},
 		{"drain-delay", c.DrainDelay},
+		{"max-connection-idle", c.MaxConnectionIdle},
+		{"max-connection-age", c.MaxConnectionAge},
 	} {
 		if d.value < 0 {
 			return Invalid(d.name, d.value, "must be 0s or more")
@@ -188,6 +219,9 @@ func (c *Server) checkDurations() error {
 	}
 	if c.DrainTimeout <= 0 {
 		return Invalid("drain-timeout", c.DrainTimeout, "must be more than 0")
+	}
+	if c.MaxStreams < 1 || c.MaxStreams > math.MaxInt32 {
+		return Invalid("max-streams", c.MaxStreams, "must be 1 to 2147483647")
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func openMemoryAndLog(
 }
 
 func jsonWithoutGzip(c *tracer.Config) {
-	c.Zipkin.Format, c.Zipkin.Gzip = tracer.ZipkinJSON, false
+	c.Zipkin.Format, c.Zipkin.Gzip = tracer.ZipkinJSON, "false"
 }
 
 func openZipkin(configure func(*tracer.Config)) tracertest.Open {

@@ -4,14 +4,17 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/openzipkin/zipkin-go/model"
 )
 
 // WriteTree writes the spans as trees: each span below its parent, ordered by start, with kind,
-// service and duration. A span whose parent is not in m is a root.
+// service and duration. A span whose parent is not in m is a root. Names are escaped as Go strings
+// are: one that has a line break or a terminal's control characters is shown, and has no effect.
 func (m *Memory) WriteTree(w io.Writer) error {
 	spans := m.Spans()
 	slices.SortStableFunc(spans, func(a, b model.SpanModel) int {
@@ -57,6 +60,15 @@ func treeLine(s model.SpanModel) string {
 	if s.Kind != model.Undetermined {
 		kind = " " + string(s.Kind)
 	}
-	return fmt.Sprintf("%s%s %s %v", s.Name, kind, s.LocalEndpoint.ServiceName,
-		s.Duration.Round(time.Microsecond))
+	return fmt.Sprintf("%s%s %s %v", printable(s.Name), kind,
+		printable(s.LocalEndpoint.ServiceName), s.Duration.Round(time.Microsecond))
+}
+
+// printable returns name with escapes if it has characters that are not printable.
+func printable(name string) string {
+	if strings.IndexFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
+		return name
+	}
+	quoted := strconv.Quote(name)
+	return quoted[1 : len(quoted)-1]
 }

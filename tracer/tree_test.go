@@ -54,6 +54,26 @@ second bookserver 10.002ms
 	}
 }
 
+// TestWriteTreeEscapesNames writes names that would control a terminal.
+func TestWriteTreeEscapesNames(t *testing.T) {
+	tr, spans := memory(t, nil)
+	for _, name := range []string{"GET /书", "a\x1b]0;title\a", "b\u009b2J\x7f", "c\u202ed\nroot"} {
+		tr.StartSpan(name).Finish()
+	}
+	var have strings.Builder
+	if err := spans.WriteTree(&have); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"GET /书 bookserver ", `a\x1b]0;title\a bookserver `, `b\u009b2J\x7f bookserver `,
+		`c\u202ed\nroot bookserver `,
+	} {
+		if !strings.Contains("\n"+have.String(), "\n"+want) {
+			t.Errorf("have no line with %s in\n%q", want, have.String())
+		}
+	}
+}
+
 // failingWriter is a writer whose Write fails.
 type failingWriter struct{ err error }
 

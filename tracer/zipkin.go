@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ type ZipkinConfig struct {
 
 	// Settings of [ZipkinHTTP].
 	URL      string // of the collector's POST endpoint, http or https
-	Gzip     bool   // compress posts
+	Gzip     string // compress posts: "true", "false", or "auto", which is false for loopback hosts
 	User     string // for basic authentication (RFC 7617); empty for none
 	Password string
 	Token    string // for bearer authentication (RFC 6750); empty for none
@@ -59,7 +60,7 @@ type ZipkinConfig struct {
 
 func defaultZipkin() ZipkinConfig {
 	return ZipkinConfig{
-		Transport: ZipkinHTTP, Format: ZipkinProto, Gzip: true, Timeout: time.Minute,
+		Transport: ZipkinHTTP, Format: ZipkinProto, Gzip: gzipAuto, Timeout: time.Minute,
 		URL: "http://127.0.0.1:9411/api/v2/spans",
 	}
 }
@@ -85,7 +86,8 @@ func (z zipkinBackend) registerFlags(fs *flag.FlagSet, prefix string) error {
 			"transport to Zipkin: "+strings.Join(z.names(), ", "))
 		fs.StringVar(&z.Format, "zipkin-format", z.Format,
 			"format of spans for Zipkin: proto or json")
-		fs.BoolVar(&z.Gzip, "zipkin-gzip", z.Gzip, "compress posts to Zipkin")
+		fs.StringVar(&z.Gzip, "zipkin-gzip", z.Gzip,
+			"compress posts to Zipkin: true, false, or auto, which is false for a loopback host")
 		fs.StringVar(&z.CA, "zipkin-ca", z.CA,
 			"certificates to verify Zipkin with (PEM file); empty for the system's")
 		fs.StringVar(&z.Cert, "zipkin-cert", z.Cert, "client certificate (PEM file) for Zipkin")
@@ -116,6 +118,9 @@ func (z zipkinBackend) names() []string {
 func (z zipkinBackend) check(selected bool) error {
 	if z.Format != ZipkinProto && z.Format != ZipkinJSON {
 		return z.flags.Invalid("zipkin-format", z.Format, "must be proto or json")
+	}
+	if !slices.Contains([]string{"", gzipAuto, "true", "false"}, z.Gzip) {
+		return z.flags.Invalid("zipkin-gzip", z.Gzip, "must be auto, true or false")
 	}
 	if !slices.Contains(z.names(), z.Transport) {
 		return z.flags.Invalid("zipkin-transport", z.Transport,
@@ -224,13 +229,30 @@ func (z zipkinBackend) useHTTP(to *Destination, files *settings.TLS, s Settings)
 		header.Set("Authorization", "Bearer "+z.token())
 	}
 	sender := zipkin.NewSender(zipkin.Config{
-		URL: z.URL, Header: header, User: z.User, Password: z.Password, Gzip: z.Gzip,
+		URL: z.URL, Header: header, User: z.User, Password: z.Password, Gzip: z.compress(),
 		TLS: files, Format: zipkin.Format(z.Format), Senders: s.Delivery.Senders,
 		Losses:  losses.New(s.ServiceName),
 		Secrets: append(settings.HeaderSecrets(slices.Collect(maps.Values(pairs))...), z.token()),
 	})
 	to.Address, to.Send, to.Close = settings.RedactURL(z.URL), sender.Send, sender.Close
 	return nil
+}
+
+// gzipAuto compresses posts that leave the machine. Compression costs more processor time than it
+// saves on a loopback interface.
+const gzipAuto = "auto"
+
+// compress reports whether posts are compressed. An empty setting is that of gzipAuto.
+func (z zipkinBackend) compress() bool {
+	if z.Gzip == "true" || z.Gzip == "false" {
+		return z.Gzip == "true"
+	}
+	u, err := url.Parse(z.URL)
+	if err != nil {
+		return true
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "localhost" && (err != nil || !ip.Unmap().IsLoopback())
 }
 
 // useTransport makes the destination send its batches as messages of the transport.

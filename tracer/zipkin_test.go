@@ -105,14 +105,16 @@ func TestDurationsAreRoundedToMicroseconds(t *testing.T) {
 func TestZipkinFormats(t *testing.T) {
 	for name, test := range map[string]struct {
 		format      string
-		gzip        bool
+		gzip        string
+		compressed  bool
 		contentType string
 		first       string // byte of the uncompressed body
 	}{
-		"proto":         {tracer.ZipkinProto, false, "application/x-protobuf", "\n"},
-		"proto, gzip":   {tracer.ZipkinProto, true, "application/x-protobuf", "\n"},
-		"json":          {tracer.ZipkinJSON, false, "application/json", "["},
-		"json and gzip": {tracer.ZipkinJSON, true, "application/json", "["},
+		"proto":         {tracer.ZipkinProto, "false", false, "application/x-protobuf", "\n"},
+		"proto, gzip":   {tracer.ZipkinProto, "true", true, "application/x-protobuf", "\n"},
+		"json":          {tracer.ZipkinJSON, "false", false, "application/json", "["},
+		"loopback":      {tracer.ZipkinProto, "auto", false, "application/x-protobuf", "\n"},
+		"json and gzip": {tracer.ZipkinJSON, "true", true, "application/json", "["},
 	} {
 		t.Run(name, func(t *testing.T) {
 			posts := make(chan [3]string, 10)
@@ -135,7 +137,7 @@ func TestZipkinFormats(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := [3]string{test.contentType, "", test.first}
-			if test.gzip {
+			if test.compressed {
 				want[1] = "gzip"
 			}
 			if have := <-posts; have != want {

@@ -197,7 +197,7 @@ func TestAllowed(t *testing.T) {
 	tree := copyTree(t)
 	tests := []struct{ name, file, imports, uses string }{
 		{"the standard library", "service/x.go", "net/http", ""},
-		{"a main package exits", "cmd/bookserver/x.go", "os", "os.Exit"},
+		{"a process exits", "cmd/internal/command/x.go", "os", "os.Exit"},
 		{"configs reads the environment", "configs/x.go", "os", "os.LookupEnv"},
 		{"a test exits", "discovery/x_test.go", "os", "os.Exit"},
 		{"a test and its suite", "discovery/x_test.go", "bookservice/discovery/discoverytest", ""},

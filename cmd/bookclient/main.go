@@ -8,24 +8,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"bookservice/cmd/internal/bookclient"
+	"bookservice/cmd/internal/command"
 	"bookservice/cmd/internal/logging"
+	"bookservice/cmd/internal/output"
 	"bookservice/configs"
 	"bookservice/tracer"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal then ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { command.Main(run) }
 
-// run returns the exit status: 0 after success or a signal, 1 if a call failed or no instance was
-// found, 2 if it could not start.
+// run returns the exit status: 0 after success or a signal, 1 if a call failed, no instance was
+// found or the output cannot be written, 2 if it could not start. If the reader of the output is
+// gone (bookclient | head -1), the command ends, with status 0.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseClient(args, stdout)
 	if errors.Is(err, configs.ErrDone) {
@@ -37,10 +33,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		cfg.Warnings.Log(ctx, log)
 		err = request(ctx, cfg, stdout, log)
 	}
-	if err == nil {
+	if err == nil || output.IsClosed(err) {
 		return 0
 	}
-	fmt.Fprintln(stderr, "bookclient:", cfg.Sources.Locate(err))
+	fmt.Fprintln(stderr, "bookclient:", output.Line(cfg.Sources.Locate(err).Error()))
 	switch {
 	case ctx.Err() != nil:
 		return 0
@@ -54,8 +50,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func request(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Logger) error {
 	spans := &tracer.Memory{}
 	err := bookclient.Run(ctx, cfg, stdout, log, tracer.WithMemory(spans))
-	if !cfg.JSON {
-		err = errors.Join(err, spans.WriteTree(stdout))
+	if cfg.JSON {
+		return err
+	}
+	tree := spans.WriteTree(stdout)
+	if err == nil && tree != nil {
+		err = bookclient.RunError{Err: tree}
 	}
 	return err
 }

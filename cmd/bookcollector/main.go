@@ -7,20 +7,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"bookservice/cmd/internal/collector"
+	"bookservice/cmd/internal/command"
 	"bookservice/cmd/internal/logging"
+	"bookservice/cmd/internal/output"
 	"bookservice/configs"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal then ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { command.Main(run) }
 
 // run returns the exit status: 0 after a signal, 1 if serving failed, 2 if it could not start.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -34,14 +29,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		s, err = collector.Start(cfg, logging.New(stderr, slog.LevelInfo))
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "bookcollector:", cfg.Sources.Locate(err))
+		fmt.Fprintln(stderr, "bookcollector:", output.Line(cfg.Sources.Locate(err).Error()))
 		return 2
 	}
-	printAddresses(stdout, s)
+	addresses := output.NewLog(stdout)
+	printAddresses(addresses, s)
 	err = s.Wait(ctx)
 	s.Stop()
+	_ = addresses.Close() // the log has the addresses, too
 	if err != nil {
-		fmt.Fprintln(stderr, "bookcollector:", err)
+		fmt.Fprintln(stderr, "bookcollector:", output.Line(err.Error()))
 		return 1
 	}
 	return 0

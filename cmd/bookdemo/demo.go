@@ -154,7 +154,7 @@ func (d *demo) stopServers() error {
 // printTable prints what runs where.
 func (d *demo) printTable() {
 	w := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
-	defer func() { _ = w.Flush() }() // a closed stdout ends no demo
+	defer func() { _ = w.Flush() }() // out returns no errors
 	switch {
 	case d.collector != nil:
 		fmt.Fprintf(w, "trace page\t%s/zipkin/\topen this\n", d.collector.URL())

@@ -9,36 +9,47 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
+	"bookservice/cmd/internal/command"
 	"bookservice/cmd/internal/logging"
+	"bookservice/cmd/internal/output"
 	"bookservice/configs"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(),
-		os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	context.AfterFunc(ctx, stop) // a second signal then ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { command.Main(run) }
 
-// run returns the exit status: 0 after success or a signal, 1 if a part failed, 2 if the arguments
-// are wrong.
+// run returns the exit status: 0 after success or a signal, 1 if a part failed or the output cannot
+// be written, 2 if the arguments are wrong. If the reader of the output is gone (bookdemo | head),
+// the demo ends, with status 0.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseDemo(args, stdout)
 	switch {
 	case errors.Is(err, configs.ErrDone):
 		return 0
 	case err != nil:
-		fmt.Fprintln(stderr, "bookdemo:", err)
+		fmt.Fprintln(stderr, "bookdemo:", output.Line(err.Error()))
 		return 2
 	}
 	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
 	log := logging.New(stderr, slog.LevelWarn)
-	if err := runDemo(ctx, cfg, stdout, log); err != nil && ctx.Err() == nil {
-		fmt.Fprintln(stderr, "bookdemo:", cfg.Sources.Locate(err))
+	// The parts print while they hold locks: the output must not block them.
+	out := output.NewLog(stdout)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		select {
+		case <-out.Failed():
+			end()
+		case <-ctx.Done():
+		}
+	}()
+	err = runDemo(ctx, cfg, out, log)
+	ended := ctx.Err() != nil
+	if unwritten := out.Close(); unwritten != nil && !output.IsClosed(unwritten) {
+		err, ended = unwritten, false
+	}
+	if err != nil && !ended {
+		fmt.Fprintln(stderr, "bookdemo:", output.Line(cfg.Sources.Locate(err).Error()))
 		return 1
 	}
 	return 0

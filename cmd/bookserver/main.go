@@ -7,21 +7,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
+	"bookservice/cmd/internal/command"
 	"bookservice/cmd/internal/logging"
+	"bookservice/cmd/internal/output"
 	"bookservice/cmd/internal/server"
 	"bookservice/configs"
 	"bookservice/tracer"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal then ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { command.Main(run) }
 
 // run returns the exit status: 0 after a signal, 1 if serving failed, 2 if it could not start.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -29,6 +24,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.Is(err, configs.ErrDone) {
 		return 0
 	}
+	lost, counts := stderr.(interface{ Lost() uint64 })
 	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
 	var s *server.Server
 	spans := &tracer.Memory{}
@@ -37,8 +33,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		cfg.Warnings.Log(ctx, log)
 		s, err = server.Start(ctx, cfg, log, tracer.WithMemory(spans))
 	}
+	if err == nil && counts {
+		if err = s.ShowLostLines(lost.Lost); err != nil {
+			s.Stop()
+		}
+	}
 	if err != nil {
-		fmt.Fprintln(stderr, "bookserver:", cfg.Sources.Locate(err))
+		fmt.Fprintln(stderr, "bookserver:", output.Line(cfg.Sources.Locate(err).Error()))
 		if ctx.Err() != nil {
 			return 0 // a signal ended the start
 		}
@@ -46,9 +47,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	err = s.Wait(ctx)
 	s.Stop()
-	err = errors.Join(err, spans.WriteTree(stdout)) // empty without the memory backend
+	tree := spans.WriteTree(stdout) // empty without the memory backend
+	if err == nil && !output.IsClosed(tree) {
+		err = tree
+	}
 	if err != nil {
-		fmt.Fprintln(stderr, "bookserver:", err)
+		fmt.Fprintln(stderr, "bookserver:", output.Line(err.Error()))
 		return 1
 	}
 	return 0

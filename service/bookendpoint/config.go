@@ -9,7 +9,7 @@ import (
 
 // Values of [Config.RateMode]: how the server treats a call that exceeds the rate limit.
 const (
-	RateDelay  = "delay"  // delay it until the limit allows it; see [ErrTooLate]
+	RateDelay  = "delay"  // delay it until the limit allows it; see [ErrTooLate] and [ErrLimited]
 	RateReject = "reject" // reject it with [ErrLimited]
 	RateOff    = "off"    // no rate limit
 )
@@ -20,12 +20,14 @@ type Config struct {
 	RateEvery time.Duration // more than 0
 	RateBurst int           // 1 or more
 	RateMode  string        // RateDelay, RateReject or RateOff
+	RateQueue int           // calls delayed at the same time, 0 or more; of RateDelay
 }
 
-// DefaultConfig returns the default configuration: 100,000 calls at once and one more every
-// second; calls over the limit are delayed.
+// DefaultConfig returns the default configuration: no rate limit. A limit that is enabled by
+// RateMode alone allows 100,000 calls at once and one more every second; it delays up to 1,000
+// calls.
 func DefaultConfig() Config {
-	return Config{RateEvery: time.Second, RateBurst: 100000, RateMode: RateDelay}
+	return Config{RateEvery: time.Second, RateBurst: 100000, RateMode: RateOff, RateQueue: 1000}
 }
 
 // RegisterFlags defines a flag in fs for each setting. The values in c are the defaults. If fs
@@ -41,6 +43,8 @@ func (c *Config) defineFlags(fs *flag.FlagSet) {
 		"rate limit: calls allowed in a burst, 1 or more")
 	fs.StringVar(&c.RateMode, "rate-mode", c.RateMode,
 		"what to do with calls over the rate limit: delay, reject, or off for no limit")
+	fs.IntVar(&c.RateQueue, "rate-queue", c.RateQueue,
+		"rate limit: calls delayed at the same time; further ones are rejected")
 }
 
 // Validate returns an error for the first setting that is not valid. The error contains the flag,
@@ -52,6 +56,9 @@ func (c *Config) Validate() error {
 	}
 	if c.RateBurst < 1 {
 		return settings.NewError("rate-burst", c.RateBurst, "1 or more")
+	}
+	if c.RateQueue < 0 {
+		return settings.NewError("rate-queue", c.RateQueue, "0 or more")
 	}
 	switch c.RateMode {
 	case RateDelay, RateReject, RateOff:

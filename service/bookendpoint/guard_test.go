@@ -14,7 +14,9 @@ import (
 )
 
 func TestDefaults(t *testing.T) {
-	want := bookendpoint.Config{RateEvery: time.Second, RateBurst: 100000, RateMode: "delay"}
+	want := bookendpoint.Config{
+		RateEvery: time.Second, RateBurst: 100000, RateMode: "off", RateQueue: 1000,
+	}
 	have := bookendpoint.DefaultConfig()
 	if err := have.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError)); err != nil {
 		t.Fatal(err)
@@ -32,6 +34,8 @@ func TestValidate(t *testing.T) {
 		{"-rate-every=0", "-rate-every 0s: must be more than 0"},
 		{"-rate-every=-1s", "-rate-every -1s: must be more than 0"},
 		{"-rate-burst=0", "-rate-burst 0: must be 1 or more"},
+		{"-rate-queue=0", ""},
+		{"-rate-queue=-1", "-rate-queue -1: must be 0 or more"},
 		{"-rate-mode=drop", `-rate-mode "drop": must be one of delay, reject, off`},
 		{"-rate-mode=", `-rate-mode "": must be one of delay, reject, off`},
 	}
@@ -68,7 +72,7 @@ func TestValidate(t *testing.T) {
 
 // limited returns endpoints with a limit of two calls at once and one more every minute.
 func limited(mode string) bookendpoint.Set {
-	c := bookendpoint.Config{RateEvery: time.Minute, RateBurst: 2, RateMode: mode}
+	c := bookendpoint.Config{RateEvery: time.Minute, RateBurst: 2, RateMode: mode, RateQueue: 9}
 	return bookendpoint.New(inmem.Default(), bookendpoint.Limit(c))
 }
 
@@ -156,7 +160,7 @@ func TestGuardsLimit(t *testing.T) {
 	c := bookendpoint.Config{RateEvery: time.Hour, RateBurst: 2, RateMode: bookendpoint.RateReject}
 	set := bookendpoint.New(inmem.Default(), bookendpoint.Guards(c, nil))
 	exhaust(t, set)
-	if _, err := set.BookList(t.Context(), 1, 1); err != bookendpoint.ErrLimited {
+	if _, err := set.BookList(t.Context(), 1, 1); !errors.Is(err, bookendpoint.ErrLimited) {
 		t.Errorf("the third call: have %v, want %v", err, bookendpoint.ErrLimited)
 	}
 }

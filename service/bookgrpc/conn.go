@@ -3,7 +3,6 @@ package bookgrpc
 import (
 	"time"
 
-	grpctransport "github.com/go-kit/kit/transport/grpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
@@ -68,17 +67,15 @@ func DialOptions() []grpc.DialOption {
 	}
 }
 
-// ServerOptions returns the options for a gRPC server of the book service: go-kit's interceptor,
-// which stores the method in the context; fixed flow-control windows; a limit of 128 KiB for the
-// metadata of a call; and a keepalive policy that permits the pings of [Dial]'s connections. By
-// default gRPC closes connections that ping so often.
+// ServerOptions returns the options for a gRPC server of the book service: fixed flow-control
+// windows; a limit of 128 KiB for the metadata of a call; and a keepalive policy that permits the
+// pings of [Dial]'s connections. By default gRPC closes connections that ping so often.
 //
 // A call with more metadata fails with codes.Internal: clients that obey the server's setting do
 // not send it, and the stream of others is reset with FRAME_SIZE_ERROR, which has this code in
 // gRPC.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(grpctransport.Interceptor),
 		grpc.StaticStreamWindowSize(windowSize),
 		grpc.StaticConnWindowSize(windowSize),
 		grpc.MaxHeaderListSize(maxHeaderList),

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/metadata"
 
 	"bookservice/tracer/internal/conns"
@@ -55,7 +54,7 @@ func dialGRPC(to target, c connection) client {
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{})),
 	}
 	if c.gzip {
-		opts = append(opts, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
+		opts = append(opts, compression()...)
 	}
 	client := &grpcClient{
 		to: to, headers: metadata.New(c.headers), secrets: settings.NewSecrets(c.secrets...),

@@ -6,6 +6,7 @@ import (
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/openzipkin/zipkin-go/model"
+	_ "google.golang.org/grpc/encoding/gzip" // a compression that the receiver must know
 
 	"bookservice/tracer"
 	"bookservice/tracer/otlp"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -17,8 +18,24 @@ import (
 	tracerprom "bookservice/tracer/prometheus"
 )
 
-// closeTimeout is how long Close waits for requests in flight.
-const closeTimeout = time.Second
+// Limits of a connection.
+const (
+	closeTimeout  = time.Second // for requests in flight
+	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second
+	writeTimeout  = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 16 << 10 // bytes; net/http adds 4 KiB
+)
+
+// Config is the configuration of a [Server].
+type Config struct {
+	Addr string // host:port to listen on
+
+	// Hosts are the names in the Host header of requests that are answered, beside IP addresses,
+	// localhost and the host of Addr. "*" allows all names.
+	Hosts []string
+}
 
 // A Server answers requests from Start until Close.
 type Server struct {
@@ -28,8 +45,8 @@ type Server struct {
 	registry *prometheus.Registry
 }
 
-// Start listens on addr and serves the counters of the tracer and the process.
-func Start(addr string, m *tracer.Metrics) (*Server, error) {
+// Start listens and serves the counters of the tracer and the process. The server logs to log.
+func Start(c Config, m *tracer.Metrics, log *slog.Logger) (*Server, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
 		tracerprom.NewCollector(m),
@@ -40,22 +57,26 @@ func Start(addr string, m *tracer.Metrics) (*Server, error) {
 			return nil, fmt.Errorf("admin: %w", err)
 		}
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	s := serve(l, mux)
+	s := serve(l, checkHost(c, mux, log), log)
 	s.registry = registry
 	return s, nil
 }
 
-func serve(l net.Listener, h http.Handler) *Server {
+func serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 	s := &Server{
 		listener: l,
-		http:     http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second},
-		served:   make(chan error, 1),
+		http: http.Server{
+			Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+			WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		},
+		served: make(chan error, 1),
 	}
 	go func() { s.served <- s.http.Serve(l) }()
 	return s

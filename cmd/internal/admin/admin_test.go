@@ -23,10 +23,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+var quiet = slog.New(slog.DiscardHandler)
+
 // start returns a server on a free port.
 func start(t *testing.T, m *tracer.Metrics) *admin.Server {
 	t.Helper()
-	s, err := admin.Start("127.0.0.1:0", m)
+	s, err := admin.Start(admin.Config{Addr: "127.0.0.1:0"}, m, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +68,7 @@ func TestBadAddress(t *testing.T) {
 		"127.0.0.1:99999":     "invalid port",
 		"192.0.2.1:0":         "cannot assign requested address",
 	} {
-		s, err := admin.Start(addr, &tracer.Metrics{})
+		s, err := admin.Start(admin.Config{Addr: addr}, &tracer.Metrics{}, quiet)
 		if s != nil || err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%s: have %v, %v, want %s", addr, s, err, reason)
 		}
@@ -79,8 +81,8 @@ func TestMetrics(t *testing.T) {
 	c := tracer.DefaultConfig()
 	c.Backend, c.ServiceName, c.FlushTimeout = "log,zipkin", "books", 10*time.Millisecond
 	c.Zipkin.URL = "http://" + testkit.ClosedAddr(t) + "/api/v2/spans"
-	quiet := tracer.WithLogger(slog.New(slog.DiscardHandler))
-	tr, closer, err := tracer.Open(t.Context(), c, tracer.WithMetrics(m), quiet)
+	tr, closer, err := tracer.Open(
+		t.Context(), c, tracer.WithMetrics(m), tracer.WithLogger(quiet))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +218,7 @@ func inFlight(t *testing.T, release <-chan struct{}) (*admin.Server, <-chan *htt
 			w.WriteHeader(http.StatusTeapot)
 		case <-r.Context().Done():
 		}
-	}))
+	}), quiet)
 	responses := make(chan *http.Response, 1)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr(), nil)
 	if err != nil {

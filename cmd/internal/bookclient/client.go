@@ -23,11 +23,12 @@ import (
 	"bookservice/tracer/all"
 )
 
-// A RunError is an error of a client that has started: no instance was found, or a call failed.
-type RunError struct{ err error }
+// A RunError is an error of a client that has started: no instance was found, a call failed, or
+// its result could not be written.
+type RunError struct{ Err error }
 
-func (e RunError) Error() string { return e.err.Error() }
-func (e RunError) Unwrap() error { return e.err }
+func (e RunError) Error() string { return e.Err.Error() }
+func (e RunError) Unwrap() error { return e.Err }
 
 // Run makes cfg.Runs runs and writes each to stdout. The options are for the tracer.
 func Run(ctx context.Context, cfg configs.Client, stdout io.Writer, log *slog.Logger,

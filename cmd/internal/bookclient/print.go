@@ -1,11 +1,13 @@
 package bookclient
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"time"
 
+	"bookservice/cmd/internal/output"
 	"bookservice/configs"
 	"bookservice/service"
 )
@@ -44,19 +46,30 @@ func labelsIn(chinese bool) labels {
 	return labels{"service", "time", "book", "books"}
 }
 
+// print writes the result in one Write.
 func (r result) print(w io.Writer, cfg configs.Client) error {
 	if r.TraceID != "" {
 		r.TraceURL = r.url(r.TraceID)
 	}
+	var text bytes.Buffer
 	if cfg.JSON {
-		return json.NewEncoder(w).Encode(r)
+		if err := json.NewEncoder(&text).Encode(r); err != nil {
+			return err
+		}
+	} else {
+		r.printText(&text, labelsIn(cfg.Chinese()))
 	}
-	l := labelsIn(cfg.Chinese())
+	_, err := w.Write(text.Bytes())
+	return err
+}
+
+// printText writes text. Names are of foreign origin: each stays on its line.
+func (r result) printText(w io.Writer, l labels) {
 	last := ""
 	for _, instance := range r.Instances {
 		if instance != last {
 			now := time.Now().Format("2006-01-02 15:04:05.00")
-			fmt.Fprintf(w, "%s: %s %s: %s\n", l.service, instance, l.now, now)
+			fmt.Fprintf(w, "%s: %s %s: %s\n", l.service, output.Line(instance), l.now, now)
 			last = instance
 		}
 	}
@@ -66,15 +79,14 @@ func (r result) print(w io.Writer, cfg configs.Client) error {
 	}{{l.info, r.Info}, {l.list, r.List}} {
 		fmt.Fprintln(w, part.title)
 		for _, b := range part.books {
-			fmt.Fprintf(w, "bookId: %d  =>  bookName: %s\n", b.ID, b.Name)
+			fmt.Fprintf(w, "bookId: %d  =>  bookName: %s\n", b.ID, output.Line(b.Name))
 		}
 	}
 	if r.TraceID != "" {
 		fmt.Fprintf(w, "trace: %s", r.TraceID)
 		if r.TraceURL != "" {
-			fmt.Fprintf(w, "  %s", r.TraceURL)
+			fmt.Fprintf(w, "  %s", output.Line(r.TraceURL))
 		}
 		fmt.Fprintln(w)
 	}
-	return nil
 }

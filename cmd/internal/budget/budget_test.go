@@ -28,11 +28,11 @@ func calls() []budget.Call {
 		{Name: "go-kit", Open: kitCall(nil)},
 		{Name: "noop", Open: kitCall(noop)},
 		{Name: "bare bridge", Open: kitCall(bareBridge)},
-		{Name: "unsampled, w3c", Limit: 187, Open: kitCall(ours("w3c", 0))},
-		{Name: "unsampled, b3", Limit: 187, Open: kitCall(ours("b3", 0))},
-		{Name: "sampled, w3c", Limit: 214, Open: kitCall(ours("w3c", 1))},
-		{Name: "sampled, b3", Limit: 214, Open: kitCall(ours("b3", 1))},
-		{Name: "sampled, default headers", Limit: 226, Open: kitCall(ours("w3c,b3multi", 1))},
+		{Name: "unsampled, w3c", Limit: 178, Open: kitCall(ours("w3c", 0))},
+		{Name: "unsampled, b3", Limit: 178, Open: kitCall(ours("b3", 0))},
+		{Name: "sampled, w3c", Limit: 193, Open: kitCall(ours("w3c", 1))},
+		{Name: "sampled, b3", Limit: 193, Open: kitCall(ours("b3", 1))},
+		{Name: "sampled, default headers", Limit: 208, Open: kitCall(ours("w3c,b3multi", 1))},
 	}
 }
 

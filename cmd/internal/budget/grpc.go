@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	_ "google.golang.org/grpc/encoding/gzip" // as in the commands: calls have one more header
 	"google.golang.org/grpc/test/bufconn"
 
 	"bookservice/api/book"

@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"bookservice/cmd/internal/grpcserver"
 	"bookservice/cmd/internal/shutdown"
 	"bookservice/configs"
 	"bookservice/tracer/collector"
@@ -26,6 +27,8 @@ const (
 	idleTimeout   = 2 * time.Minute
 	stopTimeout   = time.Second // for requests in flight
 	maxHeader     = 64 << 10
+	maxStreams    = 100              // requests in flight of one gRPC connection
+	maxIdle       = 15 * time.Minute // of a gRPC connection
 )
 
 // A Server is a running collector.
@@ -139,20 +142,17 @@ func (s *Server) Resume() error {
 }
 
 func (s *Server) serveGRPC(c *collector.Collector) {
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(int(min(s.cfg.Store.MaxUnfolded, 1<<30))))
+	limits := grpcserver.Config{MaxStreams: maxStreams, MaxIdle: maxIdle}
+	server := grpcserver.New(limits,
+		grpc.MaxRecvMsgSize(int(min(s.cfg.Store.MaxUnfolded, 1<<30))),
+		grpc.MaxHeaderListSize(maxHeader))
 	otlpgrpc.Register(server, c)
-	done := make(chan struct{})
 	go func() {
-		defer close(done)
 		if err := server.Serve(s.grpc); err != nil {
 			s.failed <- fmt.Errorf("serve gRPC: %w", err)
 		}
 	}()
-	s.open.Push("gRPC server", func() error {
-		server.Stop()
-		<-done
-		return nil
-	})
+	s.open.Push("gRPC server", func() error { return server.Drain(stopTimeout) })
 	s.log.Info("collector serving OTLP over gRPC", "addr", s.grpc.Addr().String())
 }
 

@@ -51,7 +51,8 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(bin)
 	// -w leaves out the debug information, which is half of the linker's work.
 	build := exec.Command("go", "build", "-race="+raced(), "-ldflags=-w", "-o", bin,
-		"bookservice/cmd/bookserver", "bookservice/cmd/bookclient", "bookservice/cmd/bookdemo")
+		"bookservice/cmd/bookserver", "bookservice/cmd/bookclient", "bookservice/cmd/bookdemo",
+		"bookservice/cmd/bookcollector")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -83,10 +84,17 @@ type process struct {
 // K=V. The process is killed at the end of the test.
 func start(t testing.TB, name string, args []string, env ...string) *process {
 	t.Helper()
+	return startWith(t, name, args, func(c *exec.Cmd) { c.Env = append(c.Env, env...) })
+}
+
+// startWith is start with a change of the command, such as other files for its output.
+func startWith(t testing.TB, name string, args []string, change func(*exec.Cmd)) *process {
+	t.Helper()
 	p := &process{cmd: exec.Command(filepath.Join(bin, name), args...), done: make(chan struct{})}
 	// Without this a raced process sleeps for a second before it exits.
-	p.cmd.Env = append(append(os.Environ(), "LANG=C", "GORACE=atexit_sleep_ms=0"), env...)
+	p.cmd.Env = append(os.Environ(), "LANG=C", "GORACE=atexit_sleep_ms=0")
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.errs
+	change(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

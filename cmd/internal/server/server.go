@@ -8,15 +8,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/opentracing/opentracing-go"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/health"
+	_ "google.golang.org/grpc/encoding/gzip" // a compression that foreign clients may use
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"bookservice/api/book"
 	"bookservice/cmd/internal/admin"
+	"bookservice/cmd/internal/grpcserver"
 	"bookservice/cmd/internal/shutdown"
 	"bookservice/configs"
 	"bookservice/discovery"
@@ -28,8 +29,11 @@ import (
 	"bookservice/tracer/all"
 )
 
-// lookupTimeout limits the resolution of the registered name.
-const lookupTimeout = 2 * time.Second
+// Limits of steps that have no setting.
+const (
+	lookupTimeout = 2 * time.Second // of the resolution of the registered name
+	closeMargin   = 5 * time.Second // of a part beyond its own limit; only a fault exceeds it
+)
 
 // A Server answers calls from Start until Stop.
 type Server struct {
@@ -38,15 +42,19 @@ type Server struct {
 	listener net.Listener
 	served   chan error // receives the error that ends serving
 	open     *shutdown.Stack
-	grpc     *grpc.Server
+	grpc     *grpcserver.Server
 	admin    *admin.Server // nil without an address for it
+	limiter  *bookendpoint.Limiter
 }
 
 // Start listens, serves and registers, in this order. After an error nothing is left running, and
 // there is nothing to stop. The options are for the tracer.
 func Start(ctx context.Context, cfg configs.Server, log *slog.Logger,
 	opts ...tracer.Option) (*Server, error) {
-	s := &Server{cfg: cfg, log: log, served: make(chan error, 1), open: shutdown.New(log)}
+	s := &Server{
+		cfg: cfg, log: log, served: make(chan error, 1), open: shutdown.New(log),
+		limiter: bookendpoint.NewLimiter(cfg.Guards, log),
+	}
 	if err := s.start(ctx, opts); err != nil {
 		s.Stop()
 		return nil, err
@@ -75,7 +83,7 @@ func (s *Server) start(ctx context.Context, opts []tracer.Option) error {
 	if err != nil {
 		return err
 	}
-	s.open.Push("discovery", registry.Close)
+	s.open.PushWithin(s.cfg.Discovery.Timeout+closeMargin, "discovery", registry.Close)
 	if s.admin != nil {
 		if err := s.admin.AddDiscovery(registry.Status); err != nil {
 			return err
@@ -88,6 +96,10 @@ func (s *Server) start(ctx context.Context, opts []tracer.Option) error {
 	s.open.Push("health", func() error { status.Shutdown(); return nil })
 	s.log.Info("serving", "grpc", s.listener.Addr().String(), "registered", s.Addr(),
 		"tracer", s.cfg.Tracer.Backend)
+	if g := s.cfg.Guards; g.RateMode != bookendpoint.RateOff {
+		s.log.Info("calls are limited", "mode", g.RateMode, "burst", g.RateBurst,
+			"then_one_every", g.RateEvery.String(), "queue", g.RateQueue)
+	}
 	return nil
 }
 
@@ -120,12 +132,16 @@ func (s *Server) startAdmin(m *tracer.Metrics) error {
 	if s.cfg.AdminAddr == "" {
 		return nil
 	}
-	a, err := admin.Start(s.cfg.AdminAddr, m)
+	c := admin.Config{Addr: s.cfg.AdminAddr, Hosts: strings.Split(s.cfg.AdminHosts, ",")}
+	a, err := admin.Start(c, m, s.log)
 	if err != nil {
 		return configs.CannotListen("admin-addr", s.cfg.AdminAddr, err)
 	}
 	s.open.Push("admin", a.Close)
 	s.admin = a
+	if err := a.AddRate(s.limiter.Stats); err != nil {
+		return err
+	}
 	s.log.Info("serving metrics", "addr", a.Addr())
 	return nil
 }
@@ -138,7 +154,7 @@ func (s *Server) openTracer(ctx context.Context, opts []tracer.Option) (opentrac
 	if err != nil {
 		return nil, err
 	}
-	s.open.Push("tracer", closer.Close)
+	s.open.PushWithin(s.cfg.Tracer.FlushTimeout+closeMargin, "tracer", closer.Close)
 	return tr, nil
 }
 
@@ -164,35 +180,30 @@ func (s *Server) spanAddress(ctx context.Context) string {
 }
 
 // serve starts the gRPC server and returns the status that its health service reports.
-func (s *Server) serve(books service.Service, tr opentracing.Tracer) *health.Server {
-	set := bookendpoint.New(books, bookendpoint.Guards(s.cfg.Guards, s.log))
-	server, status := grpc.NewServer(bookgrpc.ServerOptions()...), health.NewServer()
+func (s *Server) serve(books service.Service, tr opentracing.Tracer) *grpcserver.Health {
+	set := bookendpoint.New(books, bookendpoint.Recover(s.log), s.limiter.Middleware)
+	server := grpcserver.New(grpcserver.Config{
+		MaxStreams: s.cfg.MaxStreams,
+		MaxIdle:    s.cfg.MaxConnectionIdle,
+		MaxAge:     s.cfg.MaxConnectionAge,
+		AgeGrace:   s.cfg.DrainTimeout,
+	}, bookgrpc.ServerOptions()...)
+	status := grpcserver.NewHealth()
 	bookgrpc.Register(server, bookgrpc.NewServer(set, tr, s.log))
 	healthpb.RegisterHealthServer(server, status)
 	name := book.BookService_ServiceDesc.ServiceName
 	status.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
-	bookgrpc.RegisterReflection(server)
+	bookgrpc.RegisterReflection(server.Server)
 	s.grpc = server
 	go func() { s.served <- server.Serve(s.listener) }()
-	s.open.Push("gRPC", func() error { return drain(server, s.cfg.DrainTimeout) })
-	return status
-}
-
-// drain waits for the calls in flight, for limit at most.
-func drain(server *grpc.Server, limit time.Duration) error {
-	drained := make(chan struct{})
-	go func() {
-		server.GracefulStop()
-		close(drained)
-	}()
-	select {
-	case <-drained:
+	limit := s.cfg.DrainTimeout
+	s.open.PushWithin(limit+closeMargin, "gRPC", func() error {
+		if err := server.Drain(limit); err != nil {
+			return fmt.Errorf("%w (-drain-timeout)", err)
+		}
 		return nil
-	case <-time.After(limit):
-		server.Stop()
-		<-drained
-		return fmt.Errorf("calls in flight cancelled after %v (-drain-timeout)", limit)
-	}
+	})
+	return status
 }
 
 func (s *Server) register(ctx context.Context, r discovery.Registrar) error {
@@ -201,7 +212,8 @@ func (s *Server) register(ctx context.Context, r discovery.Registrar) error {
 	if err := r.Register(ctx); err != nil {
 		return err
 	}
-	s.open.Push("registration", func() error { return s.deregister(r) })
+	s.open.PushWithin(s.cfg.Discovery.Timeout+s.cfg.DrainDelay+closeMargin, "registration",
+		func() error { return s.deregister(r) })
 	return nil
 }
 
@@ -216,6 +228,14 @@ func (s *Server) deregister(r discovery.Registrar) error {
 		<-time.After(s.cfg.DrainDelay)
 	}
 	return nil
+}
+
+// ShowLostLines adds the number of lost log lines to /metrics. It must be called once at most.
+func (s *Server) ShowLostLines(lost func() uint64) error {
+	if s.admin == nil {
+		return nil
+	}
+	return s.admin.AddLostLines(lost)
 }
 
 // Addr returns the address that is registered.
@@ -238,8 +258,19 @@ func (s *Server) Wait(ctx context.Context) error {
 
 // Kill ends serving as a crash does: all connections break, calls in flight fail, and the server
 // stays registered. Call Stop afterwards.
-func (s *Server) Kill() { s.grpc.Stop() }
+func (s *Server) Kill() { s.grpc.Kill() }
 
-// Stop reports NOT_SERVING, deregisters, waits for clients to notice, lets the calls in flight end,
-// closes discovery, and flushes the tracer. It logs errors.
+// Stop stops the server in this order:
+//
+//  1. The health service reports NOT_SERVING.
+//  2. The registration is removed, within -etcd-timeout. After it, clients have -drain-delay to
+//     notice.
+//  3. The listener is closed, and connections without a complete HTTP/2 handshake. Streams (health,
+//     reflection) end with Unavailable. The calls in flight have -drain-timeout; then they are
+//     cancelled.
+//  4. The connection to etcd is closed.
+//  5. The spans are flushed, within -flush-timeout.
+//  6. The admin port is closed.
+//
+// Each step takes place also if one before it fails or does not return. Stop logs errors.
 func (s *Server) Stop() { s.open.Close() }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"bookservice/cmd/internal/shutdown"
 )
@@ -53,5 +54,21 @@ func TestPushDuringClose(t *testing.T) {
 	s.Close()
 	if want := []string{"second", "third", "first"}; !slices.Equal(closed, want) {
 		t.Errorf("have %v closed, want %v", closed, want)
+	}
+}
+
+// A part that does not close in time does not keep the parts below it open.
+func TestAPartThatDoesNotClose(t *testing.T) {
+	var lines bytes.Buffer
+	s := shutdown.New(slog.New(slog.NewTextHandler(&lines, nil)))
+	closed, release := false, make(chan struct{})
+	s.Push("below", func() error { closed = true; return nil })
+	s.PushWithin(50*time.Millisecond, "stuck", func() error { <-release; return nil })
+	s.Close()
+	close(release)
+	want := `msg="close failed" part=stuck err="not closed after 50ms"`
+	if !closed || !strings.Contains(lines.String(), want) {
+		t.Errorf("have the part below closed: %v, and log %s, want true and %s",
+			closed, lines.String(), want)
 	}
 }

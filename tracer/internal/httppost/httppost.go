@@ -2,8 +2,6 @@
 package httppost
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,7 +9,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"sync"
 	"time"
 
 	"bookservice/tracer/delivery"
@@ -48,6 +45,7 @@ type Client struct {
 	header  http.Header
 	secrets settings.Secrets
 	conns   conns.Renewed[*connection]
+	zippers zippers
 }
 
 // A connection is a client, and what it was made from. It has any number of connections.
@@ -143,8 +141,8 @@ func (c *Client) Foreign(a Answer) error {
 // error contains neither the URL nor a secret.
 func (c *Client) Post(ctx context.Context, body []byte) (answer Answer, err error) {
 	if c.cfg.Gzip {
-		z := zippers.Get().(*zipper)
-		defer zippers.Put(z)
+		z := c.zippers.get()
+		defer c.zippers.put(z)
 		body = z.zip(body)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cfg.URL, nil)
@@ -187,34 +185,3 @@ func do(conn *connection, req *http.Request) (Answer, error) {
 
 // Close closes the connections. It returns within a second, whatever the network does.
 func (c *Client) Close() { c.conns.Close() }
-
-// unzip returns the beginning of what was compressed.
-func unzip(b []byte) []byte {
-	r, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		return nil
-	}
-	plain, _ := io.ReadAll(io.LimitReader(r, maxAnswer)) // b may end early
-	return plain
-}
-
-// A zipper compresses and keeps its memory for the next call.
-type zipper struct {
-	to bytes.Buffer
-	w  *gzip.Writer
-}
-
-var zippers = sync.Pool{New: func() any {
-	z := &zipper{}
-	z.w, _ = gzip.NewWriterLevel(&z.to, gzip.BestSpeed) // fails only for an invalid level
-	return z
-}}
-
-// zip returns b compressed. The result is valid until the next call.
-func (z *zipper) zip(b []byte) []byte {
-	z.to.Reset()
-	z.w.Reset(&z.to)
-	_, _ = z.w.Write(b) // a Buffer never fails
-	_ = z.w.Close()
-	return z.to.Bytes()
-}
