@@ -15,11 +15,12 @@ import (
 
 // Client is the configuration of bookclient.
 type Client struct {
-	ID   int           // of the book to request
-	Runs int           // how often to make both calls
-	JSON bool          // print one JSON object for each run instead of text
-	Lang string        // "zh" or "en"; empty for zh if LANG begins with it, else en
-	Wait time.Duration // limit for the first instance to appear
+	ID        int           // of the book to request
+	Runs      int           // how often to make both calls
+	JSON      bool          // print one JSON object for each run instead of text
+	Lang      string        // "zh" or "en"; empty for zh if LANG begins with it, else en
+	HeapBytes int           // see cmd/internal/heap
+	Wait      time.Duration // limit for the first instance to appear
 
 	Calls     client.Config
 	Tracer    all.Config
@@ -34,6 +35,7 @@ func DefaultClient() Client {
 	c := Client{
 		ID:        1,
 		Runs:      1,
+		HeapBytes: defaultHeap,
 		Wait:      5 * time.Second,
 		Calls:     client.DefaultConfig(),
 		Tracer:    all.DefaultConfig(),
@@ -88,6 +90,7 @@ func (c *Client) registerFlags(fs *flag.FlagSet) {
 	fs.IntVar(&c.Runs, "n", c.Runs, "how often to make both calls, 1 or more")
 	fs.BoolVar(&c.JSON, "json", c.JSON, "print one JSON object for each run")
 	registerLang(fs, c)
+	registerHeap(fs, &c.HeapBytes)
 	fs.DurationVar(&c.Wait, "wait", c.Wait, "limit for the first instance to appear")
 }
 
@@ -99,7 +102,7 @@ func registerLang(fs *flag.FlagSet, c *Client) {
 // Validate returns an error about the first setting whose value is not allowed. An id that no book
 // has is no such error: the server rejects it.
 func (c *Client) Validate() error {
-	return firstError(c.check,
+	return firstError(c.check, func() error { return checkHeap(c.HeapBytes) },
 		c.Calls.Validate, func() error { return c.Tracer.Validate() }, c.Discovery.Validate)
 }
 

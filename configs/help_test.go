@@ -111,7 +111,7 @@ func TestHelpAllIsGrouped(t *testing.T) {
 		{"OTLP", "otlp-endpoint"}, {"File", "file-keep"},
 	}
 	server := []group{{"Command line", "config"}, {"Server", "admin-addr"}, {"Calls", "rate-burst"}}
-	client := []group{{"Command line", "config"}, {"Client", "id"},
+	client := []group{{"Command line", "config"}, {"Client", "heap-bytes"},
 		{"Calls", "breaker-error-percent"}}
 	for name, want := range map[string][]group{
 		"bookserver": append(server, areas...),

@@ -33,6 +33,7 @@ type Server struct {
 
 	LatencyList  time.Duration // upper bound of the simulated delay of a list, uniform from 0
 	LatencyInfo  time.Duration // the same for one book
+	HeapBytes    int           // see cmd/internal/heap
 	FailShare    float64       // share of calls that fail, as a simulation, 0 to 1
 	DrainDelay   time.Duration // from leaving discovery to refusing calls: clients notice
 	DrainTimeout time.Duration // limit for the calls in flight at the end
@@ -49,6 +50,22 @@ type Server struct {
 	Warnings Warnings // to log; of ParseServer
 }
 
+// defaultHeap is the default of -heap-bytes: eight times that of Go.
+const defaultHeap = 32 << 20
+
+func registerHeap(fs *flag.FlagSet, size *int) {
+	fs.IntVar(size, "heap-bytes", *size,
+		"size of the heap below which no garbage is collected, in bytes, 0 or more; without "+
+			"effect if GOGC or GOMEMLIMIT is set")
+}
+
+func checkHeap(size int) error {
+	if size < 0 {
+		return Invalid("heap-bytes", size, "must be 0 or more")
+	}
+	return nil
+}
+
 // DefaultServer returns the defaults of the flags.
 func DefaultServer() Server {
 	c := Server{
@@ -60,6 +77,7 @@ func DefaultServer() Server {
 		MaxConnectionIdle: 15 * time.Minute,
 		MaxConnectionAge:  30 * time.Minute,
 
+		HeapBytes: defaultHeap,
 		Guards:    bookendpoint.DefaultConfig(),
 		Tracer:    all.DefaultConfig(),
 		Discovery: discovery.DefaultConfig(),
@@ -126,6 +144,7 @@ func (c *Server) registerFlags(fs *flag.FlagSet) {
 		"upper bound of the simulated delay of a list, uniform from 0")
 	fs.DurationVar(&c.LatencyInfo, "latency-info", c.LatencyInfo,
 		"upper bound of the simulated delay of one book, uniform from 0")
+	registerHeap(fs, &c.HeapBytes)
 	fs.Float64Var(&c.FailShare, "fail-share", c.FailShare,
 		"share of calls that fail, as a simulation, 0 to 1")
 	fs.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay,
@@ -142,7 +161,8 @@ func (c *Server) registerFlags(fs *flag.FlagSet) {
 
 // Validate returns an error about the first setting whose value is not allowed.
 func (c *Server) Validate() error {
-	return firstError(c.checkAddresses, c.checkBooks, c.checkDurations,
+	return firstError(func() error { return checkHeap(c.HeapBytes) },
+		c.checkAddresses, c.checkBooks, c.checkDurations,
 		c.Guards.Validate, func() error { return c.Tracer.Validate() }, c.Discovery.Validate)
 }
 

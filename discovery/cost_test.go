@@ -8,6 +8,8 @@ import (
 	"github.com/go-kit/kit/sd"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"bookservice/discovery/internal/testkit"
 )
 
 func addressOf(n int) string { return fmt.Sprintf("10.0.%d.%d:5000", n/250, n%250) }
@@ -70,7 +72,7 @@ func fastest(run func(*testing.B)) testing.BenchmarkResult {
 func TestCostOfOneChange(t *testing.T) {
 	r := fastest(benchmarkChange(1000))
 	t.Log(r, r.MemString())
-	if have := time.Duration(r.NsPerOp()); have > 60*time.Microsecond && !raceDetector {
+	if have := time.Duration(r.NsPerOp()); have > 60*time.Microsecond && !testkit.RaceDetector {
 		t.Errorf("have %s for the change of one of 1,000 instances, want 60µs or less", have)
 	}
 	if have := r.AllocedBytesPerOp(); have > 17_000 {
@@ -90,7 +92,7 @@ func TestCostOfNoChange(t *testing.T) {
 		}
 	})
 	t.Log(r, r.MemString())
-	if r.NsPerOp() > 5000 && !raceDetector || r.AllocedBytesPerOp() > 100 {
+	if r.NsPerOp() > 5000 && !testkit.RaceDetector || r.AllocedBytesPerOp() > 100 {
 		t.Errorf("have %s and %d bytes for an event without a change, want 5µs and 100 or less",
 			time.Duration(r.NsPerOp()), r.AllocedBytesPerOp())
 	}

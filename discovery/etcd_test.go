@@ -3,27 +3,40 @@ package discovery
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
+	"bookservice/discovery/discoverytest/faults"
 	"bookservice/discovery/etcdembed"
 	"bookservice/discovery/internal/testkit"
 )
 
+// A cluster is an etcd cluster of any kind.
+type cluster interface {
+	Endpoints() []string
+	Close() error
+}
+
+// openEmbedded returns a registry that uses an embedded etcd.
 func openEmbedded(t *testing.T) *etcdRegistry {
 	t.Helper()
-	ctx := testkit.Context(t, 30*time.Second)
-	cluster, err := etcdembed.Start(ctx, etcdembed.Config{})
+	c, err := etcdembed.Start(testkit.Context(t, 30*time.Second), etcdembed.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return openWith(t, c)
+}
+
+func openWith(t *testing.T, cluster cluster) *etcdRegistry {
+	t.Helper()
 	t.Cleanup(func() { cluster.Close() })
 	c := DefaultConfig()
 	c.Etcd = cluster.Endpoints()
-	r, err := Open(ctx, c, WithLogger(nil))
+	r, err := Open(t.Context(), c, WithLogger(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,9 +44,32 @@ func openEmbedded(t *testing.T) *etcdRegistry {
 	return r.(*etcdRegistry)
 }
 
+// onEachEtcd runs a test with an embedded etcd, and with the one that is installed.
+func onEachEtcd(t *testing.T, test func(*testing.T, *etcdRegistry)) {
+	t.Helper()
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		test(t, openEmbedded(t))
+	})
+	t.Run("installed", func(t *testing.T) {
+		t.Parallel()
+		c, err := faults.Start(testkit.Context(t, 30*time.Second), faults.Config{})
+		if errors.Is(err, exec.ErrNotFound) {
+			t.Skip("etcd is not installed: ", err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, openWith(t, c))
+	})
+}
+
 func TestWatchEndsAtACompactedRevision(t *testing.T) {
 	t.Parallel()
-	r := openEmbedded(t)
+	onEachEtcd(t, testCompactedRevision)
+}
+
+func testCompactedRevision(t *testing.T, r *etcdRegistry) {
 	ctx := testkit.Context(t, 30*time.Second)
 	var revision int64
 	for range 5 {
@@ -59,7 +95,10 @@ func TestWatchEndsAtACompactedRevision(t *testing.T) {
 
 func TestFailedRegisterLeavesNoLease(t *testing.T) {
 	t.Parallel()
-	r := openEmbedded(t)
+	onEachEtcd(t, testFailedRegister)
+}
+
+func testFailedRegister(t *testing.T, r *etcdRegistry) {
 	ctx := testkit.Context(t, 30*time.Second)
 	// The value is larger than etcd accepts, so that the put fails after the grant.
 	registrar := newEtcdRegistrar(r, r.prefix+"a", strings.Repeat("x", 3<<20))

@@ -57,17 +57,18 @@ func (f *failureRecord) set(reason string) {
 	f.reason = reason
 }
 
-// String returns the reason in parentheses after a space, or "" if there is none.
+// String returns the reason in parentheses after a space, or "" if there is none. A request that
+// had no time to fail has that of the parent.
 func (f *failureRecord) String() string {
-	if f == nil {
-		return ""
+	for ; f != nil; f = f.parent {
+		f.mu.Lock()
+		reason := f.reason
+		f.mu.Unlock()
+		if reason != "" {
+			return " (" + reason + ")"
+		}
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.reason == "" {
-		return ""
-	}
-	return " (" + f.reason + ")"
+	return ""
 }
 
 // failureReason returns the reason in the error of a request: that of the last attempt to connect,
@@ -99,9 +100,12 @@ func failureReason(err error) string {
 		}
 		return "TLS handshake: " + reason
 	}
-	switch preface := strings.HasPrefix(text, "error reading server preface"); {
+	const readingPreface = "error reading server preface: "
+	switch preface := strings.HasPrefix(text, readingPreface); {
 	case preface && strings.Contains(text, "use of closed network connection"):
 		return "connections are accepted and not answered"
+	case preface && strings.Contains(text, "remote error: tls: "): // an alert of TLS 1.3
+		return "TLS handshake: " + strings.TrimPrefix(text, readingPreface)
 	case preface:
 		return text + ", possibly because etcd requires https://"
 	default:

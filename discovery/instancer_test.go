@@ -16,10 +16,10 @@ func TestInstancerFollowsThroughACompaction(t *testing.T) {
 	e := startEtcd(t, 1)
 	e.put(t, key(addrA), addrA)
 	p := startProxy(t, e.Endpoints()[0])
-	f := discoverytest.Follow(t, instancer(t, open(t, config(p.address()))))
+	f := discoverytest.Follow(t, instancer(t, open(t, config(p.Address()))))
 	f.WaitFor(t, limit, addrA)
 
-	p.cut()
+	p.Cut()
 	var last int64
 	for n := range 20 {
 		resp, err := e.raw.Put(testkit.Context(t, limit), "/other", fmt.Sprint(n))
@@ -34,7 +34,7 @@ func TestInstancerFollowsThroughACompaction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.restore()
+	p.Restore()
 	f.WaitFor(t, limit, addrB)
 	e.put(t, key(addrC), addrC)
 	f.WaitFor(t, limit, addrB, addrC)
@@ -72,11 +72,11 @@ func TestFrozenConnectionIsDetected(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	p := startProxy(t, e.Endpoints()[0])
-	c := config(p.address())
+	c := config(p.Address())
 	c.DialKeepAlive = time.Second
 	f := discoverytest.Follow(t, instancer(t, open(t, c)))
 	f.WaitFor(t, limit)
-	p.freeze()
+	p.Forget()
 	e.put(t, key(addrA), addrA)
 	f.WaitFor(t, 10*time.Second+c.DialKeepAlive+2*slack, addrA)
 }

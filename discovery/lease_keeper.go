@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -25,6 +26,8 @@ type leaseKeeper struct {
 	renewals  int           // since the key was last read
 	pending   bool          // has not registered yet: Config.Register is "background"
 
+	changed chan struct{} // has a capacity of one; receives a value when the key has changed
+
 	cancel context.CancelFunc
 	done   chan struct{}
 }
@@ -37,6 +40,7 @@ func startLeaseKeeper(r *etcdRegistrar, pending bool) *leaseKeeper {
 		interval:  interval,
 		timeout:   min(r.registry.timeout, interval),
 		pending:   pending,
+		changed:   make(chan struct{}, 1),
 		done:      make(chan struct{}),
 	}
 	var ctx context.Context
@@ -53,12 +57,17 @@ func (k *leaseKeeper) stop() {
 
 func (k *leaseKeeper) run(ctx context.Context) {
 	defer close(k.done)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	if k.registrar.registry.registrations() < manyKeepers {
+		watching.Go(func() { k.watch(ctx) })
+	}
 	retry := retryBackoff{max: k.interval}
 	wait := k.interval
 	if k.pending {
 		wait = 0
 	}
-	for sleep(ctx, k.align(wait)) {
+	for k.sleep(ctx, k.align(wait)) {
 		repaired, err := k.check(ctx)
 		if ctx.Err() != nil {
 			return
@@ -73,8 +82,46 @@ func (k *leaseKeeper) run(ctx context.Context) {
 	}
 }
 
+// sleep waits for d, or until the key has changed, and returns true. It returns false when ctx
+// ends.
+func (k *leaseKeeper) sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-k.changed:
+		k.renewals = readEvery // read the key
+		// The pause limits the rate at which a key is restored that is changed again and again.
+		return sleep(ctx, (&retryBackoff{max: k.interval}).next())
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// watch watches the key until ctx ends. A watch that fails, or that misses a change because etcd
+// has lost its data, delays the next check only to its normal time.
+func (k *leaseKeeper) watch(ctx context.Context) {
+	client, retry := k.registrar.registry.client, retryBackoff{max: k.interval}
+	for {
+		for response := range client.Watch(ctx, k.registrar.key) {
+			if len(response.Events) == 0 {
+				continue
+			}
+			retry.reset()
+			select {
+			case k.changed <- struct{}{}:
+			default:
+			}
+		}
+		if !sleep(ctx, retry.next()) {
+			return
+		}
+	}
+}
+
 // manyKeepers is the number of registrations of one process from which on their requests are sent
-// together, several times in an interval. Many requests at once cost etcd less.
+// together, several times in an interval, and the keys are not watched. Both costs etcd less.
 const manyKeepers = 16
 
 // align shortens a wait so that keepers of one process wake together.

@@ -29,29 +29,54 @@ const (
 
 func TestMain(m *testing.M) { os.Exit(leakcheck.Run(m)) }
 
+// A cluster is an etcd cluster: see package etcdembed.
+type cluster interface {
+	Endpoints() []string
+	Stop()
+	StopMember(i int) error
+	Restart(ctx context.Context, keepData bool) error
+	Close() error
+}
+
 // An etcd is a cluster with a client that reads and changes its data.
 type etcd struct {
-	*etcdembed.Cluster
+	cluster
 	raw *clientv3.Client
 }
 
+// startEtcd starts an embedded cluster, or one of processes in the subtests of TestInstalledEtcd.
 func startEtcd(t *testing.T, members int) *etcd {
 	t.Helper()
-	cluster, err := etcdembed.Start(testkit.Context(t, 2*limit), etcdembed.Config{Members: members})
+	if isInstalled(t) {
+		return newEtcd(t, startProcesses(t, members))
+	}
+	c, err := etcdembed.Start(testkit.Context(t, 2*limit), etcdembed.Config{Members: members})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newEtcd(t, c)
+}
+
+// newEtcd adds a client to a cluster. It closes both when the test ends.
+func newEtcd(t *testing.T, c cluster) *etcd {
+	t.Helper()
 	t.Cleanup(func() {
-		if err := cluster.Close(); err != nil {
+		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	raw, err := clientv3.New(clientv3.Config{Endpoints: cluster.Endpoints(), Logger: zap.NewNop()})
+	return &etcd{c, rawClient(t, c.Endpoints()...)}
+}
+
+// rawClient returns a client that is closed when the test ends.
+func rawClient(t *testing.T, endpoints ...string) *clientv3.Client {
+	t.Helper()
+	raw, err := clientv3.New(clientv3.Config{Endpoints: endpoints, Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { raw.Close() })
-	return &etcd{cluster, raw}
+	return raw
 }
 
 // config returns a configuration with a short TTL, and with a request timeout that is long enough
@@ -156,6 +181,19 @@ func (e *etcd) absent(t *testing.T, addr string) bool {
 func (e *etcd) put(t *testing.T, key, value string) {
 	t.Helper()
 	if _, err := e.raw.Put(testkit.Context(t, limit), key, value); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// putLeased writes a key under a lease of its own, which expires after the test.
+func (e *etcd) putLeased(t *testing.T, key, value string) {
+	t.Helper()
+	ctx := testkit.Context(t, limit)
+	grant, err := e.raw.Grant(ctx, int64(2*limit/time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.raw.Put(ctx, key, value, clientv3.WithLease(grant.ID)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -125,6 +125,20 @@ func TestFailureOfRegisterSaysWhy(t *testing.T) {
 	}
 }
 
+func TestFailureOfDeregisterSaysWhy(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	a := register(t, e.open(t), addrA)
+	e.Stop()
+	for range 8 { // the last of its requests may have no time to fail
+		err := a.Deregister(testkit.Context(t, 300*time.Millisecond))
+		if !errors.Is(err, context.DeadlineExceeded) ||
+			!strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("have %v, want context.DeadlineExceeded and the reason", err)
+		}
+	}
+}
+
 // Two processes have the same address, because of a mistake.
 func TestKeyOfAnotherProcessIsReportedAndLeftAlone(t *testing.T) {
 	t.Parallel()
@@ -187,10 +201,11 @@ func TestStoppingProcessLeavesTheKeyOfItsSuccessor(t *testing.T) {
 // Many requests at once make etcd slow. It is not given up for that.
 func TestManyRegisterAtOnce(t *testing.T) {
 	t.Parallel()
-	p := startProcesses(t, 1)[0] // writes to the disk, unlike the embedded one
-	etcdOf(t, p)
+	p := startProcesses(t, 1) // writes to the disk, unlike the embedded one
 	const many = 1000
-	r := open(t, config(p.client))
+	c := config(p.Endpoints()...)
+	c.TTL = limit // no lease expires on a busy machine
+	r := open(t, c)
 	errs := make(chan error, many)
 	begin := time.Now()
 	for n := range many {
@@ -205,7 +220,7 @@ func TestManyRegisterAtOnce(t *testing.T) {
 		}
 	}
 	t.Logf("%d registered after %s", many, time.Since(begin))
-	f := discoverytest.Follow(t, instancer(t, open(t, config(p.client))))
+	f := discoverytest.Follow(t, instancer(t, open(t, c)))
 	if have := len(f.Next(t, limit).Instances); have != many {
 		t.Errorf("have %d instances, want %d", have, many)
 	}

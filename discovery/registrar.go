@@ -34,6 +34,10 @@ type etcdRegistrar struct {
 	// formerLease is the lease before lease. A key under it is that of this registrar.
 	formerLease clientv3.LeaseID
 
+	// claimed reports whether claim has succeeded since the last Deregister: instancers may list
+	// the instance. It is guarded as lease is.
+	claimed bool
+
 	mu    sync.Mutex
 	state registrationState
 }
@@ -159,10 +163,14 @@ func (r *etcdRegistrar) claim(ctx context.Context, timeout time.Duration) error 
 		if errors.Is(err, rpctypes.ErrLeaseNotFound) && ctx.Err() == nil {
 			continue // the lease has expired while etcd did not answer
 		}
-		if err == nil && r.isForeign(former.GetLease()) {
+		if err != nil {
+			return err
+		}
+		r.claimed = true
+		if r.isForeign(former.GetLease()) {
 			r.registry.log.Info("replaced the registration of another process", "key", r.key)
 		}
-		return err
+		return nil
 	}
 }
 
@@ -194,7 +202,7 @@ func (r *etcdRegistrar) revokeInBackground() {
 		return
 	}
 	r.registry.background.Go(func() {
-		if err := r.leave(context.Background(), lease); err != nil {
+		if _, err := r.leave(context.Background(), lease); err != nil {
 			r.registry.log.Debug("cannot revoke lease, it expires after its TTL",
 				"key", r.key, "err", err)
 		}
@@ -228,11 +236,39 @@ func (r *etcdRegistrar) deregister(ctx context.Context) error {
 	if r.lease == clientv3.NoLease {
 		return nil
 	}
-	if err := r.leave(ctx, r.lease); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, r.registry.timeout)
+	defer cancel()
+	gone, err := r.leave(ctx, r.lease)
+	if err == nil && gone && r.claimed {
+		err = r.returnAndLeave(ctx)
+	}
+	if err != nil {
 		return err
 	}
-	r.lease, r.formerLease = clientv3.NoLease, r.lease
+	r.lease, r.formerLease, r.claimed = clientv3.NoLease, r.lease, false
 	return nil
+}
+
+// returnAndLeave creates the key, which has vanished, and removes it again. Instancers may list the
+// instance still, because they assume that its server will restore the key.
+func (r *etcdRegistrar) returnAndLeave(ctx context.Context) error {
+	client, timeout := r.registry.client, r.registry.timeout
+	if err := r.grant(ctx, timeout); err != nil {
+		r.registry.log.Debug("cannot report the end of an instance", "key", r.key, "err", err)
+		return nil // there is no key
+	}
+	_, err := call(ctx, client, timeout,
+		func(ctx context.Context) (*clientv3.TxnResponse, error) {
+			return client.Txn(ctx).
+				If(clientv3.Compare(clientv3.Version(r.key), "=", 0)).
+				Then(clientv3.OpPut(r.key, r.value, clientv3.WithLease(r.lease))).
+				Commit()
+		})
+	if err != nil {
+		r.registry.log.Debug("cannot report the end of an instance", "key", r.key, "err", err)
+	}
+	_, err = r.leave(ctx, r.lease)
+	return err
 }
 
 // close deregisters the instance when the registry is closed. It does not repeat a Deregister that
@@ -255,29 +291,34 @@ func (r *etcdRegistrar) close() error {
 // leave writes the key again, unless another process has registered it, and revokes the lease,
 // which removes the key. The second write tells instancers that the lease does not expire: see
 // instanceSet. Leave ends after the timeout of the registry, and an etcd that does not execute the
-// first step gets at most half of it.
-func (r *etcdRegistrar) leave(ctx context.Context, lease clientv3.LeaseID) error {
+// first step gets at most half of the time. It reports whether the key was gone before.
+func (r *etcdRegistrar) leave(ctx context.Context, lease clientv3.LeaseID) (gone bool, err error) {
 	client, timeout := r.registry.client, r.registry.timeout
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	_, err := call(ctx, client, timeout/2,
+	end, _ := ctx.Deadline()
+	resp, err := call(ctx, client, time.Until(end)/2,
 		func(ctx context.Context) (*clientv3.TxnResponse, error) {
 			return client.Txn(ctx).
 				If(clientv3.Compare(clientv3.LeaseValue(r.key), "=", lease)).
 				Then(clientv3.OpPut(r.key, r.value, clientv3.WithLease(lease))).
+				Else(clientv3.OpGet(r.key, clientv3.WithKeysOnly())).
 				Commit()
 		})
-	if err != nil {
+	switch {
+	case err != nil:
 		r.registry.log.Debug("cannot write key before its end", "key", r.key, "err", err)
+	case !resp.Succeeded:
+		gone = len(resp.Responses) > 0 && len(resp.Responses[0].GetResponseRange().GetKvs()) == 0
 	}
 	_, err = call(ctx, client, timeout,
 		func(ctx context.Context) (*clientv3.LeaseRevokeResponse, error) {
 			return client.Revoke(ctx, lease)
 		})
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
-		return nil
+		return gone, nil
 	}
-	return err
+	return gone, err
 }
 
 // acquire acquires the semaphore, or returns an error when ctx ends. If the semaphore is free, it

@@ -51,14 +51,14 @@ func TestKeyOfADeadServerExpires(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	p := startProxy(t, e.Endpoints()[0])
-	register(t, open(t, config(p.address())), addrA)
+	register(t, open(t, config(p.Address())), addrA)
 
-	p.cut() // as a server that is dead, it renews nothing
+	p.Cut() // as a server that is dead, it renews nothing
 	took := testkit.EventuallyWithin(t, ttl+slack, "the key expired", func() bool {
 		return e.absent(t, addrA)
 	})
 	t.Logf("expired after %s", took)
-	p.restore()
+	p.Restore()
 	took = testkit.EventuallyWithin(t, 2*ttl, "the registration is restored", func() bool {
 		return e.registered(t, addrA)
 	})
@@ -102,6 +102,30 @@ func TestLostRegistrationIsRestored(t *testing.T) {
 					func() bool { return e.registered(t, test.addr) })
 				t.Logf("restored after %s", took)
 			}
+		})
+	}
+}
+
+// A server does not wait for the next renewal.
+func TestLostKeyIsRestoredAtOnce(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	c := config(e.Endpoints()...)
+	c.TTL = 20 * ttl
+	register(t, open(t, c), addrA)
+	for _, test := range []struct {
+		name string
+		lose func()
+	}{
+		{"key deleted", func() { e.delete(t, key(addrA)) }},
+		{"lease revoked", func() { e.revoke(t, e.get(t, key(addrA)).lease) }},
+		{"key overwritten", func() { e.put(t, key(addrA), addrB) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.lose()
+			took := testkit.EventuallyWithin(t, c.TTL/10, "the registration is restored",
+				func() bool { return e.registered(t, addrA) })
+			t.Logf("restored after %s", took)
 		})
 	}
 }
@@ -207,6 +231,49 @@ func TestDeregisterRemovesTheKey(t *testing.T) {
 		}
 		return len(leases.Leases) == 0
 	})
+}
+
+// The instancer keeps instances whose keys have vanished, because their servers most likely run. A
+// server that stops before it has restored its key says so.
+func TestInstanceWithoutAKeyLeavesAtOnce(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	c := config(e.Endpoints()...)
+	c.TTL = 10 * ttl // the servers notice nothing
+	for _, test := range []struct {
+		name   string
+		vanish func(addr string)
+	}{
+		{"key deleted", func(addr string) { e.delete(t, key(addr)) }},
+		{"lease revoked", func(addr string) { e.revoke(t, e.get(t, key(addr)).lease) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			servers, clients := open(t, c), open(t, c)
+			for n := range 16 { // so many keys are not watched
+				servers.Registrar("other", fmt.Sprintf("127.0.0.1:%d", 1+n))
+			}
+			a, b := register(t, servers, addrA), register(t, servers, addrB)
+			f := discoverytest.Follow(t, instancer(t, clients))
+			f.WaitFor(t, limit, addrA, addrB)
+			test.vanish(addrA)
+			test.vanish(addrB)
+			testkit.Eventually(t, "both instances are kept", func() bool {
+				return clients.Status().Services[0].Kept == 2
+			})
+			deregister(t, a)
+			f.WaitFor(t, c.TTL/3, addrB)
+			if err := servers.Close(); err != nil { // deregisters b
+				t.Error(err)
+			}
+			f.WaitFor(t, c.TTL/3)
+			if err := b.Deregister(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if !e.absent(t, addrA) || !e.absent(t, addrB) {
+				t.Error("have a key after Deregister and Close, want none")
+			}
+		})
+	}
 }
 
 func TestDeregisterKeepsAKeyOfAnotherOwner(t *testing.T) {

@@ -3,6 +3,7 @@ package discovery
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"sync"
 
@@ -74,6 +75,9 @@ func (r *renewer) send(ctx context.Context, lease int64) (*renewStream, chan err
 	err = s.Send(&etcdserverpb.LeaseKeepAliveRequest{ID: lease})
 	if !stop() && err == nil {
 		err = ctx.Err()
+	}
+	if errors.Is(err, io.EOF) {
+		return s, result, nil // the stream has ended: receive gets the reason
 	}
 	if err != nil {
 		s.cancel()

@@ -9,6 +9,7 @@ import (
 
 	"bookservice/discovery"
 	"bookservice/discovery/discoverytest"
+	"bookservice/discovery/discoverytest/faults"
 	"bookservice/discovery/internal/testkit"
 )
 
@@ -47,20 +48,20 @@ func TestForgottenConnectionsCostNothing(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	servers, clients := startProxy(t, e.Endpoints()[0]), startProxy(t, e.Endpoints()[0])
-	c := config(servers.address())
+	c := config(servers.Address())
 	c.TTL = followTTL
 	r := open(t, c)
 	register(t, r, addrA)
 	register(t, r, addrB)
-	c.Etcd = []string{clients.address()}
+	c.Etcd = []string{clients.Address()}
 	i := instancer(t, open(t, c))
 	f := discoverytest.Follow(t, i)
 	f.WaitFor(t, limit, addrA, addrB)
 	shortest := shortestList(i)
 
 	for range 2 {
-		servers.freeze()
-		clients.freeze()
+		servers.Forget()
+		clients.Forget()
 		e.put(t, key(addrC), addrC)
 		begin := time.Now()
 		f.WaitFor(t, c.TTL/3+slack, addrA, addrB, addrC)
@@ -80,11 +81,11 @@ func TestForgottenConnectionsCostNothing(t *testing.T) {
 func TestHungMemberCostsNoRegistration(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 3)
-	var proxies []*proxy
+	var proxies []*faults.Proxy
 	var endpoints []string
 	for _, endpoint := range e.Endpoints() {
 		p := startProxy(t, endpoint)
-		proxies, endpoints = append(proxies, p), append(endpoints, p.address())
+		proxies, endpoints = append(proxies, p), append(endpoints, p.Address())
 	}
 	c := config(endpoints...)
 	c.TTL = followTTL
@@ -94,7 +95,7 @@ func TestHungMemberCostsNoRegistration(t *testing.T) {
 	f := discoverytest.Follow(t, instancer(t, open(t, c)))
 	f.WaitFor(t, limit, addrA, addrB)
 	for n, p := range proxies {
-		p.hold()
+		p.Hold()
 		begin := time.Now()
 		added := fmt.Sprintf("127.0.0.1:%d", 60000+n)
 		e.put(t, key(added), added)
@@ -103,28 +104,60 @@ func TestHungMemberCostsNoRegistration(t *testing.T) {
 		testkit.Always(t, c.TTL*3/2, "both are registered", func() bool {
 			return e.registered(t, addrA) && e.registered(t, addrB)
 		})
-		p.release()
+		p.Release()
 		e.delete(t, key(added))
 		f.WaitFor(t, limit, addrA, addrB)
 	}
 }
 
-// The same with processes of the etcd that is installed, of which each is stopped once.
-func TestStoppedMemberCostsNoRegistration(t *testing.T) {
+// The same with processes of the etcd that is installed, of which each is paused once.
+func TestPausedMemberCostsNoRegistration(t *testing.T) {
 	t.Parallel()
 	processes := startProcesses(t, 3)
-	etcdOf(t, processes...)
-	c := config(addresses(processes)...)
+	endpoints := processes.Endpoints()
+	c := config(endpoints...)
 	c.TTL = followTTL
 	servers := open(t, c)
 	register(t, servers, addrA)
 	register(t, servers, addrB)
 	f := discoverytest.Follow(t, instancer(t, open(t, c)))
 	f.WaitFor(t, limit, addrA, addrB)
-	for n, p := range processes {
-		p.stop(t)
-		others := []*process{processes[(n+1)%3], processes[(n+2)%3]}
-		e := etcdOf(t, others...) // after an election, if the process is the leader
+	for n := range endpoints {
+		pause(t, processes, n)
+		others := []string{endpoints[(n+1)%3], endpoints[(n+2)%3]}
+		e := &etcd{processes, rawClient(t, others...)}
+		added := fmt.Sprintf("127.0.0.1:%d", 60000+n)
+		e.putSoon(t, key(added), added) // after an election, if the process is the leader
+		begin := time.Now()
+		f.WaitFor(t, c.TTL/3+slack, addrA, addrB, added)
+		t.Logf("change received after %s (TTL/3: %s)", time.Since(begin), c.TTL/3)
+		testkit.Always(t, c.TTL*3/2, "both are registered", func() bool {
+			return e.registered(t, addrA) && e.registered(t, addrB)
+		})
+		resume(t, processes, n)
+		e.delete(t, key(added))
+		f.WaitFor(t, limit, addrA, addrB)
+	}
+}
+
+// A leader that ends takes its connections with it, and nothing is written until another is
+// elected.
+func TestLossOfTheLeaderCostsNoRegistration(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 3)
+	c := config(e.Endpoints()...)
+	c.TTL = followTTL
+	servers := open(t, c)
+	register(t, servers, addrA)
+	register(t, servers, addrB)
+	i := instancer(t, open(t, c))
+	f := discoverytest.Follow(t, i)
+	f.WaitFor(t, limit, addrA, addrB)
+	shortest := shortestList(i)
+	for n := range 2 {
+		if err := e.StopMember(e.leader(t, e.Endpoints())); err != nil {
+			t.Fatal(err)
+		}
 		added := fmt.Sprintf("127.0.0.1:%d", 60000+n)
 		e.putSoon(t, key(added), added)
 		begin := time.Now()
@@ -133,9 +166,12 @@ func TestStoppedMemberCostsNoRegistration(t *testing.T) {
 		testkit.Always(t, c.TTL*3/2, "both are registered", func() bool {
 			return e.registered(t, addrA) && e.registered(t, addrB)
 		})
-		p.resume(t)
 		e.delete(t, key(added))
 		f.WaitFor(t, limit, addrA, addrB)
+		e.restart(t, true)
+	}
+	if have := shortest(); have < 2 {
+		t.Errorf("have a list of %d instances, want 2 or more", have)
 	}
 }
 
@@ -146,18 +182,18 @@ func TestRegisterMovesOnFromAHungMember(t *testing.T) {
 	for n, endpoint := range e.Endpoints() {
 		p := startProxy(t, endpoint)
 		endpoints := e.Endpoints()
-		endpoints[n] = p.address()
+		endpoints[n] = p.Address()
 		c := config(endpoints...)
 		c.TTL = followTTL
 		for range 3 { // the order of the members is random
 			r := open(t, c)
 			register(t, r, addrA)
-			p.hold()
+			p.Hold()
 			begin := time.Now()
 			if err := r.Registrar("", addrB).Register(testkit.Context(t, c.Timeout)); err != nil {
 				t.Errorf("after %s: %v", time.Since(begin), err)
 			}
-			p.release()
+			p.Release()
 			if err := r.Close(); err != nil {
 				t.Error(err)
 			}
@@ -170,10 +206,11 @@ func TestListStaysWhileServersCannotReachEtcd(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
-		fault func(p *proxy) (end func())
+		fault func(p *faults.Proxy) (end func())
 	}{
-		{"held", func(p *proxy) func() { p.hold(); return p.release }},
-		{"cut", func(p *proxy) func() { p.cut(); return p.restore }},
+		{"held", func(p *faults.Proxy) func() { p.Hold(); return p.Release }},
+		{"cut", func(p *faults.Proxy) func() { p.Cut(); return p.Restore }},
+		{"lost", func(p *faults.Proxy) func() { p.Lose(); return p.Release }},
 	} {
 		for _, clientsToo := range []bool{false, true} {
 			t.Run(fmt.Sprint(test.name, ", clients too: ", clientsToo), func(t *testing.T) {
@@ -181,9 +218,9 @@ func TestListStaysWhileServersCannotReachEtcd(t *testing.T) {
 				e := startEtcd(t, 1)
 				servers := startProxy(t, e.Endpoints()[0])
 				clients := startProxy(t, e.Endpoints()[0])
-				r := open(t, config(servers.address()))
+				r := open(t, config(servers.Address()))
 				a, b := register(t, r, addrA), register(t, r, addrB)
-				i := instancer(t, open(t, config(clients.address())))
+				i := instancer(t, open(t, config(clients.Address())))
 				f := discoverytest.Follow(t, i)
 				f.WaitFor(t, limit, addrA, addrB)
 				shortest := shortestList(i)
@@ -223,23 +260,23 @@ func leavesAtOnce(t *testing.T, i sd.Instancer, r discovery.Registrar, others ..
 	f.WaitFor(t, ttl*3/4, others...)
 }
 
-func TestListStaysThroughAStoppedEtcd(t *testing.T) {
+func TestListStaysThroughAPausedEtcd(t *testing.T) {
 	t.Parallel()
 	processes := startProcesses(t, 1)
-	e := etcdOf(t, processes...)
-	servers := open(t, config(addresses(processes)...))
+	e := newEtcd(t, processes)
+	servers := e.open(t)
 	var all []discovery.Registrar
 	for _, addr := range []string{addrA, addrB, addrC} {
 		all = append(all, register(t, servers, addr))
 	}
-	i := instancer(t, open(t, config(addresses(processes)...)))
+	i := instancer(t, e.open(t))
 	f := discoverytest.Follow(t, i)
 	f.WaitFor(t, limit, addrA, addrB, addrC)
 	shortest := shortestList(i)
 	for range 3 {
-		processes[0].stop(t)
+		pause(t, processes, 0)
 		testkit.Always(t, ttl*3/2, "etcd is stopped", func() bool { return true })
-		processes[0].resume(t)
+		resume(t, processes, 0)
 		testkit.EventuallyWithin(t, ttl+slack, "all are registered", func() bool {
 			return e.registered(t, addrA) && e.registered(t, addrB) && e.registered(t, addrC)
 		})
@@ -258,13 +295,13 @@ func TestListStaysWhileServersReturnOneAfterTheOther(t *testing.T) {
 	e := startEtcd(t, 1)
 	e.raiseRevision(t)
 	c := config(e.Endpoints()...)
-	c.TTL = followTTL // longer than a server needs to connect
+	c.TTL = 2 * followTTL // longer than a server needs to connect
 	addrs := []string{addrA, addrB, addrC}
-	var proxies []*proxy
+	var proxies []*faults.Proxy
 	for _, addr := range addrs {
 		p := startProxy(t, e.Endpoints()[0])
 		proxies = append(proxies, p)
-		c.Etcd = []string{p.address()}
+		c.Etcd = []string{p.Address()}
 		register(t, open(t, c), addr)
 	}
 	c.Etcd = e.Endpoints()
@@ -272,14 +309,14 @@ func TestListStaysWhileServersReturnOneAfterTheOther(t *testing.T) {
 	discoverytest.Follow(t, i).WaitFor(t, limit, addrs...)
 	shortest := shortestList(i)
 	for _, p := range proxies {
-		p.cut()
+		p.Cut()
 	}
 	e.restart(t, false)
 	for n, p := range proxies {
-		testkit.Always(t, c.TTL/2, "the server cannot register", func() bool {
+		testkit.Always(t, c.TTL*3/8, "the server cannot register", func() bool {
 			return e.absent(t, addrs[n])
 		})
-		p.restore()
+		p.Restore()
 		testkit.Eventually(t, "the server registers", func() bool {
 			return e.registered(t, addrs[n])
 		})
@@ -294,12 +331,12 @@ func TestDeadInstanceIsRemovedWithItsLease(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	p := startProxy(t, e.Endpoints()[0])
-	register(t, open(t, config(p.address())), addrA)
+	register(t, open(t, config(p.Address())), addrA)
 	others := e.open(t)
 	register(t, others, addrB)
 	register(t, others, addrC)
 	f := discoverytest.Follow(t, instancer(t, e.open(t)))
 	f.WaitFor(t, limit, addrA, addrB, addrC)
-	p.cut()
+	p.Cut()
 	f.WaitFor(t, ttl+slack, addrB, addrC)
 }

@@ -14,7 +14,7 @@ func TestStatusReportsRegistrationsAndLists(t *testing.T) {
 	e := startEtcd(t, 1)
 	e.put(t, key("bad"), "no address")
 	p := startProxy(t, e.Endpoints()[0])
-	c := config(p.address())
+	c := config(p.Address())
 	r := open(t, c)
 	if have := r.Status(); len(have.Registrations)+len(have.Services) > 0 {
 		t.Errorf("have %+v at the beginning, want nothing", have)
@@ -30,13 +30,13 @@ func TestStatusReportsRegistrationsAndLists(t *testing.T) {
 	})
 
 	// While etcd is out of reach, the age of the list grows, and the registration is lost.
-	p.hold()
+	p.Hold()
 	testkit.Eventually(t, "the status is bad", func() bool {
 		s := r.Status()
 		return !s.Registrations[0].Registered && s.Registrations[0].Err != nil &&
 			s.Services[0].Instances == 1 && s.Services[0].Age > 2*ttl && s.Services[0].Err != nil
 	})
-	p.release()
+	p.Release()
 	testkit.Eventually(t, "the status is good again", func() bool {
 		s := r.Status()
 		return s.Registrations[0].Registered && s.Registrations[0].Err == nil &&
@@ -52,15 +52,15 @@ func TestStatusReportsInstancesThatAreKept(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
 	p := startProxy(t, e.Endpoints()[0])
-	register(t, open(t, config(p.address())), addrA)
+	register(t, open(t, config(p.Address())), addrA)
 	r := e.open(t)
 	discoverytest.Follow(t, instancer(t, r)).WaitFor(t, limit, addrA)
-	p.cut()
+	p.Cut()
 	testkit.Eventually(t, "the instance is kept", func() bool {
 		s := r.Status().Services[0]
 		return s.Kept == 1 && s.Instances == 1
 	})
-	p.restore()
+	p.Restore()
 	testkit.Eventually(t, "the instance is registered", func() bool {
 		return r.Status().Services[0].Kept == 0
 	})

@@ -85,7 +85,7 @@ func parseJSON(text []byte, foreign bool) (value, error) {
 			set(name, text)
 		}
 		if object.Weight != nil {
-			set("weight", object.Weight.String())
+			set("weight", kitexWeight(*object.Weight))
 		}
 	default:
 		return value{}, errors.New("is no JSON of a known format")
@@ -93,10 +93,21 @@ func parseJSON(text []byte, foreign bool) (value, error) {
 	return v, nil
 }
 
-// grpcEndpoint returns the host and port of the first gRPC endpoint, or "".
+// kitexWeight returns the weight of an instance of kitex. That of one that has registered none is
+// the default of kitex's clients.
+func kitexWeight(registered json.Number) string {
+	if n, err := registered.Float64(); err != nil || n <= 0 {
+		return "10"
+	}
+	return registered.String()
+}
+
+// grpcEndpoint returns the host and port of the first gRPC endpoint, or "". The scheme is grpcs if
+// the server uses TLS.
 func grpcEndpoint(endpoints []string) string {
 	for _, endpoint := range endpoints {
-		if u, err := url.Parse(endpoint); err == nil && u.Scheme == "grpc" && u.User == nil {
+		u, err := url.Parse(endpoint)
+		if err == nil && (u.Scheme == "grpc" || u.Scheme == "grpcs") && u.User == nil {
 			return u.Host
 		}
 	}

@@ -50,70 +50,121 @@ func TestValuesThatAreNoAddressAreSkipped(t *testing.T) {
 	}
 }
 
-// Each of the instances is registered as the named library does it.
+// A foreignService is a service whose instances have the addresses addrA and addrB and are
+// registered by another library.
+type foreignService struct {
+	library         string
+	prefix, service string // as this package names them
+	format          string
+	keys            map[string]string
+	metadata        [2]map[string]string // of addrA and addrB
+}
+
+// foreignServices returns the keys and values that the libraries write.
+func foreignServices() []foreignService {
+	all := map[string]string{"version": "v1.2", "zone": "a", "weight": "20"}
+	return []foreignService{
+		{"kratos v2.8.3", "/microservices/", "books", discovery.FormatAuto, map[string]string{
+			"/microservices/books/host-1": `{"id":"host-1","name":"books","version":"v1.2",` +
+				`"metadata":{"weight":"20","zone":"a"},` +
+				`"endpoints":["http://127.0.0.1:8000","grpc://` + addrA + `"]}`,
+			"/microservices/books/host-2": `{"id":"host-2","name":"books","version":"",` +
+				`"metadata":null,"endpoints":["grpcs://` + addrB + `"]}`, // with TLS
+			"/microservices/books/host-3": `{"id":"host-3","name":"books","version":"",` +
+				`"metadata":null,"endpoints":["http://127.0.0.1:8000"]}`,
+			"/microservices/books/host-4": `{"id":"host-4","name":"books","version":"",` +
+				`"metadata":null,"endpoints":null}`,
+		}, [2]map[string]string{all, nil}},
+		{"kratos v2.2.0", "/microservices/", "old", discovery.FormatAuto, map[string]string{
+			"/microservices/old/host-1": `{"id":"host-1","name":"old","version":"v1.2",` +
+				`"metadata":{"weight":"20","zone":"a"},` +
+				`"endpoints":["grpc://` + addrA + `?isSecure=true"]}`,
+			"/microservices/old/host-2": `{"id":"host-2","name":"old","version":"",` +
+				`"metadata":{},"endpoints":["grpc://` + addrB + `?isSecure=false"]}`,
+		}, [2]map[string]string{all, nil}},
+		{"go-zero v1.10.3", "books.rpc/", "", discovery.FormatAuto, map[string]string{
+			"books.rpc/7587899196277959691": addrA,
+			"books.rpc/7587899196277959692": addrB,
+		}, [2]map[string]string{}},
+		{"kitex registry-etcd v0.2.6", "kitex/registry-etcd/", "books", discovery.FormatAuto,
+			map[string]string{
+				"kitex/registry-etcd/books/" + addrA: `{"network":"tcp","address":"` + addrA +
+					`","weight":20,"tags":{"version":"v1.2","zone":"a"}}`,
+				"kitex/registry-etcd/books/" + addrB: `{"network":"tcp","address":"` + addrB +
+					`","weight":0,"tags":null}`,
+				"kitex/registry-etcd/books//run/x:1": `{"network":"unix","address":"/run/x:1",` +
+					`"weight":10,"tags":null}`,
+			}, [2]map[string]string{all, {"weight": "10"}}}, // the default of kitex's clients
+	}
+}
+
 func TestValuesOfOtherRegistriesAreRead(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)
-	for _, test := range []struct {
-		name, prefix, service string
-		keys                  map[string]string
-		format                string
-		want                  map[string]string
-	}{
-		{"gRPC", "/grpc/", "books", map[string]string{
-			"/grpc/books/x": `{"Op":0,"Addr":"` + addrA +
-				`","Metadata":{"version":"v1","zone":"a","weight":10,"list":[1]}}`,
-			"/grpc/books/y": `{"Op":0,"Addr":"` + addrB + `","Metadata":null}`,
-		}, discovery.FormatPlain, map[string]string{"version": "v1", "zone": "a", "weight": "10"}},
-		{"kratos", "/microservices/", "books", map[string]string{
-			"/microservices/books/1": `{"id":"1","name":"books","version":"v1","metadata":` +
-				`{"zone":"a","weight":"10"},"endpoints":["http://127.0.0.1:8000","grpc://` + addrA +
-				`?isSecure=false"]}`,
-			"/microservices/books/2": `{"id":"2","name":"books","version":"","metadata":null,` +
-				`"endpoints":["grpc://` + addrB + `"]}`,
-			"/microservices/books/3": `{"id":"3","name":"books","endpoints":["http://h:1"]}`,
-		}, discovery.FormatAuto, map[string]string{"version": "v1", "zone": "a", "weight": "10"}},
-		{"go-zero", "books.rpc/", "", map[string]string{
-			"books.rpc/7587870460981677828": addrA,
-			"books.rpc/7587870460981677829": addrB,
-		}, discovery.FormatAuto, nil},
-		{"kitex", "kitex/registry-etcd/", "books", map[string]string{
-			"kitex/registry-etcd/books/" + addrA: `{"network":"tcp","address":"` + addrA +
-				`","weight":10,"tags":{"version":"v1","zone":"a"}}`,
-			"kitex/registry-etcd/books/" + addrB: `{"network":"tcp","address":"` + addrB +
-				`","weight":10,"tags":null}`,
-			"kitex/registry-etcd/books/u": `{"network":"unix","address":"/run/x:1"}`,
-		}, discovery.FormatAuto, map[string]string{"version": "v1", "zone": "a", "weight": "10"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
+	for _, test := range foreignServices() {
+		t.Run(test.library, func(t *testing.T) {
 			for key, value := range test.keys {
-				e.put(t, key, value)
+				e.putLeased(t, key, value)
 			}
 			c := config(e.Endpoints()...)
 			c.Prefix, c.Format = test.prefix, test.format
-			r := open(t, c)
-			i, err := r.Instancer(test.service)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f := discoverytest.Follow(t, i)
-			f.WaitFor(t, limit, addrA, addrB)
-			if have := discovery.Metadata(i, addrA); !maps.Equal(have, test.want) {
-				t.Errorf("have metadata %v, want %v", have, test.want)
-			}
-
-			// The service moves: an instance of ours is listed beside the others.
-			ours := r.Registrar(test.service, addrC)
-			if err := ours.Register(testkit.Context(t, limit)); err != nil {
-				t.Fatal(err)
-			}
-			f.WaitFor(t, limit, addrA, addrB, addrC)
+			followForeign(t, c, test.service, test.metadata)
 			for key := range test.keys {
 				e.delete(t, key)
 			}
-			f.WaitFor(t, limit, addrC)
 		})
 	}
+}
+
+// The package of the etcd client needs no other format.
+func TestValuesOfGRPCAreRead(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	manager, err := endpoints.NewManager(e.raw, "/grpc/books")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, endpoint := range []endpoints.Endpoint{
+		{Addr: addrA, Metadata: map[string]any{
+			"version": "v1.2", "zone": "a", "weight": 20, "list": []int{1}, // is no metadata
+		}},
+		{Addr: addrB, Metadata: "no object"},
+	} {
+		key := "/grpc/books/" + endpoint.Addr
+		if err := manager.AddEndpoint(testkit.Context(t, limit), key, endpoint); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := config(e.Endpoints()...)
+	c.Prefix = "/grpc/"
+	followForeign(t, c, "books", [2]map[string]string{
+		{"version": "v1.2", "zone": "a", "weight": "20"}, nil,
+	})
+}
+
+// followForeign checks the metadata of a service that another library has registered. Then the
+// service moves: an instance of ours is listed beside the others.
+func followForeign(
+	t *testing.T, c discovery.Config, service string, metadata [2]map[string]string,
+) {
+	t.Helper()
+	r := open(t, c)
+	i, err := r.Instancer(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := discoverytest.Follow(t, i)
+	f.WaitFor(t, limit, addrA, addrB)
+	for n, addr := range []string{addrA, addrB} {
+		if have := discovery.Metadata(i, addr); !maps.Equal(have, metadata[n]) {
+			t.Errorf("%s: have metadata %v, want %v", addr, have, metadata[n])
+		}
+	}
+	ours := r.Registrar(service, addrC)
+	if err := ours.Register(testkit.Context(t, limit)); err != nil {
+		t.Fatal(err)
+	}
+	f.WaitFor(t, limit, addrA, addrB, addrC)
 }
 
 func TestMetadataIsRegistered(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"bookservice/cmd/internal/bookclient"
 	"bookservice/cmd/internal/command"
+	"bookservice/cmd/internal/heap"
 	"bookservice/cmd/internal/logging"
 	"bookservice/cmd/internal/output"
 	"bookservice/configs"
@@ -31,6 +32,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		log := logging.New(stderr, slog.LevelInfo)
 		cfg.Warnings.Log(ctx, log)
+		defer heap.Keep(cfg.HeapBytes)()
 		err = request(ctx, cfg, stdout, log)
 	}
 	if err == nil || output.IsClosed(err) {

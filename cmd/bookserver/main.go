@@ -9,6 +9,7 @@ import (
 	"log/slog"
 
 	"bookservice/cmd/internal/command"
+	"bookservice/cmd/internal/heap"
 	"bookservice/cmd/internal/logging"
 	"bookservice/cmd/internal/output"
 	"bookservice/cmd/internal/server"
@@ -31,6 +32,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		log := logging.New(stderr, slog.LevelInfo)
 		cfg.Warnings.Log(ctx, log)
+		defer heap.Keep(cfg.HeapBytes)()
 		s, err = server.Start(ctx, cfg, log, tracer.WithMemory(spans))
 	}
 	if err == nil && counts {

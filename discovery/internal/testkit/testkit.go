@@ -21,6 +21,14 @@ const (
 	interval = 10 * time.Millisecond
 )
 
+// Slow skips a test that takes longer than 10 s, unless the race detector is enabled.
+func Slow(t testing.TB) {
+	t.Helper()
+	if !RaceDetector {
+		t.Skip("takes longer than 10 s; run it with -race")
+	}
+}
+
 // Eventually calls ok until it returns true, and returns how long that took. After 30 s it fails
 // the test with a message that contains what.
 func Eventually(t testing.TB, what string, ok func() bool) time.Duration {
