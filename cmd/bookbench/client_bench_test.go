@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"bookservice/api/book"
+	"bookservice/cmd/bookbench/internal/kit"
 	"bookservice/service/bookgrpc"
 	bookclient "bookservice/service/client"
 )
@@ -89,7 +91,7 @@ func ourClient(b *testing.B, n int, a answer,
 		change(&c)
 	}
 	books, err := bookclient.New(sd.FixedInstancer(instances(n)), nil, c,
-		bookclient.WithLogger(quiet()), bookclient.WithDialOptions(answered(a)...))
+		bookclient.WithLogger(slog.New(slog.DiscardHandler)), bookclient.WithDialOptions(answered(a)...))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -102,7 +104,7 @@ func ourClient(b *testing.B, n int, a answer,
 
 // kitBalancer returns go-kit's round robin over n instances. They share a connection.
 func kitBalancer(b *testing.B, n int, a answer) lb.Balancer {
-	info := kitClient(answeredConn(b, a), nil)
+	info := kit.Client(answeredConn(b, a), nil)
 	factory := func(string) (endpoint.Endpoint, io.Closer, error) { return info, nil, nil }
 	endpointer := sd.NewEndpointer(sd.FixedInstancer(instances(n)), factory, kitlog.NewNopLogger())
 	b.Cleanup(endpointer.Close)
@@ -113,7 +115,7 @@ func kitBalancer(b *testing.B, n int, a answer) lb.Balancer {
 	}
 }
 
-func kit(e endpoint.Endpoint) func(context.Context) error {
+func ofEndpoint(e endpoint.Endpoint) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, err := e(ctx, int32(1))
 		return err
@@ -136,7 +138,7 @@ func isNil(err error) bool { return err == nil }
 // BenchmarkEndpoint is what the other benchmarks of the client begin with: go-kit's gRPC transport.
 func BenchmarkEndpoint(b *testing.B) {
 	b.Run("go-kit", func(b *testing.B) {
-		loop(b, kit(kitClient(answeredConn(b, success), nil)), isNil)
+		loop(b, ofEndpoint(kit.Client(answeredConn(b, success), nil)), isNil)
 	})
 	b.Run("ours", func(b *testing.B) {
 		set := bookgrpc.NewClient(answeredConn(b, success), nil)
@@ -163,7 +165,7 @@ func BenchmarkPick(b *testing.B) {
 			}, isNil)
 		})
 		b.Run(fmt.Sprintf("%d/go-kit, round robin, retry and hystrix", n), func(b *testing.B) {
-			loop(b, kit(behindHystrix(kitBalancer(b, n, success))), isNil)
+			loop(b, ofEndpoint(kit.BehindHystrix(kitBalancer(b, n, success))), isNil)
 		})
 		b.Run(fmt.Sprintf("%d/ours", n), func(b *testing.B) {
 			loop(b, ourClient(b, n, success, nil), isNil)
@@ -174,7 +176,7 @@ func BenchmarkPick(b *testing.B) {
 // BenchmarkRetry makes calls whose first attempt fails, without a delay between the attempts.
 func BenchmarkRetry(b *testing.B) {
 	b.Run("go-kit", func(b *testing.B) {
-		loop(b, kit(lb.Retry(3, 100*time.Second, kitBalancer(b, 2, everySecond))), isNil)
+		loop(b, ofEndpoint(lb.Retry(3, 100*time.Second, kitBalancer(b, 2, everySecond))), isNil)
 	})
 	b.Run("ours", func(b *testing.B) {
 		atOnce := func(c *bookclient.Config) { c.RetryBackoff = 0 }
@@ -187,7 +189,7 @@ func BenchmarkBreaker(b *testing.B) {
 	nothing := func(context.Context, any) (any, error) { return nil, nil }
 	b.Run("closed/hystrix", func(b *testing.B) {
 		hystrix.ConfigureCommand("closed", hystrix.CommandConfig{MaxConcurrentRequests: 1000})
-		loop(b, kit(circuitbreaker.Hystrix("closed")(nothing)), isNil)
+		loop(b, ofEndpoint(circuitbreaker.Hystrix("closed")(nothing)), isNil)
 	})
 	b.Run("closed/ours, the whole client", func(b *testing.B) {
 		loop(b, ourClient(b, 1, success, nil), isNil)
@@ -197,7 +199,7 @@ func BenchmarkBreaker(b *testing.B) {
 			MaxConcurrentRequests: 1000, RequestVolumeThreshold: 1, ErrorPercentThreshold: 1,
 			SleepWindow: 1 << 30,
 		})
-		call := kit(circuitbreaker.Hystrix("open")(
+		call := ofEndpoint(circuitbreaker.Hystrix("open")(
 			func(context.Context, any) (any, error) { return nil, unavailable(0) }))
 		isOpen := func(err error) bool { return errors.Is(err, hystrix.ErrCircuitOpen) }
 		openBreaker(b, call, isOpen)

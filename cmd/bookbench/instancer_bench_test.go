@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 
+	"bookservice/cmd/bookbench/internal/kit"
 	"bookservice/discovery"
 	"bookservice/discovery/etcdembed"
 	bookclient "bookservice/service/client"
@@ -51,7 +53,7 @@ func BenchmarkUpdate(b *testing.B) {
 				return nil, nil, err
 			}
 			conn.Connect()
-			return kitClient(conn, nil), conn, nil
+			return kit.Client(conn, nil), conn, nil
 		}
 		s := &source{}
 		endpointer := sd.NewEndpointer(s, factory, kitlog.NewNopLogger())
@@ -61,7 +63,7 @@ func BenchmarkUpdate(b *testing.B) {
 	b.Run("ours", func(b *testing.B) {
 		s := &source{}
 		books, err := bookclient.New(s, nil, bookclient.DefaultConfig(),
-			bookclient.WithLogger(quiet()), bookclient.WithDialOptions(answered(success)...))
+			bookclient.WithLogger(slog.New(slog.DiscardHandler)), bookclient.WithDialOptions(answered(success)...))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -89,7 +91,7 @@ func BenchmarkInstancer(b *testing.B) {
 		e := startEtcd(b)
 		c := discovery.DefaultConfig()
 		c.Etcd, c.Prefix = e.endpoints, e.prefix
-		registry, err := discovery.Open(b.Context(), c, discovery.WithLogger(quiet()))
+		registry, err := discovery.Open(b.Context(), c, discovery.WithLogger(slog.New(slog.DiscardHandler)))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -14,24 +14,18 @@ import (
 )
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == side.Arg {
-		os.Exit(runProcess(os.Args[2]))
+	if len(os.Args) == 2 && os.Args[1] == side.RoleCollector {
+		os.Exit(runCollector())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// runProcess is a process of a run. It ends with its orders, not at a signal to the group.
-func runProcess(role string) int {
+// runCollector is the collector of a run. It ends with its orders, not at a signal to the group.
+func runCollector() int {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM)
-	var err error
-	if role == side.RoleCollector {
-		err = side.Obey(os.Stdin, side.Reports(), new(collector).do)
-	} else {
-		err = side.Run(role, wayOf, os.Stdin, side.Reports())
-	}
-	if err != nil {
+	if err := side.Obey(os.Stdin, side.Reports(), new(collector).do); err != nil {
 		fmt.Fprintln(os.Stderr, "bookbench:", err)
 		return 1
 	}

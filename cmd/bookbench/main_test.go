@@ -17,8 +17,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == side.Arg { // a process of a run in a test
-		os.Exit(runProcess(os.Args[2]))
+	if len(os.Args) == 2 && os.Args[1] == side.RoleCollector { // of a run in a test
+		os.Exit(runCollector())
 	}
 	os.Exit(m.Run())
 }
@@ -94,12 +94,25 @@ func TestSlow(t *testing.T) {
 	}
 }
 
+// build builds the programs of the plans until the end of the test.
+func build(t *testing.T, plans ...plan) (files map[string]string) {
+	t.Helper()
+	files, remove, err := buildPrograms(t.Context(), plans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(remove)
+	return files
+}
+
 // ourPlan is a short run of the row whose name has this prefix.
 func ourPlan(t *testing.T, prefix string) plan {
 	t.Helper()
 	for _, r := range rows() {
 		if strings.HasPrefix(r.name, prefix) {
-			return plan{row: r, callers: 2, calls: 100, warm: 10}
+			p := plan{row: r, callers: 2, calls: 100, warm: 10}
+			p.programs = build(t, p)
+			return p
 		}
 	}
 	t.Fatalf("no row begins with %q", prefix)
@@ -189,10 +202,10 @@ func TestBadFlags(t *testing.T) {
 
 // A run whose context ends, as at an interrupt, ends and ends its processes.
 func TestInterrupt(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
 	p := ourPlan(t, "ours, untraced")
 	p.calls = 1 << 40
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
 	done := make(chan error)
 	go func() {
 		_, err := p.run(ctx)

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // slowCallers is how many callers there are while the collector is slow.
@@ -35,7 +37,7 @@ func (c config) repeat(ctx context.Context, stderr io.Writer, plans []plan,
 	for rep := range c.reps {
 		for _, i := range rand.Perm(len(plans)) {
 			p := plans[i]
-			p.program = programs[p.row.program]
+			p.programs = programs
 			s, err := p.run(ctx)
 			if err != nil {
 				return err
@@ -61,8 +63,8 @@ func (c config) chosen() []row {
 	})
 }
 
-// buildPrograms builds the programs of the rows that are not in this one, and returns their files
-// by folder. remove removes them.
+// buildPrograms builds the programs of the rows and returns their files by folder. remove removes
+// them. They have the race detector if this program has it.
 func buildPrograms(ctx context.Context, plans []plan) (
 	files map[string]string, remove func(), err error) {
 	dir, err := os.MkdirTemp("", "bookbench")
@@ -70,20 +72,20 @@ func buildPrograms(ctx context.Context, plans []plan) (
 		return nil, nil, err
 	}
 	remove = func() { _ = os.RemoveAll(dir) }
+	args := []string{"build", fmt.Sprintf("-race=%v", testkit.RaceDetector), "-o", dir}
 	files = map[string]string{}
 	for _, p := range plans {
-		folder := p.row.program
-		if folder == "" || files[folder] != "" {
-			continue
+		for _, folder := range []string{p.row.client, p.row.server} {
+			if files[folder] == "" {
+				files[folder] = filepath.Join(dir, folder)
+				args = append(args, "bookservice/cmd/bookbench/"+folder)
+			}
 		}
-		files[folder] = filepath.Join(dir, folder)
-		build := exec.CommandContext(ctx, "go", "build", "-o", files[folder],
-			"bookservice/cmd/bookbench/"+folder)
-		if out, err := build.CombinedOutput(); err != nil {
-			remove()
-			return nil, nil, fmt.Errorf("build the program of %q, which needs the folder of "+
-				"bookbench as the working directory: %w\n%s", p.row.name, err, out)
-		}
+	}
+	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+		remove()
+		return nil, nil, fmt.Errorf("build the programs of the rows, which needs the folder of "+
+			"bookbench as the working directory: %w\n%s", err, out)
 	}
 	return files, remove, nil
 }

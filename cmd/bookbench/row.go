@@ -1,11 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
-
-	"bookservice/cmd/bookbench/internal/side"
 )
 
 // A row is a way to make calls: a server, a client, and how both are traced.
@@ -21,55 +18,51 @@ type row struct {
 	lists bool
 	// fewer divides the number of calls; 0 is 1. It is for rows whose calls use up ports.
 	fewer int
-	// program is the folder of a program that has the row's server and client. If it is empty, this
-	// program has them, in Way.
-	program string
-	side.Way
+	// client and server are the folders of the programs that have the two sides.
+	client, server string
 }
 
 const rawName = "raw grpc-go"
 
 // rows returns all rows.
 func rows() []row {
+	const plain, otel, gozero = "plain", "otel", "gozero"
+	traced := func(name, program string, share float64) row {
+		return row{name: name, client: program, server: program, spans: 2, share: share}
+	}
+	tutorial := traced("the tutorial's program", plain, 1)
+	tutorial.fewer = 20
 	all := []row{
-		{name: rawName, lists: true, Way: side.Way{Serve: side.ServeRaw, Dial: side.DialRaw}},
-		{name: "go-kit, untraced", Way: side.Way{Serve: serveKit(nil), Dial: dialKit(nil)}},
-		{
-			name: "the tutorial's program", spans: 2, share: 1, fewer: 20,
-			Way: side.Way{Serve: serveKit(openBridge), Dial: dialTutorial},
-		},
-		{
-			name: "go-kit, bare bridge, zipkin-go's reporter", spans: 2, share: 1,
-			Way: side.Way{Serve: serveKit(openBridge), Dial: dialKit(openBridge)},
-		},
-		{
-			name: "the same behind go-kit's balancer, retry and hystrix", spans: 2, share: 1,
-			Way: side.Way{Serve: serveKit(openBridge), Dial: dialHystrix},
-		},
-		otelRow("otelgrpc, OTLP exporter, 100 %", openOTLP, 1),
-		otelRow("otelgrpc, OTLP exporter, 1 %", openOTLP, 0.01),
-		otelRow("otelgrpc, Zipkin exporter", openOTelZipkin, 1),
-		{
-			name: "zipkin-go's stats handler", spans: 2, share: 1,
-			Way: side.Way{Serve: serveZipkinGo, Dial: dialZipkinGo},
-		},
-		{
-			name: "kratos, OTLP exporter", spans: 2, share: 1,
-			Way: side.Way{Serve: serveKratos, Dial: dialKratos},
-		},
-		{name: "go-zero, OTLP exporter", spans: 2, share: 1, program: "gozero"},
+		{name: rawName, client: plain, server: plain, lists: true},
+		{name: "raw grpc-go, heap as ours", client: plain, server: plain, lists: true},
+		{name: "go-kit, untraced", client: plain, server: plain},
+		tutorial,
+		traced("go-kit, bare bridge, zipkin-go's reporter", plain, 1),
+		traced("the same behind go-kit's balancer, retry and hystrix", plain, 1),
+		traced("otelgrpc, OTLP exporter, 100 %", otel, 1),
+		traced("otelgrpc, OTLP exporter, 1 %", otel, 0.01),
+		traced("otelgrpc, Zipkin exporter", otel, 1),
+		traced("zipkin-go's stats handler", plain, 1),
+		traced("kratos, OTLP exporter", otel, 1),
+		traced("go-zero, OTLP exporter", gozero, 1),
 	}
-	return append(all, ourRows()...)
-}
-
-// wayOf returns the server and the client of the row with this name.
-func wayOf(name string) (side.Way, error) {
-	all := rows()
-	i := slices.IndexFunc(all, func(r row) bool { return r.name == name && r.program == "" })
-	if i < 0 {
-		return side.Way{}, fmt.Errorf("this program has no row that is named %q", name)
+	for _, r := range []row{
+		{name: "ours, untraced", lists: true},
+		{name: "ours, noop", lists: true},
+		{name: "ours, 1 %, traceparent alone", share: 0.01, lists: true},
+		{name: "ours, sampled, zipkin, default headers (as shipped)", share: 1, lists: true},
+		{name: "ours, sampled, zipkin, traceparent alone", share: 1, lists: true},
+		{name: "ours, sampled, OTLP over gRPC, default headers", share: 1, lists: true},
+		{name: "ours, whole client, sampled, zipkin, default headers", share: 1},
+		{name: "ours, whole client, untraced"},
+	} {
+		r.ours, r.client, r.server = true, "ours", "oursserver"
+		if r.share > 0 {
+			r.spans = 2
+		}
+		all = append(all, r)
 	}
-	return all[i].Way, nil
+	return all
 }
 
 // choose returns the rows that match the pattern and the condition, and raw gRPC in any case.

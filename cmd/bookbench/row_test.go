@@ -33,6 +33,8 @@ func TestHeaders(t *testing.T) {
 	const b3 = " x-b3-sampled x-b3-spanid x-b3-traceid"
 	want := map[string]string{
 		"raw grpc-go":                                          "",
+		"raw grpc-go, heap as ours":                            "",
+		"go-zero, OTLP exporter":                               "traceparent",
 		"go-kit, untraced":                                     "",
 		"the tutorial's program":                               b3[1:],
 		"go-kit, bare bridge, zipkin-go's reporter":            b3[1:],
@@ -51,47 +53,66 @@ func TestHeaders(t *testing.T) {
 		"ours, whole client, sampled, zipkin, default headers": "traceparent" + b3,
 		"ours, whole client, untraced":                         "",
 	}
+	var plans []plan
 	for _, r := range rows() {
-		if r.program != "" {
-			continue
-		}
+		plans = append(plans, plan{row: r})
+	}
+	files := build(t, plans...)
+	for _, r := range rows() {
 		t.Run(r.name, func(t *testing.T) {
-			var have []string
-			server, client := &side.Env{}, &side.Env{}
-			s := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, in any,
-				_ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-				have = traceHeaders(ctx)
-				return handler(ctx, in)
-			}))
-			book.RegisterBookServiceServer(s, side.RawServer{Books: side.NewLibrary(0)})
-			addr, err := server.Serve(s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			client.Zipkin, client.OTLP = at.Zipkin, at.OTLP
-			call, err := r.Dial(client, addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := call(t.Context()); err != nil {
-				t.Error(err)
-			}
-			if err := client.Close(); err != nil {
-				t.Error(err)
-			}
-			if err := server.Close(); err != nil {
-				t.Error(err)
-			}
-			if want, ok := want[r.name]; !ok || strings.Join(have, " ") != want {
+			have, accepts := headersOf(t, files[r.client], side.Settings{
+				Row: r.name, Zipkin: at.Zipkin, OTLP: at.OTLP, Heap: 1 << 25,
+			})
+			if want, ok := want[r.name]; !ok || have != want {
 				t.Errorf("have the headers %q, want %q", have, want)
+			}
+			if (r.client == "plain" || r.ours) && accepts {
+				t.Error("the program links gzip: each call has one more header")
 			}
 		})
 	}
 }
 
-// traceHeaders returns the headers of tracers in the metadata of a call.
-func traceHeaders(ctx context.Context) []string {
-	md, _ := metadata.FromIncomingContext(ctx)
+// headersOf returns which headers of tracers the client of a row sends, and whether it accepts
+// compressed answers.
+func headersOf(t *testing.T, program string, s side.Settings) (names string, accepts bool) {
+	t.Helper()
+	server := &side.Env{}
+	seen := make(chan metadata.MD, 1)
+	srv := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, in any,
+		_ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		md, _ := metadata.FromIncomingContext(ctx)
+		seen <- md
+		return handler(ctx, in)
+	}))
+	book.RegisterBookServiceServer(srv, side.RawServer{Books: side.NewLibrary(0)})
+	addr, err := server.Serve(srv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := startChild(t.Context(), program, side.RoleClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.end()
+	for _, o := range []side.Order{
+		{Do: "start", Settings: s, Server: addr},
+		{Do: "call", Calls: 1, Callers: 1},
+		{Do: "end"},
+	} {
+		if r, err := client.ask(o); err != nil || r.Failed > 0 {
+			t.Fatalf("%s: have %v, %s", o.Do, err, r.Problem)
+		}
+	}
+	if err := server.Close(); err != nil {
+		t.Error(err)
+	}
+	md := <-seen
+	return traceHeaders(md), len(md.Get("grpc-accept-encoding")) > 0
+}
+
+// traceHeaders returns the headers of tracers among the metadata.
+func traceHeaders(md metadata.MD) string {
 	var found []string
 	for name := range md {
 		for _, prefix := range []string{"trace", "b3", "x-b3", "baggage", "uber"} {
@@ -101,5 +122,5 @@ func traceHeaders(ctx context.Context) []string {
 		}
 	}
 	slices.Sort(found)
-	return found
+	return strings.Join(found, " ")
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"bookservice/cmd/bookbench/internal/side"
+	"bookservice/configs"
 )
 
 // runLimit is the longest time of a run. It ends a run that hangs.
@@ -24,14 +25,14 @@ const settleLimit = 3 * time.Second
 
 // A plan says how to run a row once.
 type plan struct {
-	row     row
-	callers int
-	calls   int // that are measured
-	warm    int // before these
-	books   int
-	delay   time.Duration // of the collector's answers
-	settle  bool          // wait for the spans of the warm-up
-	program string        // file of the program with server and client; empty for this one
+	row      row
+	callers  int
+	calls    int // that are measured
+	warm     int // before these
+	books    int
+	delay    time.Duration     // of the collector's answers
+	settle   bool              // wait for the spans of the warm-up
+	programs map[string]string // files by folder
 }
 
 // A sample is the result of a run.
@@ -56,11 +57,10 @@ func (p plan) run(ctx context.Context) (sample, error) {
 		}
 	}()
 	for _, role := range []string{side.RoleCollector, side.RoleServer, side.RoleClient} {
-		program := p.program
-		if role == side.RoleCollector {
-			program = ""
-		}
-		c, err := startChild(ctx, program, role)
+		folder := map[string]string{
+			side.RoleServer: p.row.server, side.RoleClient: p.row.client,
+		}[role]
+		c, err := startChild(ctx, p.programs[folder], role)
 		if err != nil {
 			return sample{}, err
 		}
@@ -75,7 +75,10 @@ func (p plan) run(ctx context.Context) (sample, error) {
 
 // measure makes the calls of a run, with processes that have not got an order yet.
 func (p plan) measure(collector, server, client *child) (sample, error) {
-	s := side.Settings{Row: p.row.name, Books: p.books, Calls: p.warm + p.calls, Delay: p.delay}
+	s := side.Settings{
+		Row: p.row.name, Books: p.books, Calls: p.warm + p.calls, Delay: p.delay,
+		Heap: configs.DefaultServer().HeapBytes,
+	}
 	to, err := collector.ask(side.Order{Do: "start", Settings: s})
 	if err != nil {
 		return sample{}, err
@@ -191,7 +194,7 @@ func startChild(ctx context.Context, program, role string) (*child, error) {
 		return nil, err
 	}
 	defer func() { _ = write.Close() }() // the process has a copy
-	c := &child{cmd: exec.CommandContext(ctx, program, side.Arg, role), pipe: reports}
+	c := &child{cmd: exec.CommandContext(ctx, program, role), pipe: reports}
 	// Variables of OpenTelemetry would change the settings of the peers.
 	c.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "OTEL_")
@@ -217,10 +220,10 @@ func (c *child) ask(o side.Order) (report, error) {
 		err = c.out.Decode(&r)
 	}
 	if err != nil {
-		return r, fmt.Errorf("%s: %s: %w\n%s", c.cmd.Args[2], o.Do, err, c.output.String())
+		return r, fmt.Errorf("%s: %s: %w\n%s", c.cmd.Args[1], o.Do, err, c.output.String())
 	}
 	if r.Err != "" {
-		return r, fmt.Errorf("%s: %s: %s", c.cmd.Args[2], o.Do, r.Err)
+		return r, fmt.Errorf("%s: %s: %s", c.cmd.Args[1], o.Do, r.Err)
 	}
 	return r, nil
 }

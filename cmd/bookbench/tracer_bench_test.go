@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -76,7 +77,7 @@ func BenchmarkHandOver(b *testing.B) {
 	})
 	b.Run("ours", func(b *testing.B) {
 		send := func(context.Context, delivery.Batch) error { return nil }
-		q, err := delivery.New(delivery.Config{}, send, quiet())
+		q, err := delivery.New(delivery.Config{}, send, slog.New(slog.DiscardHandler))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -114,7 +115,7 @@ func openTracers(b *testing.B) map[string]opentracing.Tracer {
 	} {
 		c := configs.DefaultServer().Tracer
 		c.Backend, c.Zipkin.URL, c.Propagation.Inject = "zipkin", collector.URL, inject
-		tr, closer, err := all.Open(b.Context(), c, tracer.WithLogger(quiet()))
+		tr, closer, err := all.Open(b.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -1,15 +1,10 @@
-// Gozero is the server and the client of go-zero for bookbench, which builds and runs it. It is a
-// program of its own because the packages that it links allocate 1.2 MB and start goroutines, from
-// which all other rows would suffer, too.
+// Gozero has the row of bookbench that is go-zero. Its packages allocate 1.2 MB and start
+// goroutines when they are linked.
 package main
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/zeromicro/go-zero/core/conf"
@@ -25,16 +20,7 @@ import (
 )
 
 func main() {
-	signal.Ignore(os.Interrupt, syscall.SIGTERM)
-	if len(os.Args) != 3 || os.Args[1] != side.Arg {
-		fmt.Fprintln(os.Stderr, "gozero: must be run by bookbench")
-		os.Exit(2)
-	}
-	find := func(string) (side.Way, error) { return side.Way{Serve: serve, Dial: dial}, nil }
-	if err := side.Run(os.Args[2], find, os.Stdin, side.Reports()); err != nil {
-		fmt.Fprintln(os.Stderr, "gozero:", err)
-		os.Exit(1)
-	}
+	side.Main(map[string]side.Way{"go-zero, OTLP exporter": {Serve: serve, Dial: dial}})
 }
 
 func telemetry(e *side.Env, service string) trace.Config {

@@ -10,20 +10,19 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// Arg is the first argument of the processes of a run; the second one is the role.
-const Arg = "process"
-
-// Roles of processes.
+// Roles of processes: their only argument.
 const (
 	RoleServer    = "server"
 	RoleClient    = "client"
-	RoleCollector = "collector"
+	RoleCollector = "collector-of-a-run"
 )
 
 // A Way is how a row makes its calls.
@@ -40,6 +39,8 @@ type Call func(context.Context) error
 // An Env is what the server or the client of a row gets, and what it leaves to be closed.
 type Env struct {
 	Settings
+
+	mu      sync.Mutex
 	closers []func() error
 	flushes []func(context.Context) error
 }
@@ -52,18 +53,28 @@ type Settings struct {
 	Books  int           // number of books that a call gets as a list; 0 for one book
 	Calls  int           // in total, warm-up included
 	Delay  time.Duration // of the collector's answers
+	Heap   int           // size of the heap that our commands have by default, in bytes
 }
 
-// OnClose adds a function that the end of the run calls. The last one is called first.
-func (e *Env) OnClose(f func() error) { e.closers = append(e.closers, f) }
+// OnClose adds a function that the end of the run calls. The last one is called first. OnClose may
+// be called concurrently.
+func (e *Env) OnClose(f func() error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closers = append(e.closers, f)
+}
 
 // OnFlush adds a function that sends the spans of the warm-up.
 func (e *Env) OnFlush(f func(context.Context) error) { e.flushes = append(e.flushes, f) }
 
 // Close closes everything and returns the first error. Tracers send their queued spans.
 func (e *Env) Close() error {
+	e.mu.Lock()
+	closers := e.closers
+	e.closers = nil
+	e.mu.Unlock()
 	var first error
-	for _, f := range slices.Backward(e.closers) {
+	for _, f := range slices.Backward(closers) {
 		if err := f(); first == nil {
 			first = err
 		}
@@ -95,9 +106,30 @@ type Report struct {
 // ones, because libraries print to those.
 func Reports() *os.File { return os.NewFile(3, "reports") }
 
-// Run obeys the orders of a server or a client until they end. find returns the way of a row.
-func Run(role string, find func(row string) (Way, error), orders io.Reader,
-	reports io.Writer) error {
+// Main is the main function of a program with the server and the client of these rows. It ends the
+// process.
+func Main(ways map[string]Way) {
+	// A process of a run ends with its orders, not at a signal to the group.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM)
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "must be run by bookbench")
+		os.Exit(2)
+	}
+	if err := run(os.Args[1], ways, os.Stdin, Reports()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run obeys the orders of a server or a client until they end.
+func run(role string, ways map[string]Way, orders io.Reader, reports io.Writer) error {
+	find := func(row string) (Way, error) {
+		w, ok := ways[row]
+		if !ok {
+			return w, fmt.Errorf("this program has no row that is named %q", row)
+		}
+		return w, nil
+	}
 	var do func(Order) (Report, error)
 	switch role {
 	case RoleServer:

@@ -5,12 +5,13 @@ import (
 	"google.golang.org/grpc"
 
 	"bookservice/api/book"
+	"bookservice/cmd/bookbench/internal/kit"
 	"bookservice/cmd/bookbench/internal/side"
 )
 
 // serveZipkinGo is raw gRPC with the stats handler of zipkin-go.
 func serveZipkinGo(e *side.Env) (string, error) {
-	tr, closeReporter, err := zipkinGo(e.Zipkin, "bookserver", "127.0.0.1:0")
+	tr, closeReporter, err := kit.ZipkinGo(e.Zipkin, "bookserver", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -21,7 +22,7 @@ func serveZipkinGo(e *side.Env) (string, error) {
 }
 
 func dialZipkinGo(e *side.Env, addr string) (side.Call, error) {
-	tr, closeReporter, err := zipkinGo(e.Zipkin, "bookclient", "")
+	tr, closeReporter, err := kit.ZipkinGo(e.Zipkin, "bookclient", "")
 	if err != nil {
 		return nil, err
 	}

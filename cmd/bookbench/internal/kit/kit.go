@@ -1,4 +1,6 @@
-package main
+// Package kit has servers and clients of go-kit, with and without the OpenTracing bridge of
+// zipkin-go, written as the examples of these projects are.
+package kit
 
 import (
 	"context"
@@ -29,12 +31,12 @@ import (
 // method is the name of the spans of go-kit's rows.
 const method = "GetBookInfo"
 
-// An openTracer opens the tracer of a process.
-type openTracer func(e *side.Env, service, addr string) (opentracing.Tracer, error)
+// An OpenTracer opens the tracer of a process.
+type OpenTracer func(e *side.Env, service, addr string) (opentracing.Tracer, error)
 
-// openBridge opens zipkin-go-opentracing over zipkin-go's HTTP reporter, as their documentation
+// OpenBridge opens zipkin-go-opentracing over zipkin-go's HTTP reporter, as their documentation
 // does.
-func openBridge(e *side.Env, service, addr string) (opentracing.Tracer, error) {
+func OpenBridge(e *side.Env, service, addr string) (opentracing.Tracer, error) {
 	tr, closeReporter, err := bridge(e.Zipkin, service, addr)
 	if err == nil {
 		e.OnClose(closeReporter)
@@ -43,15 +45,15 @@ func openBridge(e *side.Env, service, addr string) (opentracing.Tracer, error) {
 }
 
 func bridge(url, service, addr string) (opentracing.Tracer, func() error, error) {
-	native, closeReporter, err := zipkinGo(url, service, addr)
+	native, closeReporter, err := ZipkinGo(url, service, addr)
 	if err != nil {
 		return nil, nil, err
 	}
 	return zipkinot.Wrap(native), closeReporter, nil
 }
 
-// zipkinGo opens zipkin-go with its HTTP reporter. addr may be empty.
-func zipkinGo(url, service, addr string) (*zipkin.Tracer, func() error, error) {
+// ZipkinGo opens zipkin-go with its HTTP reporter. addr may be empty.
+func ZipkinGo(url, service, addr string) (*zipkin.Tracer, func() error, error) {
 	local, err := zipkin.NewEndpoint(service, addr)
 	if err != nil {
 		return nil, nil, err
@@ -61,14 +63,14 @@ func zipkinGo(url, service, addr string) (*zipkin.Tracer, func() error, error) {
 	return tr, r.Close, err
 }
 
-// kitServer is the service over go-kit, as its example addsvc is written.
-type kitServer struct {
+// server is the service over go-kit, as its example addsvc is written.
+type server struct {
 	book.UnimplementedBookServiceServer
 	info grpctransport.Handler
 }
 
 // GetBookInfo implements [book.BookServiceServer].
-func (s kitServer) GetBookInfo(
+func (s server) GetBookInfo(
 	ctx context.Context, p *book.BookInfoParams,
 ) (*book.BookInfo, error) {
 	_, response, err := s.info.ServeGRPC(ctx, p)
@@ -78,9 +80,9 @@ func (s kitServer) GetBookInfo(
 	return response.(*book.BookInfo), nil
 }
 
-// serveKit returns a [row.serve] with a tracer, or without one if open is nil. The tracer is used
+// Serve returns a [row.serve] with a tracer, or without one if open is nil. The tracer is used
 // as go-kit's examples do: GRPCToContext, whose span never ends, and TraceServer.
-func serveKit(open openTracer) func(*side.Env) (string, error) {
+func Serve(open OpenTracer) func(*side.Env) (string, error) {
 	return func(e *side.Env) (string, error) {
 		books := side.NewLibrary(0)
 		info := func(ctx context.Context, id any) (any, error) {
@@ -97,7 +99,7 @@ func serveKit(open openTracer) func(*side.Env) (string, error) {
 				kitot.GRPCToContext(tr, method, kitlog.NewNopLogger())))
 		}
 		s := grpc.NewServer(grpc.UnaryInterceptor(grpctransport.Interceptor))
-		book.RegisterBookServiceServer(s, kitServer{
+		book.RegisterBookServiceServer(s, server{
 			info: grpctransport.NewServer(info, decodeParams, encodeBook, opts...),
 		})
 		return e.Serve(s)
@@ -113,8 +115,8 @@ func encodeBook(_ context.Context, b any) (any, error) {
 	return &book.BookInfo{BookId: found.ID, BookName: found.Name}, nil
 }
 
-// dialKit returns a [row.dial] with a tracer, or without one if open is nil.
-func dialKit(open openTracer) func(*side.Env, string) (side.Call, error) {
+// Dial returns a [row.dial] with a tracer, or without one if open is nil.
+func Dial(open OpenTracer) func(*side.Env, string) (side.Call, error) {
 	return func(e *side.Env, addr string) (side.Call, error) {
 		var tr opentracing.Tracer
 		if open != nil {
@@ -127,11 +129,12 @@ func dialKit(open openTracer) func(*side.Env, string) (side.Call, error) {
 		if err != nil {
 			return nil, err
 		}
-		return kitCall(kitClient(conn, tr)), nil
+		return callOf(Client(conn, tr)), nil
 	}
 }
 
-func kitClient(conn *grpc.ClientConn, tr opentracing.Tracer) endpoint.Endpoint {
+// Client returns the endpoint of a connection, with a tracer or with nil.
+func Client(conn *grpc.ClientConn, tr opentracing.Tracer) endpoint.Endpoint {
 	var opts []grpctransport.ClientOption
 	if tr != nil {
 		opts = append(opts, grpctransport.ClientBefore(
@@ -152,7 +155,7 @@ func kitClient(conn *grpc.ClientConn, tr opentracing.Tracer) endpoint.Endpoint {
 	return info
 }
 
-func kitCall(info endpoint.Endpoint) side.Call {
+func callOf(info endpoint.Endpoint) side.Call {
 	return func(ctx context.Context) error {
 		response, err := info(ctx, int32(1))
 		if err != nil {
@@ -163,10 +166,10 @@ func kitCall(info endpoint.Endpoint) side.Call {
 	}
 }
 
-// dialHystrix calls through go-kit's endpointer, round robin, retry and hystrix. The limits are
+// DialHystrix calls through go-kit's endpointer, round robin, retry and hystrix. The limits are
 // those that ours have by default.
-func dialHystrix(e *side.Env, addr string) (side.Call, error) {
-	tr, err := openBridge(e, "bookclient", "")
+func DialHystrix(e *side.Env, addr string) (side.Call, error) {
+	tr, err := OpenBridge(e, "bookclient", "")
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +178,7 @@ func dialHystrix(e *side.Env, addr string) (side.Call, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return kitClient(conn, tr), nil, nil
+		return Client(conn, tr), nil, nil
 	}
 	endpointer := sd.NewEndpointer(sd.FixedInstancer{addr}, factory, kitlog.NewNopLogger())
 	e.OnClose(func() error { endpointer.Close(); return nil })
@@ -186,11 +189,11 @@ func dialHystrix(e *side.Env, addr string) (side.Call, error) {
 			break
 		}
 	}
-	return kitCall(behindHystrix(lb.NewRoundRobin(endpointer))), nil
+	return callOf(BehindHystrix(lb.NewRoundRobin(endpointer))), nil
 }
 
-// behindHystrix returns an endpoint that calls by way of go-kit's retry and hystrix.
-func behindHystrix(b lb.Balancer) endpoint.Endpoint {
+// BehindHystrix returns an endpoint that calls by way of go-kit's retry and hystrix.
+func BehindHystrix(b lb.Balancer) endpoint.Endpoint {
 	hystrix.ConfigureCommand(method, hystrix.CommandConfig{
 		Timeout: 30_000, MaxConcurrentRequests: 1000,
 		RequestVolumeThreshold: 5, SleepWindow: 10_000, ErrorPercentThreshold: 1,
@@ -198,9 +201,9 @@ func behindHystrix(b lb.Balancer) endpoint.Endpoint {
 	return circuitbreaker.Hystrix(method)(lb.Retry(3, 100*time.Second, b))
 }
 
-// dialTutorial makes each call as the program of the tutorial does: with a connection, a reporter
+// DialTutorial makes each call as the program of the tutorial does: with a connection, a reporter
 // and a tracer of its own.
-func dialTutorial(e *side.Env, addr string) (side.Call, error) {
+func DialTutorial(e *side.Env, addr string) (side.Call, error) {
 	return func(ctx context.Context) (err error) {
 		tr, closeReporter, err := bridge(e.Zipkin, "bookclient", "")
 		if err != nil {
@@ -217,6 +220,6 @@ func dialTutorial(e *side.Env, addr string) (side.Call, error) {
 			return err
 		}
 		defer conn.Close()
-		return kitCall(kitClient(conn, tr))(ctx)
+		return callOf(Client(conn, tr))(ctx)
 	}, nil
 }

@@ -44,8 +44,8 @@ func provider(
 	return p, nil
 }
 
-// otelRow is raw gRPC with the instrumentation of OpenTelemetry.
-func otelRow(name string, open openExporter, share float64) row {
+// instrumented is raw gRPC with the instrumentation of OpenTelemetry.
+func instrumented(open openExporter, share float64) side.Way {
 	options := func(e *side.Env, service string) ([]otelgrpc.Option, error) {
 		p, err := provider(e, service, open, share)
 		return []otelgrpc.Option{
@@ -72,5 +72,5 @@ func otelRow(name string, open openExporter, share float64) row {
 		}
 		return side.Generated(e, conn), nil
 	}
-	return row{name: name, spans: 2, share: share, Way: side.Way{Serve: serve, Dial: dial}}
+	return side.Way{Serve: serve, Dial: dial}
 }
