@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -24,6 +23,7 @@ import (
 
 	"bookservice/api/book"
 	"bookservice/cmd/bookbench/internal/kit"
+	"bookservice/cmd/bookbench/internal/ours"
 	"bookservice/service/bookgrpc"
 	bookclient "bookservice/service/client"
 )
@@ -91,7 +91,7 @@ func ourClient(b *testing.B, n int, a answer,
 		change(&c)
 	}
 	books, err := bookclient.New(sd.FixedInstancer(instances(n)), nil, c,
-		bookclient.WithLogger(slog.New(slog.DiscardHandler)), bookclient.WithDialOptions(answered(a)...))
+		bookclient.WithLogger(ours.Quiet()), bookclient.WithDialOptions(answered(a)...))
 	if err != nil {
 		b.Fatal(err)
 	}

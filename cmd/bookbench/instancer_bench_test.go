@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 
 	"bookservice/cmd/bookbench/internal/kit"
+	"bookservice/cmd/bookbench/internal/ours"
 	"bookservice/discovery"
 	"bookservice/discovery/etcdembed"
 	bookclient "bookservice/service/client"
@@ -63,7 +63,8 @@ func BenchmarkUpdate(b *testing.B) {
 	b.Run("ours", func(b *testing.B) {
 		s := &source{}
 		books, err := bookclient.New(s, nil, bookclient.DefaultConfig(),
-			bookclient.WithLogger(slog.New(slog.DiscardHandler)), bookclient.WithDialOptions(answered(success)...))
+			bookclient.WithLogger(ours.Quiet()),
+			bookclient.WithDialOptions(answered(success)...))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -91,7 +92,7 @@ func BenchmarkInstancer(b *testing.B) {
 		e := startEtcd(b)
 		c := discovery.DefaultConfig()
 		c.Etcd, c.Prefix = e.endpoints, e.prefix
-		registry, err := discovery.Open(b.Context(), c, discovery.WithLogger(slog.New(slog.DiscardHandler)))
+		registry, err := discovery.Open(b.Context(), c, discovery.WithLogger(ours.Quiet()))
 		if err != nil {
 			b.Fatal(err)
 		}

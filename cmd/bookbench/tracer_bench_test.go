@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"bookservice/cmd/bookbench/internal/ours"
 	"bookservice/configs"
 	"bookservice/tracer"
 	"bookservice/tracer/all"
@@ -77,7 +77,7 @@ func BenchmarkHandOver(b *testing.B) {
 	})
 	b.Run("ours", func(b *testing.B) {
 		send := func(context.Context, delivery.Batch) error { return nil }
-		q, err := delivery.New(delivery.Config{}, send, slog.New(slog.DiscardHandler))
+		q, err := delivery.New(delivery.Config{}, send, ours.Quiet())
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func openTracers(b *testing.B) map[string]opentracing.Tracer {
 	} {
 		c := configs.DefaultServer().Tracer
 		c.Backend, c.Zipkin.URL, c.Propagation.Inject = "zipkin", collector.URL, inject
-		tr, closer, err := all.Open(b.Context(), c, tracer.WithLogger(slog.New(slog.DiscardHandler)))
+		tr, closer, err := all.Open(b.Context(), c, tracer.WithLogger(ours.Quiet()))
 		if err != nil {
 			b.Fatal(err)
 		}
