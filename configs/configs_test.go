@@ -159,7 +159,7 @@ func other(key, defaults string) string {
 		"lang":           "en",
 		"collector-addr": "127.0.0.1:1", "fault": "kill=10s",
 		"discovery-format": "auto", "register": "background", "instance-metadata": "zone=a",
-		"subset":    "3",
+		"subset": "3", "balancer": "random", "hedge": "p95",
 		"rate-mode": "off", "discovery": "static", "etcd": "a:1,b:2", "instances": "a:1,b:2",
 		"prefix": "/a/", "tracer": "log,memory", "sampler": "never", "sample": "0.5",
 		"sample-operations": "a=never", "trace-id-bits": "64", "senders": "9",

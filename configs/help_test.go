@@ -112,7 +112,7 @@ func TestHelpAllIsGrouped(t *testing.T) {
 	}
 	server := []group{{"Command line", "config"}, {"Server", "admin-addr"}, {"Calls", "rate-burst"}}
 	client := []group{{"Command line", "config"}, {"Client", "heap-bytes"},
-		{"Calls", "breaker-error-percent"}}
+		{"Calls", "attempt-timeout"}}
 	for name, want := range map[string][]group{
 		"bookserver": append(server, areas...),
 		"bookclient": append(client, areas...),

@@ -77,7 +77,9 @@ func liftBusinessErrors(next endpoint.Endpoint) endpoint.Endpoint {
 		if err == nil {
 			return response, nil
 		}
-		err = FromStatus(err)
+		if _, ok := errors.AsType[*Error](err); !ok { // replaceCancellation returns one
+			err = FromStatus(err)
+		}
 		cancelled := errors.Is(err, context.Canceled) && ctx.Err() == context.Canceled
 		if !bookendpoint.IsBusiness(err) && !cancelled {
 			return nil, err

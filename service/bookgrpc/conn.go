@@ -1,6 +1,10 @@
 package bookgrpc
 
 import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
 	"time"
 
 	"google.golang.org/grpc"
@@ -9,10 +13,17 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// Times after which a client detects a lost connection and connects again.
+// Times after which a client detects a lost connection and connects again. A gRPC server closes the
+// connection of a client that pings more often than its policy permits: by default every 5 minutes,
+// and only while a call is active (gRFC A8). The client cannot know the policy, so it detects lost
+// connections by TCP, whose probes are not pings, and pings as rarely as the default requires.
 const (
-	pingAfter      = 10 * time.Second // without received data; gRPC's minimum for clients
-	pingTimeout    = 3 * time.Second
+	probeAfter     = 10 * time.Second // TCP keepalive: without received data
+	probeInterval  = time.Second
+	probeCount     = 3
+	unackedLimit   = 3 * time.Second // TCP_USER_TIMEOUT, which gRPC sets to the timeout of pings
+	pingAfter      = 5*time.Minute + 30*time.Second
+	minPing        = 5 * time.Second // that our servers permit
 	connectTimeout = 3 * time.Second
 	reconnectMax   = 2 * time.Second // maximum delay between attempts to connect, before jitter
 )
@@ -30,14 +41,24 @@ const maxHeaderList = 128 << 10
 
 // Dial returns a plain-text connection to the server at addr (host:port). Dial does not wait for
 // the connection: gRPC connects in the background, and repeats a failed attempt within 2.4 s. When
-// an established connection is lost, the next call connects again. A server that does not respond
-// is detected within 13 s, also without calls.
+// an established connection is lost, the next call connects again.
+//
+// The connection is lost if the server's machine acknowledges no data for 3 s (Linux only), or no
+// TCP keepalive probe for 13 s while the connection is idle. A server process that hangs on a
+// machine that works does not lose its connection: its calls have to end by their deadline. The
+// client sends no ping more often than every 5 minutes and none without an active call, so that a
+// server with gRPC's default policy accepts them. If the environment names a proxy for addr, gRPC
+// connects through it, and the probes of an idle connection are those of the operating system.
 //
 // opts are applied after [DialOptions]. The error is about opts or addr; a server that is not
 // reachable is an error of each call. The caller must close the connection.
 func Dial(addr string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 	// addr is one instance from discovery, so gRPC must not resolve it to several addresses.
-	conn, err := grpc.NewClient("passthrough:///"+addr, append(DialOptions(), opts...)...)
+	all := DialOptions()
+	if !hasProxy(addr) { // a dialer disables gRPC's own support of proxies
+		all = append(all, grpc.WithContextDialer(dialTCP))
+	}
+	conn, err := grpc.NewClient("passthrough:///"+addr, append(all, opts...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +66,26 @@ func Dial(addr string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
-// DialOptions returns the options of the connections that [Dial] makes: plain text, fixed
-// flow-control windows, keepalive pings and the backoff between attempts to connect.
+// hasProxy reports whether the environment names a proxy for addr, as gRPC determines it.
+func hasProxy(addr string) bool {
+	proxy, err := http.ProxyFromEnvironment(&http.Request{
+		URL: &url.URL{Scheme: "https", Host: addr},
+	})
+	return proxy != nil || err != nil
+}
+
+// dialTCP connects to addr, and enables TCP keepalive. gRPC's own dialer leaves its times to the
+// operating system: 2 hours in Linux.
+func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
+	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: probeAfter, Interval: probeInterval, Count: probeCount,
+	}}
+	return d.DialContext(ctx, "tcp", addr)
+}
+
+// DialOptions returns the options of the connections that [Dial] makes, except the dialer: plain
+// text, fixed flow-control windows, keepalive pings, the backoff between attempts to connect, and
+// an interceptor for [RetryDelay] and [NotSent].
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -59,17 +98,19 @@ func DialOptions() []grpc.DialOption {
 			},
 			MinConnectTimeout: connectTimeout,
 		}),
+		grpc.WithChainUnaryInterceptor(reportInvoke),
 		grpc.WithStaticStreamWindowSize(windowSize),
 		grpc.WithStaticConnWindowSize(windowSize),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
-			Time: pingAfter, Timeout: pingTimeout, PermitWithoutStream: true,
+			Time: pingAfter, Timeout: unackedLimit,
 		}),
 	}
 }
 
 // ServerOptions returns the options for a gRPC server of the book service: fixed flow-control
-// windows; a limit of 128 KiB for the metadata of a call; and a keepalive policy that permits the
-// pings of [Dial]'s connections. By default gRPC closes connections that ping so often.
+// windows; a limit of 128 KiB for the metadata of a call; and a keepalive policy that permits a
+// ping every 5 s, also without calls, for clients that need it. By default gRPC closes connections
+// that ping so often.
 //
 // A call with more metadata fails with codes.Internal: clients that obey the server's setting do
 // not send it, and the stream of others is reset with FRAME_SIZE_ERROR, which has this code in
@@ -80,7 +121,7 @@ func ServerOptions() []grpc.ServerOption {
 		grpc.StaticConnWindowSize(windowSize),
 		grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
-			MinTime: pingAfter / 2, PermitWithoutStream: true,
+			MinTime: minPing, PermitWithoutStream: true,
 		}),
 	}
 }

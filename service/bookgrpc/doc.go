@@ -10,7 +10,9 @@
 // "book.BookService/GetBookInfo". Their tags follow OpenTelemetry's semantic conventions for RPC.
 // The server's span has the tag error only if the server failed; the conventions list the status
 // codes. The client's span has it if the call returned neither a result nor a business error and
-// the caller did not cancel it. With a nil tracer or [opentracing.NoopTracer] there are no spans.
+// the caller did not cancel it. If the call is one of several attempts (see [WithAttempt]), both
+// spans have the number of attempts before it as previous-rpc-attempts, as in gRFC A72. With a nil
+// tracer or [opentracing.NoopTracer] there are no spans.
 package bookgrpc
 
 import "github.com/opentracing/opentracing-go"

@@ -26,6 +26,11 @@ type server struct {
 // context; the client receives only what [Status] returns. Other errors are not logged. A nil
 // logger discards all records.
 //
+// If an error has a method RetryAfter() [time.Duration], the client receives the delay as the
+// status detail google.rpc.RetryInfo and as the trailer grpc-retry-pushback-ms (gRFC A6). If the
+// delay is negative, the client must not make another attempt: the trailer is -1, and there is no
+// RetryInfo.
+//
 // opts are applied after the options of NewServer itself.
 func NewServer(set bookendpoint.Set, tracer opentracing.Tracer, logger *slog.Logger,
 	opts ...grpctransport.ServerOption) book.BookServiceServer {
@@ -47,7 +52,7 @@ func (s *server) GetBookInfo(ctx context.Context,
 	params *book.BookInfoParams) (*book.BookInfo, error) {
 	_, response, err := s.info.ServeGRPC(ctx, params)
 	if err != nil {
-		return nil, Status(err).Err()
+		return nil, fail(ctx, err)
 	}
 	return response.(*book.BookInfo), nil
 }
@@ -57,7 +62,7 @@ func (s *server) GetBookList(ctx context.Context,
 	params *book.BookListParams) (*book.BookList, error) {
 	_, response, err := s.list.ServeGRPC(ctx, params)
 	if err != nil {
-		return nil, Status(err).Err()
+		return nil, fail(ctx, err)
 	}
 	return response.(*book.BookList), nil
 }

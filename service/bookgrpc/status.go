@@ -24,7 +24,12 @@ import (
 //
 // If err has a status of its own (a method GRPCStatus), Status returns that one. Messages of other
 // errors can contain addresses or queries, so the client does not receive them.
-func Status(err error) *status.Status {
+//
+// If err has a method RetryAfter() [time.Duration], which is not negative, the status also has the
+// detail google.rpc.RetryInfo with that delay; see [NewServer].
+func Status(err error) *status.Status { return withRetryInfo(statusOf(err), err) }
+
+func statusOf(err error) *status.Status {
 	switch {
 	case err == nil:
 		return nil
@@ -90,44 +95,3 @@ func isServerFault(code codes.Code) bool {
 	}
 	return false
 }
-
-// An Error is an error with a gRPC status. Clients return it. It wraps the error that the status
-// code stands for, such as [service.ErrNotFound], so [errors.Is] returns the same on the client as
-// on the server.
-type Error struct {
-	st    *status.Status
-	cause error // may be nil
-}
-
-// WithStatus returns an [*Error] that wraps err. Its status has this code and the message of err.
-func WithStatus(code codes.Code, err error) error {
-	return &Error{st: status.New(code, err.Error()), cause: err}
-}
-
-// FromStatus converts an error of a gRPC call to an [*Error], whose message is that of the status.
-// It returns nil for nil.
-func FromStatus(err error) error {
-	if err == nil {
-		return nil
-	}
-	st, ok := status.FromError(err)
-	if !ok {
-		st = status.FromContextError(err)
-	}
-	return &Error{st: st, cause: sentinel(st.Code())}
-}
-
-// Error returns the message of the status. If the message is empty, it returns the name of the
-// code.
-func (e *Error) Error() string {
-	if message := e.st.Message(); message != "" {
-		return message
-	}
-	return e.st.Code().String()
-}
-
-// GRPCStatus returns the status. [status.Code] and [status.FromError] call it.
-func (e *Error) GRPCStatus() *status.Status { return e.st }
-
-// Unwrap returns the error that e wraps, or nil.
-func (e *Error) Unwrap() error { return e.cause }

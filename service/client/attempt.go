@@ -3,49 +3,150 @@ package client
 import (
 	"context"
 	"errors"
-	"slices"
+	"sync"
 
 	"github.com/go-kit/kit/endpoint"
+	"google.golang.org/grpc/status"
+
+	"bookservice/service/bookendpoint"
+	"bookservice/service/bookgrpc"
+	"bookservice/service/client/internal/balance"
 )
 
-// tryNext makes an attempt at the next instance that this call has not tried. If the call has tried
-// all instances, they count as not tried again.
+// errNotConnected is the latest error of a call that ends before an instance is connected.
+var errNotConnected = errors.New("no instance is connected")
+
+// attempts is what the attempts of a call share. They may be concurrent.
+type attempts struct {
+	mu      sync.Mutex
+	tried   []*balance.Endpoint
+	buf     [3]*balance.Endpoint // initial array of tried, part of the call's allocation
+	lastErr error                // of the attempt that ended last
+}
+
+// pick returns an instance that the call has not tried, and marks it as tried. If the call has
+// tried all instances, they count as not tried again. pick returns nil if there is no instance.
+func (a *attempts) pick(b *balance.Balancer) *balance.Endpoint {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.tried == nil {
+		a.tried = a.buf[:0]
+	}
+	now := b.Now()
+	e := b.Pick(now, a.tried)
+	if e == nil && len(a.tried) > 0 {
+		a.tried = a.tried[:0]
+		e = b.Pick(now, nil)
+	}
+	if e != nil {
+		a.tried = append(a.tried, e)
+	}
+	return e
+}
+
+// ended records the error of an attempt, which may be nil.
+func (a *attempts) ended(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lastErr = err
+}
+
+// latestErr returns the error of the attempt that ended last.
+func (a *attempts) latestErr() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lastErr
+}
+
+// hasUntried reports whether there is an instance that can be picked and that the call has not
+// tried.
+func (cl *call) hasUntried() bool {
+	cl.attempts.mu.Lock()
+	defer cl.attempts.mu.Unlock()
+	b := cl.client.pool.balancer
+	return b.Pick(b.Now(), cl.tried) != nil
+}
+
+// tryNext makes an attempt at an instance that this call has not tried. If the call has tried all
+// instances, they count as not tried again. Attempts of a call may be made concurrently.
 func (c *Client) tryNext(ctx context.Context, cl *call) (any, error) {
+	in, err := c.acquire(ctx, cl)
+	if err != nil {
+		return nil, err
+	}
+	defer in.release()
+	finish := cl.begin(in.addr)
+	response, err := in.attempt(ctx, cl)
+	finish(err)
+	err = withInstance(in.addr, err)
+	cl.ended(err)
+	return response, err
+}
+
+// acquire returns the instance for the next attempt of a call. The caller must release it. While
+// instances are connecting and none is up, acquire waits.
+func (c *Client) acquire(ctx context.Context, cl *call) (*instance, error) {
+	b := c.pool.balancer
 	for {
-		// Endpoints returns an error only with the option InvalidateOnError.
-		endpoints, _ := c.endpointer.Endpoints()
-		n := uint64(len(endpoints))
-		for i := range n {
-			response, err := endpoints[(cl.offset+i)%n](ctx, cl)
-			if !errors.Is(err, errDeclined) {
-				return response, err
+		if c.closed.Load() {
+			return nil, ErrClosed
+		}
+		e := cl.pick(b)
+		if e == nil {
+			var changed <-chan struct{}
+			switch e, changed = b.PickOrWait(b.Now()); {
+			case e != nil: // since the pick
+			case changed == nil:
+				return nil, ErrNoInstance
+			default:
+				if err := cl.waitFor(ctx, changed); err != nil {
+					return nil, err
+				}
+				continue
 			}
 		}
-		switch {
-		case c.closed.Load():
-			return nil, ErrClosed
-		case len(cl.tried) == 0:
-			return nil, ErrNoInstance
+		if in := e.Value.(*instance); in.acquire() {
+			return in, nil
 		}
-		cl.tried = cl.tried[:0]
 	}
 }
 
-// attempt is the endpoint of an instance. It makes one attempt of a call. It returns errDeclined if
-// the call has tried the instance before or if the instance is retired.
-func (in *instance) attempt(ctx context.Context, request any) (any, error) {
-	cl := request.(*call)
-	if slices.Contains(cl.tried, in) || !in.acquire() {
-		return nil, errDeclined
+// waitFor waits until the channel is closed. The error is that of the context, with its status.
+func (a *attempts) waitFor(ctx context.Context, changed <-chan struct{}) error {
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		a.ended(errNotConnected)
+		return bookgrpc.WithStatus(status.FromContextError(ctx.Err()).Code(), ctx.Err())
 	}
-	defer in.release()
-	cl.tried = append(cl.tried, in)
-	finish := cl.begin(in.addr)
-	response, err := cl.endpointOf(&in.set)(ctx, cl.request)
+}
+
+// attempt makes one attempt of a call, which the statistics of the instance count.
+func (in *instance) attempt(ctx context.Context, cl *call) (response any, err error) {
+	clock := in.pool.balancer
+	start := clock.Now()
+	in.endpoint.Begin(start)
+	outcome := balance.Unknown // if the endpoint panics
+	defer func() {
+		end := clock.Now()
+		in.endpoint.End(end, end-start, outcome)
+	}()
+	response, err = cl.endpointOf(&in.set)(ctx, cl.request)
 	if err == nil {
 		err = response.(endpoint.Failer).Failed()
 	}
-	finish(err)
-	cl.lastErr = withInstance(in.addr, err)
-	return response, cl.lastErr
+	outcome = outcomeOf(ctx, err)
+	return response, err
+}
+
+// outcomeOf returns how the statistics of an instance count an attempt.
+func outcomeOf(ctx context.Context, err error) balance.Outcome {
+	switch {
+	case err == nil || bookendpoint.IsBusiness(err):
+		return balance.Success
+	case errors.Is(err, context.Canceled) && ctx.Err() == context.Canceled:
+		return balance.Unknown // by the caller, or because another attempt has succeeded
+	}
+	return balance.Failure
 }

@@ -2,6 +2,8 @@ package client
 
 import (
 	"math"
+	"sync/atomic"
+	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
@@ -24,6 +26,23 @@ type breaker struct {
 	percent  float64
 	minCalls uint
 }
+
+// recently is how long an answer shows that an instance works.
+const recently = time.Second
+
+// A health tells whether a failure at one instance can be a failure of all.
+type health struct {
+	epoch time.Time
+	last  atomic.Int64 // time of the latest answer, or of the start, in ns since epoch
+}
+
+func newHealth() *health { return &health{epoch: time.Now()} }
+
+func (h *health) answered(now time.Time) { h.last.Store(int64(now.Sub(h.epoch))) }
+
+// works reports whether a call was answered within the last second. In its first second a client
+// has no failures of all instances.
+func (h *health) works() bool { return time.Since(h.epoch)-time.Duration(h.last.Load()) < recently }
 
 func newBreaker(cfg Config) *breaker {
 	return &breaker{

@@ -2,9 +2,9 @@ package client
 
 import (
 	"context"
+	"sync"
+	"time"
 
-	"github.com/failsafe-go/failsafe-go"
-	"github.com/failsafe-go/failsafe-go/retrypolicy"
 	"github.com/go-kit/kit/endpoint"
 	"google.golang.org/grpc/status"
 
@@ -12,40 +12,59 @@ import (
 	"bookservice/service/bookgrpc"
 )
 
-// A call is the state of one call and its attempts. It is the request of the instances' endpoints.
-type call struct {
-	method     string
+// A method is what the client knows about one method of the service.
+type method struct {
+	name       string
 	endpointOf selector
-	request    any
-	observe    func(Attempt) // may be nil
-	offset     uint64        // index of the first instance to try, modulo the number of instances
-	tried      []*instance
-	buf        [3]*instance // initial array of tried, part of the call's allocation
-	lastErr    error        // of the latest attempt
+	latency    latencies
 }
 
 // A selector returns the endpoint of one method.
 type selector func(*bookendpoint.Set) endpoint.Endpoint
 
+// A call is the state of one call and its attempts. It is the request of the instances' endpoints.
+type call struct {
+	*method
+	client   *Client
+	caller   context.Context
+	deadline time.Time // of the caller or of the client's timeout
+	request  any
+	observe  func(Attempt) // may be nil
+	denied   bool          // the budget has denied a retry at an instance that was not tried
+
+	attempts
+
+	mu      sync.Mutex // guards all below: two attempts can be active
+	made    int        // attempts that count
+	unsent  int        // attempts that do not count
+	results []Attempt  // not yet observed
+	main    *try
+	hedge   *try          // nil unless the attempt main has been hedged
+	hedgeAt time.Time     // zero: no hedge
+	replace time.Time     // when the active attempts may be replaced; zero: never
+	limit   time.Duration // of an attempt
+	paid    bool          // the budget has permitted the next attempt already
+	first   try           // part of the call's allocation
+}
+
 // newEndpoint returns an endpoint that makes the calls of one method.
-func (c *Client) newEndpoint(method string, endpointOf selector) endpoint.Endpoint {
+func (c *Client) newEndpoint(name string, endpointOf selector) endpoint.Endpoint {
+	m := &method{name: name, endpointOf: endpointOf}
 	return func(ctx context.Context, request any) (any, error) {
 		cl := &call{
-			method: method, endpointOf: endpointOf, request: request,
-			observe: observer(ctx), offset: c.next.Add(1),
+			method: m, client: c, caller: ctx, request: request, observe: observer(ctx),
 		}
-		cl.tried = cl.buf[:0]
-		return c.do(ctx, cl)
+		return c.do(cl)
 	}
 }
 
 // do makes a call within the client's limits: concurrency, circuit breaker, time.
-func (c *Client) do(caller context.Context, cl *call) (any, error) {
+func (c *Client) do(cl *call) (any, error) {
 	switch {
 	case c.closed.Load():
 		return nil, ErrClosed
-	case caller.Err() != nil:
-		return nil, bookgrpc.FromStatus(status.FromContextError(caller.Err()).Err())
+	case cl.caller.Err() != nil:
+		return nil, bookgrpc.FromStatus(status.FromContextError(cl.caller.Err()).Err())
 	case !c.bulkhead.TryAcquirePermit():
 		return nil, ErrBusy
 	}
@@ -56,40 +75,61 @@ func (c *Client) do(caller context.Context, cl *call) (any, error) {
 	result := ignored // if an observer panics
 	defer func() { c.breaker.record(result) }()
 
+	now := time.Now()
 	timeout, _ := c.cfg.timeout()
-	ctx, cancel := context.WithTimeout(caller, timeout)
-	defer cancel()
-	response, err := c.tryAll(ctx, cl)
-	if err != nil {
-		err = c.explain(caller, ctx, cl.lastErr, err)
+	cl.deadline = now.Add(timeout)
+	if d, ok := cl.caller.Deadline(); ok && d.Before(cl.deadline) {
+		cl.deadline = d
 	}
-	result = classify(caller, err)
+	c.budget.deposit(now)
+	response, err := cl.run(now)
+	if err != nil {
+		err = cl.explain(err)
+	}
+	result = cl.classify(err)
 	return response, err
 }
 
-// tryAll makes the attempts of a call. Most calls need only one, so the first attempt is made
-// without failsafe's executor.
-func (c *Client) tryAll(ctx context.Context, cl *call) (any, error) {
-	response, err := c.tryNext(ctx, cl)
-	if !retryable(err) || isDone(ctx) {
-		return response, err
-	}
-	first := true
-	return c.retry.WithContext(ctx).Get(func() (any, error) {
-		if first {
-			first = false
+// run makes the attempts of a call.
+func (cl *call) run(now time.Time) (any, error) {
+	for {
+		response, err := cl.round(now)
+		if err == nil {
+			return response, nil
+		}
+		if !retryable(err) || cl.expired() {
 			return response, err
 		}
-		return c.tryNext(ctx, cl)
-	})
+		delay, reason, ok := cl.next(err)
+		switch {
+		case reason != "":
+			return response, bookgrpc.Wrap(err, err.Error()+reason)
+		case !ok:
+			return response, err
+		}
+		if err := cl.wait(delay); err != nil {
+			return nil, err
+		}
+		now = time.Now()
+	}
 }
 
-func newRetry(cfg Config) failsafe.Executor[any] {
-	return failsafe.With[any](retrypolicy.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return retryable(err) }).
-		WithMaxAttempts(cfg.RetryAttempts).
-		WithBackoff(cfg.RetryBackoff, maxBackoff).
-		WithJitterFactor(0.5).
-		ReturnLastFailure().
-		Build())
+// wait waits between two attempts. It returns an error if the caller's context is done before.
+func (cl *call) wait(delay time.Duration) error {
+	if delay <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-cl.caller.Done():
+		return bookgrpc.FromStatus(status.FromContextError(cl.caller.Err()).Err())
+	}
+}
+
+// expired reports whether the call must end: its context is done or its deadline has passed.
+func (cl *call) expired() bool {
+	return cl.caller.Err() != nil || !time.Now().Before(cl.deadline)
 }

@@ -5,22 +5,95 @@
 //   - a circuit breaker for all calls of the client; while it is open, calls fail with [ErrOpen];
 //   - a timeout for the call with all its attempts;
 //   - retries with exponential backoff, each at an instance that the call has not tried, if any;
-//   - round robin over the instances;
+//   - replacement and hedging of attempts that have no answer in time;
+//   - a balancer, which chooses the instance: see below;
 //   - one gRPC connection for each instance, shared by all calls. It is closed after discovery has
 //     removed the instance and the calls on it have ended.
 //
 // Errors, whether the client retries them, and how the circuit breaker counts them:
 //
-//	error                                     retried  counted as
-//	NotFound, InvalidArgument                 no       success
-//	cancellation or deadline of the caller    no       not counted
-//	no instance known                         no       not counted
-//	Unimplemented, PermissionDenied,          no       failure
+//	error                                     retried       counted as
+//	NotFound, InvalidArgument                 no            success
+//	cancellation or deadline of the caller    no            not counted
+//	no instance known                         no            not counted
+//	Unimplemented, PermissionDenied,          no            not counted
 //	Unauthenticated, FailedPrecondition,
 //	OutOfRange, AlreadyExists
-//	any other error                           yes      failure, if the last attempt fails
+//	Internal: a message that cannot be        no            not counted
+//	encoded or decoded
+//	ResourceExhausted, also a message that    if the server not counted
+//	is too large                              permits it
+//	no connection, so not sent                yes, freely   failure
+//	no answer within the attempt's limit      yes           failure
+//	any other error                           yes           failure
 //
-// Each attempt has a CLIENT span of the tracer, a child of the span in the call's context.
+// Only the result of a call's last attempt is counted. The first six are the same at every instance
+// or say nothing about the service, so they do not stop other calls.
+//
+// # Retries
+//
+// A server controls retries with the trailer grpc-retry-pushback-ms (gRFC A6) or the status detail
+// google.rpc.RetryInfo: the client waits as long as they require, and makes no further attempt if
+// the trailer is negative or malformed. A delay that exceeds the call's time ends the call with the
+// server's error.
+//
+// Retries and hedges are limited to a share of the calls, so servers that fail get little more load
+// than servers that work; see [Config]. An attempt that could not be sent because its instance has
+// no connection is no load: it is repeated at once at an instance that the call has not tried, and
+// counts neither as an attempt (10 times in a call) nor for that share. Attempts after the first
+// have their number in the metadata grpc-previous-rpc-attempts (gRFC A6).
+//
+// An attempt that has no answer in time is replaced: it is cancelled, and another one is made at
+// another instance. Only an attempt that another one may follow is replaced, so servers that are
+// merely slow answer each call. An instance that hangs therefore costs the calls that it has at the
+// time no more than the limit of an attempt; the balancer avoids it because of the calls in flight.
+//
+// # Tracing
+//
+// Each attempt has a CLIENT span of the tracer, a child of the span in the call's context, with the
+// tags previous-rpc-attempts (after the first), attempt.hedge (of a hedge) and attempt.cancelled
+// (another attempt has answered; this is no error). A replaced attempt is an error with the status
+// DeadlineExceeded.
+//
+// # Choice of an instance
+//
+// Config.Balancer is the name of the balancer:
+//
+//	p2c          the better of two random instances, by latency × (calls in flight + 1)
+//	round_robin  one after the other
+//	random       a random one
+//	weighted     as often as the number "weight" in the metadata says; 1 without one
+//
+// The latency of p2c is an average that rises at once and falls within some seconds. A failed
+// attempt counts as a slow one. An instance that was not chosen for 1 s is tried again. A new
+// instance has the median latency until its first call has ended, and gets its full share of calls
+// within 10 s. Latencies and counts belong to the address, and survive that discovery removes an
+// instance and adds it again. With the other balancers, the first calls of clients that start
+// together go to different instances. A further attempt of a call goes to a random instance that
+// the call has not tried, or with p2c to the better of two.
+//
+// Connections are made in the background, 500 a second, and made again when they are lost. Calls
+// use connected instances only. If none is connected, calls wait for one as long as some are
+// connecting; if the last attempt to connect has failed at all of them, calls fail with its error.
+//
+// With Config.Zone, calls stay in the client's zone, by "zone" in the metadata, as long as its
+// connected instances are as many as those of the average zone. If they are fewer, as many calls as
+// they have capacity for stay, and the others go to zones with more instances than the average, as
+// in Envoy's zone aware routing. [WithMetadata] provides the metadata.
+//
+// # Ejection
+//
+// An instance that fails more calls than the others is ejected for Config.EjectTime and, if it is
+// ejected again, as much longer each time, up to 5 minutes: gRFC A50, with its defaults. In each
+// Config.EjectInterval, instances are compared by success rate if at least 5 have had 100 attempts.
+// Those that fail more than 85 % of 50 attempts are ejected if there are at least 5 instances. At
+// most half of the instances are ejected: with A50's 10 %, one of two bad ones among ten would stay
+// in use. If less than half are connected and not ejected, ejections have no effect. Ejected
+// instances come back one at a time.
+//
+// Each ejection is logged at warn level and each return at info level. While instances are ejected,
+// the CLIENT spans of attempts have their number in the tag "balancer.ejected". [Client.Stats]
+// counts both.
 package client
 
 import (
@@ -29,7 +102,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/go-kit/kit/endpoint"
 	"github.com/go-kit/kit/sd"
@@ -39,21 +111,25 @@ import (
 	"bookservice/service"
 	"bookservice/service/bookendpoint"
 	"bookservice/service/bookgrpc"
+	"bookservice/service/client/internal/balance"
+	"bookservice/service/internal/kitlog"
 )
 
 // A Client calls the book service. Its methods may be called concurrently. Every error of a call
 // has a gRPC status, which [google.golang.org/grpc/status.Code] returns.
 type Client struct {
-	cfg        Config
-	set        bookendpoint.Set
-	pool       *pool
-	endpointer *sd.DefaultEndpointer
-	next       atomic.Uint64 // counter of the round robin
-	retry      failsafe.Executor[any]
-	breaker    *breaker
-	bulkhead   bulkhead.Bulkhead[any]
-	closeOnce  sync.Once
-	closed     atomic.Bool
+	cfg          Config
+	set          bookendpoint.Set
+	pool         *pool
+	subscription *subscription
+	hedge        hedgePolicy
+	budget       *budget
+	watches      sync.Pool // of *watch
+	breaker      *breaker
+	health       *health
+	bulkhead     bulkhead.Bulkhead[any]
+	closeOnce    sync.Once
+	closed       atomic.Bool
 }
 
 var _ service.Service = (*Client)(nil)
@@ -65,6 +141,9 @@ type options struct {
 	logger *slog.Logger
 	dial   []grpc.DialOption
 	client []bookgrpc.ClientOption
+
+	metadata       func(addr string) map[string]string
+	changeEjection func(*balance.Ejection) // of tests
 }
 
 // WithLogger sets the logger. Errors of discovery are logged at warn level, errors of the tracer at
@@ -84,6 +163,14 @@ func WithPeerService(name string) Option {
 	return func(o *options) { o.client = append(o.client, bookgrpc.WithPeerService(name)) }
 }
 
+// WithMetadata sets the function that returns the metadata of an instance, or nil. The client uses
+// "zone", if Config.Zone is set, and "weight", a number of 0 or more, if the balancer is weighted.
+// It calls the function when the list of instances changes, for the new ones, and for all once in
+// each Config.EjectInterval; not at all if it needs no metadata.
+func WithMetadata(metadata func(addr string) map[string]string) Option {
+	return func(o *options) { o.metadata = metadata }
+}
+
 // New returns a client of the instances that instancer provides, each a host:port. The client
 // follows changes; instances that instancer provides immediately are known when New returns.
 //
@@ -100,10 +187,13 @@ func New(instancer sd.Instancer, tracer opentracing.Tracer, cfg Config,
 	}
 	c := &Client{
 		cfg:      cfg,
-		pool:     newPool(newConnector(tracer, o)),
-		retry:    newRetry(cfg),
+		pool:     openPool(tracer, cfg.Balancing, o, kitlog.OrDiscard(o.logger)),
+		budget:   newBudget(cfg.RetryBudget),
 		breaker:  newBreaker(cfg),
+		health:   newHealth(),
 		bulkhead: bulkhead.New[any](uint(cfg.MaxConcurrent)),
+		hedge:    cfg.hedgePolicy(),
+		watches:  sync.Pool{New: newWatch},
 	}
 	infoOf := func(s *bookendpoint.Set) endpoint.Endpoint { return s.Info }
 	listOf := func(s *bookendpoint.Set) endpoint.Endpoint { return s.List }
@@ -111,8 +201,7 @@ func New(instancer sd.Instancer, tracer opentracing.Tracer, cfg Config,
 		Info: c.newEndpoint("GetBookInfo", infoOf),
 		List: c.newEndpoint("GetBookList", listOf),
 	}
-	c.endpointer = sd.NewEndpointer(syncInstancer{instancer}, c.pool.factory,
-		endpointerLogger(o.logger))
+	c.subscription = subscribe(instancer, c.pool)
 	return c, nil
 }
 
@@ -144,9 +233,8 @@ func (c *Client) Wait(ctx context.Context) error {
 func (c *Client) Close() error {
 	c.closeOnce.Do(func() {
 		c.closed.Store(true)
-		c.endpointer.Close()
-		c.pool.retireAll()
+		c.subscription.end()
 	})
-	c.pool.wait()
+	c.pool.open.Wait()
 	return nil
 }

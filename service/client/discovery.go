@@ -2,41 +2,43 @@ package client
 
 import (
 	"errors"
-	"log/slog"
 
 	"github.com/go-kit/kit/sd"
-	"github.com/go-kit/log"
-
-	"bookservice/service/internal/kitlog"
 )
 
-// errSync is the error of the events that a syncInstancer adds.
+// errSync is the error of the event that subscribe adds.
 var errSync = errors.New("sync")
 
-// A syncInstancer is an instancer whose Register and Deregister return after go-kit's endpointer
-// has processed the events before them. The channel is unbuffered, and the endpointer receives an
-// event only after it has processed the previous one. An event with an error changes nothing in the
-// endpointer, so it can follow as a barrier.
-type syncInstancer struct{ sd.Instancer }
-
-func (s syncInstancer) Register(ch chan<- sd.Event) {
-	s.Instancer.Register(ch)
-	ch <- sd.Event{Err: errSync}
+// A subscription passes the events of an instancer to a pool.
+type subscription struct {
+	instancer sd.Instancer
+	events    chan sd.Event
+	stop      chan struct{}
+	done      chan struct{}
 }
 
-func (s syncInstancer) Deregister(ch chan<- sd.Event) {
-	s.Instancer.Deregister(ch)
-	ch <- sd.Event{Err: errSync}
+// subscribe returns after the pool has applied the events that Register sends. The channel is
+// unbuffered, and the pool receives an event only after it has applied the previous one. An event
+// with an error changes nothing, so it can follow as a barrier.
+func subscribe(instancer sd.Instancer, p *pool) *subscription {
+	s := &subscription{
+		instancer: instancer,
+		events:    make(chan sd.Event),
+		stop:      make(chan struct{}),
+		done:      make(chan struct{}),
+	}
+	go func() {
+		defer close(s.done)
+		p.follow(s.events, s.stop)
+	}()
+	instancer.Register(s.events)
+	s.events <- sd.Event{Err: errSync}
+	return s
 }
 
-// endpointerLogger returns the logger of go-kit's endpointer: errors of discovery, and errors of
-// the pool's factory.
-func endpointerLogger(logger *slog.Logger) log.Logger {
-	next := kitlog.New(logger, slog.LevelWarn, "discovery")
-	return log.LoggerFunc(func(keyvals ...any) error {
-		if err, ok := keyvals[len(keyvals)-1].(error); ok && errors.Is(err, errSync) {
-			return nil
-		}
-		return next.Log(keyvals...)
-	})
+// end ends the subscription and retires all instances of the pool. It must be called once.
+func (s *subscription) end() {
+	s.instancer.Deregister(s.events)
+	close(s.stop)
+	<-s.done
 }

@@ -32,31 +32,41 @@ var (
 	ErrClosed = bookgrpc.WithStatus(codes.Canceled, errors.New("client is closed"))
 )
 
-// errDeclined means that an instance has not made the attempt, so the next instance must be tried.
-// Calls do not return it.
-var errDeclined = errors.New("instance declined the attempt")
-
 // retryable reports whether another attempt, possibly at another instance, can succeed after err.
 func retryable(err error) bool {
 	if err == nil || errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed) ||
-		bookendpoint.IsBusiness(err) {
+		isSameEverywhere(err) {
 		return false
+	}
+	delay, ok := bookgrpc.RetryDelay(err)
+	if status.Code(err) == codes.ResourceExhausted {
+		return ok && delay >= 0
+	}
+	return !ok || delay >= 0
+}
+
+// isSameEverywhere reports whether all instances would return err for the same call.
+func isSameEverywhere(err error) bool {
+	if bookendpoint.IsBusiness(err) {
+		return true
 	}
 	switch status.Code(err) {
 	case codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated,
 		codes.FailedPrecondition, codes.OutOfRange, codes.AlreadyExists:
-		return false
+		return true
 	}
-	return true
+	return bookgrpc.IsCodecError(err)
 }
 
-// classify returns the outcome of a call for the breaker. caller is the context of the call without
-// the client's timeout.
-func classify(caller context.Context, err error) outcome {
+// classify returns the outcome of a call for the breaker.
+func (cl *call) classify(err error) outcome {
 	switch {
 	case err == nil || bookendpoint.IsBusiness(err):
 		return succeeded
-	case errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed) || callerGone(caller, err):
+	case errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed),
+		callerGone(cl.caller, err), isSameEverywhere(err),
+		cl.denied && cl.client.health.works(),
+		status.Code(err) == codes.ResourceExhausted:
 		return ignored
 	}
 	return failed
@@ -85,24 +95,24 @@ func withInstance(addr string, err error) error {
 	if err == nil || bookendpoint.IsBusiness(err) {
 		return err
 	}
-	return bookgrpc.WithStatus(status.Code(err), fmt.Errorf("%s: %w", addr, err))
+	return bookgrpc.Wrap(err, addr+": "+err.Error())
 }
 
-// explain returns the error of a call whose last error is err. limited is the caller's context with
-// the client's timeout. If limited has ended the call, explain adds the latest attempt's error,
-// which is often the cause. It also adds the timeout, unless the caller's context is done too.
-func (c *Client) explain(caller, limited context.Context, lastErr, err error) error {
-	if !isContextError(err) || !isDone(limited) {
+// explain returns the error of a call whose last error is err. If the call's time has ended,
+// explain adds the latest attempt's error, which is often the cause. It also adds the timeout,
+// unless the caller's context is done too.
+func (cl *call) explain(err error) error {
+	if !isContextError(err) || !cl.expired() {
 		return err
 	}
-	reason := cmp.Or(limited.Err(), context.DeadlineExceeded)
+	reason := cmp.Or(cl.caller.Err(), context.DeadlineExceeded)
 	code := status.FromContextError(reason).Code()
-	if !isDone(caller) {
-		timeout, flag := c.cfg.timeout()
+	if !isDone(cl.caller) {
+		timeout, flag := cl.client.cfg.timeout()
 		reason = fmt.Errorf("no response within %v (%s): %w", timeout, flag, reason)
 	}
-	if lastErr != nil {
-		reason = fmt.Errorf("%w; latest attempt: %s", reason, lastErr.Error())
+	if latest := cl.latestErr(); latest != nil {
+		reason = fmt.Errorf("%w; latest attempt: %s", reason, latest.Error())
 	}
 	return bookgrpc.WithStatus(code, reason)
 }

@@ -15,11 +15,13 @@ import (
 	"github.com/opentracing/opentracing-go"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 
 	"bookservice/service"
 	"bookservice/service/bookendpoint"
 	"bookservice/service/bookgrpc"
 	"bookservice/service/client"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -178,10 +180,11 @@ func hang() service.Service {
 	})
 }
 
-// quick returns the default configuration without delays between attempts, and with a change.
+// quick returns the default configuration without delays between attempts, and with a change. On a
+// busy machine no attempt is replaced unless the change permits it.
 func quick(change func(*client.Config)) client.Config {
 	cfg := client.DefaultConfig()
-	cfg.RetryBackoff = 0
+	cfg.RetryBackoff, cfg.AttemptTimeout = 0, 20*time.Second
 	if change != nil {
 		change(&cfg)
 	}
@@ -214,6 +217,25 @@ func dialWith(t testing.TB, d sd.Instancer, tracer opentracing.Tracer, cfg clien
 	return c
 }
 
+// connected waits until n instances of the client are up.
+func connected(t testing.TB, c *client.Client, n int) {
+	t.Helper()
+	testkit.Eventually(t, "the instances are connected", func() bool { return up(c) == n })
+}
+
+// up returns the number of instances that are up.
+func up(c *client.Client) (n int) {
+	for _, in := range c.Stats().Instances {
+		if in.State == "up" {
+			n++
+		}
+	}
+	return n
+}
+
+// roundRobin is quick with the balancer round_robin.
+func roundRobin(cfg *client.Config) { cfg.Balancer = "round_robin" }
+
 // receive returns the next value of ch. After 30 s it fails the test with a message that contains
 // what.
 func receive[T any](t testing.TB, ch <-chan T, what string) T {
@@ -225,4 +247,65 @@ func receive[T any](t testing.TB, ch <-chan T, what string) T {
 		t.Fatalf("not within 30s: %s", what)
 		panic("not reached")
 	}
+}
+
+// eventuallyAnswers waits until a call succeeds.
+func eventuallyAnswers(t testing.TB, c *client.Client) {
+	t.Helper()
+	testkit.Eventually(t, "a call succeeds", func() bool {
+		_, err := c.BookInfo(t.Context(), 1)
+		return err == nil
+	})
+}
+
+// A gate is closed until its channel is closed. Connections are made after that.
+type gate struct {
+	ch     chan struct{}
+	option client.Option
+}
+
+// slowToConnect returns a server, a channel that receives a value when the client connects to it,
+// and the gate of these connections.
+func slowToConnect(t *testing.T) (s *server, entered <-chan struct{}, g *gate) {
+	t.Helper()
+	s = start(t, answer(func(context.Context) error { return nil }), nil)
+	in := make(chan struct{}, 100)
+	g = &gate{ch: make(chan struct{})}
+	dialer := func(ctx context.Context, addr string) (net.Conn, error) {
+		if addr == s.addr {
+			in <- struct{}{}
+			select {
+			case <-g.ch:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", addr)
+	}
+	g.option = client.WithDialOptions(grpc.WithContextDialer(dialer))
+	return s, in, g
+}
+
+// shortLived returns a server that closes each connection 10 ms after it was made.
+func shortLived(t *testing.T) *server {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{
+		addr: listener.Addr().String(), done: make(chan struct{}),
+		grpc: grpc.NewServer(grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionAge: 10 * time.Millisecond, MaxConnectionAgeGrace: time.Millisecond,
+		})),
+	}
+	go func() {
+		defer close(s.done)
+		if err := s.grpc.Serve(&countingListener{listener, s}); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(s.stop)
+	return s
 }

@@ -1,158 +1,148 @@
 package client
 
 import (
-	"io"
+	"context"
+	"math"
 	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/go-kit/kit/endpoint"
-	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 
 	"bookservice/service/bookendpoint"
-	"bookservice/service/bookgrpc"
+	"bookservice/service/client/internal/balance"
 )
+
+const (
+	// connectSlots instances begin to connect within each connectPause. So 1,000 new instances do
+	// not take the processor from calls: a connection needs about 0.3 ms of it.
+	connectSlots = 4
+	connectPause = 8 * time.Millisecond
+
+	// A connection that is lost within shortLived is made again after reconnectPause. Others are
+	// made again at once.
+	shortLived     = time.Second
+	reconnectPause = 200 * time.Millisecond
+)
+
+// retired is added to the number of calls of an instance that is retired.
+const retired = math.MinInt64 / 2
 
 // An instance is one server and its connection. Closing a gRPC connection fails its active calls.
 // The connection is therefore closed only when the instance is retired and its last call has ended.
 type instance struct {
-	addr    string
-	conn    *grpc.ClientConn
-	set     bookendpoint.Set
-	onClose func() // called once, after the connection is closed
+	addr     string
+	pool     *pool
+	endpoint *balance.Endpoint
+	conn     *grpc.ClientConn // nil until it is made, before the endpoint is up or down
+	set      bookendpoint.Set
 
-	mu      sync.Mutex
-	calls   int // active
-	retired bool
-}
-
-// newConnector returns a function that makes an instance for an address.
-func newConnector(tracer opentracing.Tracer, o options) func(addr string) (*instance, error) {
-	return func(addr string) (*instance, error) {
-		conn, err := bookgrpc.Dial(addr, o.dial...)
-		if err != nil {
-			return nil, err
-		}
-		opts := []bookgrpc.ClientOption{
-			bookgrpc.WithPeerAddress(addr), bookgrpc.WithClientLogger(o.logger),
-		}
-		opts = append(opts, o.client...)
-		set := bookgrpc.NewClient(conn, tracer, opts...)
-		return &instance{addr: addr, conn: conn, set: set}, nil
-	}
+	calls     atomic.Int64 // active, plus retired
+	quit      chan struct{}
+	closeOnce sync.Once
 }
 
 // acquire reports whether a call may use the connection. If so, release must be called at the
 // call's end.
 func (in *instance) acquire() bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.retired {
-		return false
+	if in.calls.Add(1) > 0 {
+		return true
 	}
-	in.calls++
-	return true
+	in.release()
+	return false
 }
 
 func (in *instance) release() {
-	in.mu.Lock()
-	in.calls--
-	last := in.retired && in.calls == 0
-	in.mu.Unlock()
-	if last {
+	if in.calls.Add(-1) == retired {
 		in.close()
 	}
 }
 
-// retire declines further calls, and closes the connection if no call is active.
+// retire declines further calls, and closes the connection if no call is active. It must be called
+// once.
 func (in *instance) retire() {
-	in.mu.Lock()
-	last := !in.retired && in.calls == 0
-	in.retired = true
-	in.mu.Unlock()
-	if last {
+	close(in.quit)
+	if in.calls.Add(retired) == retired {
 		in.close()
 	}
 }
 
 func (in *instance) close() {
-	in.conn.Close() // fails only if the connection is closed already
-	in.onClose()
-}
-
-// A pool holds the instances that discovery provides.
-type pool struct {
-	connect func(addr string) (*instance, error)
-	first   chan struct{} // closed when the pool gets its first instance
-	open    sync.WaitGroup
-
-	mu     sync.Mutex
-	live   map[string]*instance // by address
-	closed bool
-}
-
-func newPool(connect func(addr string) (*instance, error)) *pool {
-	return &pool{connect: connect, first: make(chan struct{}), live: map[string]*instance{}}
-}
-
-// factory implements [sd.Factory]. An address that discovery provides twice is one instance.
-func (p *pool) factory(addr string) (endpoint.Endpoint, io.Closer, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, nil, ErrClosed
-	}
-	in := p.live[addr]
-	if in == nil {
-		var err error
-		if in, err = p.connect(addr); err != nil {
-			return nil, nil, err
+	in.closeOnce.Do(func() {
+		if in.conn != nil {
+			in.conn.Close() // fails only if the connection is closed already
 		}
-		in.onClose = p.open.Done
-		p.open.Add(1)
-		p.live[addr] = in
-		p.signalFirst()
-	}
-	return in.attempt, closerFunc(func() { p.retire(in) }), nil
+		in.pool.open.Done()
+	})
 }
 
-// signalFirst closes p.first unless it is closed.
-func (p *pool) signalFirst() {
+// run makes the connection and reports its states until it is closed.
+func (in *instance) run() {
+	defer in.pool.open.Done()
+	if !in.connect() {
+		return
+	}
+	known, connected := balance.Connecting, time.Time{}
+	for {
+		state := in.conn.GetState()
+		switch state {
+		case connectivity.Shutdown:
+			return
+		case connectivity.Ready:
+			known, connected = balance.Up, time.Now()
+		case connectivity.TransientFailure:
+			known = balance.Down
+		default: // a connection that has failed stays down until it succeeds
+			if known == balance.Up {
+				known = balance.Connecting
+			}
+		}
+		in.pool.balancer.SetState(in.endpoint, known)
+		if state == connectivity.Idle {
+			in.reconnect(time.Since(connected) < shortLived)
+		}
+		in.conn.WaitForStateChange(context.Background(), state) // Close changes it, too
+	}
+}
+
+// connect makes the connection when it is its turn. It reports whether there is one.
+func (in *instance) connect() bool {
 	select {
-	case <-p.first:
-	default:
-		close(p.first)
+	case in.pool.slots <- struct{}{}:
+		defer time.AfterFunc(connectPause, func() { <-in.pool.slots })
+		return in.dial()
+	case <-in.quit:
+		return false
 	}
 }
 
-func (p *pool) retire(in *instance) {
-	p.mu.Lock()
-	if p.live[in.addr] == in {
-		delete(p.live, in.addr)
+// dial makes the connection unless the instance is retired. It reports whether there is one.
+func (in *instance) dial() bool {
+	if !in.acquire() {
+		return false
 	}
-	p.mu.Unlock()
-	in.retire()
+	defer in.release()
+	conn, set, err := in.pool.dial(in.addr)
+	if err != nil {
+		in.pool.logger.Warn("discovery", "instance", in.addr, "err", err)
+		in.pool.balancer.SetState(in.endpoint, balance.Broken)
+		return false
+	}
+	in.conn, in.set = conn, set
+	return true
 }
 
-// retireAll retires all instances, which go-kit's endpointer leaves open. The pool accepts no new
-// ones afterwards.
-func (p *pool) retireAll() {
-	p.mu.Lock()
-	p.closed = true
-	live := p.live
-	p.live = nil
-	p.mu.Unlock()
-	for _, in := range live {
-		in.retire()
+// reconnect makes a lost connection again. After a short-lived one it waits before.
+func (in *instance) reconnect(short bool) {
+	if short {
+		pause := time.NewTimer(reconnectPause)
+		defer pause.Stop()
+		select {
+		case <-pause.C:
+		case <-in.quit:
+			return // the connection is closed when its calls have ended
+		}
 	}
-}
-
-// wait waits until all connections are closed.
-func (p *pool) wait() { p.open.Wait() }
-
-// closerFunc is an [io.Closer] made of a function.
-type closerFunc func()
-
-func (c closerFunc) Close() error {
-	c()
-	return nil
+	in.conn.Connect()
 }

@@ -16,8 +16,9 @@ type Attempt struct {
 type observerKey struct{}
 
 // WithObserver returns a context for calls of a [Client]. The call passes each attempt to observe
-// when the attempt ends: in order, in the caller's goroutine and before the call returns. observe
-// replaces an observer that ctx has already. If observe is nil, attempts are not observed.
+// when the attempt has ended: in the order in which they end, in the caller's goroutine and before
+// the call returns. If an attempt is hedged, both are passed when both have ended. observe replaces
+// an observer that ctx has already. If observe is nil, attempts are not observed.
 func WithObserver(ctx context.Context, observe func(Attempt)) context.Context {
 	return context.WithValue(ctx, observerKey{}, observe)
 }
@@ -37,8 +38,10 @@ func (cl *call) begin(instance string) (finish func(error)) {
 	}
 	start := time.Now()
 	return func(err error) {
-		cl.observe(Attempt{
-			Method: cl.method, Instance: instance, Err: err, Duration: time.Since(start),
+		cl.mu.Lock()
+		defer cl.mu.Unlock()
+		cl.results = append(cl.results, Attempt{
+			Method: cl.name, Instance: instance, Err: err, Duration: time.Since(start),
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/opentracing/opentracing-go"
@@ -12,12 +13,13 @@ import (
 )
 
 // Each attempt has one CLIENT span with the address of its instance, a child of the caller's span.
-// Each attempt that reaches a server has one SERVER span, a child of the CLIENT span.
+// Each attempt at a server with a tracer has one SERVER span, a child of the CLIENT span.
 func TestOneSpanPerAttempt(t *testing.T) {
 	tracer := mocktracer.New()
-	s, dead := start(t, inmem.Default(), tracer), testkit.ClosedAddr(t)
-	c := dialWith(t, &directory{instances: []string{s.addr, dead}}, tracer, quick(nil),
-		client.WithPeerService("library"))
+	s, failing := start(t, inmem.Default(), tracer), start(t, fails(errors.New("on fire")), nil)
+	c := dialWith(t, &directory{instances: []string{s.addr, failing.addr}}, tracer,
+		quick(roundRobin), client.WithPeerService("library"))
+	connected(t, c, 2)
 	root := tracer.StartSpan("bookCaller").(*mocktracer.MockSpan)
 	ctx := opentracing.ContextWithSpan(t.Context(), root)
 	for range 2 {
@@ -40,7 +42,7 @@ func TestOneSpanPerAttempt(t *testing.T) {
 		want := s.addr
 		if span.Tag("error") != nil {
 			failed++
-			want = dead
+			want = failing.addr
 		}
 		if have := span.Tag("peer.address"); have != want {
 			t.Errorf("peer.address: have %v, want %s", have, want)

@@ -131,7 +131,10 @@ func connect(ctx context.Context, cfg configs.Client, log *slog.Logger, open *sh
 	if err := wait(ctx, cfg, found); err != nil {
 		return nil, nil, RunError{err}
 	}
-	books, err := client.New(instancer, tr, cfg.Calls, client.WithLogger(log))
+	books, err := client.New(instancer, tr, cfg.Calls, client.WithLogger(log),
+		client.WithMetadata(func(addr string) map[string]string {
+			return discovery.Metadata(instancer, addr)
+		}))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -127,9 +127,8 @@ func TestClientFailures(t *testing.T) {
 var demoOutput = regexp.MustCompile(`^etcd +http://127.0.0.1:\d+
 bookserver +127.0.0.1:\d+
 bookserver +127.0.0.1:\d+
-service: 127.0.0.1:\d+ time: .+
-service: 127.0.0.1:\d+ time: .+
-book
+(service: 127.0.0.1:\d+ time: .+
+){1,2}book
 bookId: 1  =>  bookName: 21天精通php
 books
 bookId: 1  =>  bookName: 21天精通php

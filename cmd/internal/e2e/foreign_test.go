@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 
@@ -103,9 +104,17 @@ func TestRateLimitAsAForeignClientSeesIt(t *testing.T) {
 	if _, err := c.GetBookList(t.Context(), &book.BookListParams{}); err != nil {
 		t.Error(err)
 	}
-	_, err := c.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1})
+	var trailer metadata.MD
+	params := &book.BookInfoParams{BookId: 1}
+	_, err := c.GetBookInfo(t.Context(), params, grpc.Trailer(&trailer))
 	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("have %v, want ResourceExhausted: both methods share the limit", err)
+	}
+	pushback := trailer["grpc-retry-pushback-ms"]
+	if len(pushback) != 1 || len(pushback[0]) != len("3600000") ||
+		len(status.Convert(err).Details()) != 1 {
+		t.Errorf("have the trailer %v and the details %v, want a delay of 1 h in both",
+			trailer, status.Convert(err).Details())
 	}
 }
 

@@ -143,36 +143,58 @@ func (c *caller) check(t *testing.T) {
 	}
 }
 
-func TestCallsAlternate(t *testing.T) {
-	t.Parallel()
-	e := startEtcd(t)
-	_, a := serve(t, e.at()...)
-	_, b := serve(t, e.at()...)
-	code, out, errs := do(t, "bookclient", append(e.at(), "-json", "-n", "10"))
+// runs makes 10 runs of bookclient and returns the number of attempts of each instance. The first
+// calls go to the server that is connected first.
+func runs(t *testing.T, args ...string) map[string]int {
+	t.Helper()
+	code, out, errs := do(t, "bookclient", append(args, "-json", "-n", "10"))
 	if code != 0 {
 		t.Fatalf("status %d: %s", code, errs)
 	}
-	var instances []string
+	count := map[string]int{}
 	for line := range strings.Lines(out) {
 		var run struct{ Instances []string }
 		if err := json.Unmarshal([]byte(line), &run); err != nil {
 			t.Fatal(err)
 		}
-		instances = append(instances, run.Instances...)
-	}
-	if len(instances) != 20 {
-		t.Fatalf("have %d attempts, want 20: two calls in each of 10 runs", len(instances))
-	}
-	for i, instance := range instances {
-		known := instance == a || instance == b
-		if !known || instance != instances[i%2] || instances[0] == instances[1] {
-			t.Fatalf("have %v, want %s and %s in turn", instances, a, b)
+		for _, instance := range run.Instances {
+			count[instance]++
 		}
+	}
+	return count
+}
+
+func TestCallsAreDistributed(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t)
+	_, a := serve(t, e.at()...)
+	_, b := serve(t, e.at()...)
+	have := runs(t, append(e.at(), "-balancer", "round_robin")...)
+	if have[a] < 5 || have[b] < 5 || have[a]+have[b] != 20 {
+		t.Errorf("have %v attempts, want those of two calls in 10 runs at %s and %s", have, a, b)
 	}
 }
 
-// A server that is killed cannot deregister: its key stays for the TTL, and retries hide the
-// failures.
+// The metadata of the servers reaches the client: calls stay in its zone, and weights count.
+func TestMetadataOfServers(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t)
+	_, a := serve(t, append(e.at(), "-instance-metadata", "zone=a,weight=1000")...)
+	_, b := serve(t, append(e.at(), "-instance-metadata", "zone=b,weight=1")...)
+	for _, zone := range []struct{ name, addr string }{{"a", a}, {"b", b}} {
+		have := runs(t, append(e.at(), "-zone", zone.name)...)
+		if have[zone.addr] < 15 || have[a]+have[b] != 20 {
+			t.Errorf("have %v attempts, want (nearly) all in zone %s at %s",
+				have, zone.name, zone.addr)
+		}
+	}
+	if have := runs(t, append(e.at(), "-balancer", "weighted")...); have[a] < 15 {
+		t.Errorf("have %v attempts, want (nearly) all at %s by weight", have, a)
+	}
+}
+
+// A server that is killed cannot deregister: its key stays for the TTL. Its connection is lost, so
+// calls are made at the other server at once, and retries hide the failures of the calls in flight.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t)
@@ -182,23 +204,20 @@ func TestKilledServer(t *testing.T) {
 	c.more(t, 50)
 	killed.signal(t, syscall.SIGKILL)
 	<-killed.done
-	testkit.Eventually(t, "attempts fail while the key is there", func() bool {
-		return c.misses(a) > 0
-	})
+	noFurtherAttempt := func() bool {
+		before := c.attempts(a)
+		c.more(t, 100)
+		return c.attempts(a) == before
+	}
+	testkit.Eventually(t, "the client does not try the server any more", noFurtherAttempt)
+	t.Logf("%d attempts failed; registered are %v", c.misses(a), e.registered(t))
 	// etcd checks leases about every half second, on a busy machine less often.
 	took := within(t, limit, "the key is gone", func() bool {
 		return slices.Equal(e.registered(t), []string{b})
 	})
 	t.Logf("the key was gone %v after the kill", took)
-	testkit.Eventually(t, "the client does not try the server any more", func() bool {
-		before := c.attempts(a)
-		c.more(t, 100)
-		return c.attempts(a) == before
-	})
-	before := c.attempts(a)
-	c.more(t, 200)
-	if after := c.attempts(a); after != before {
-		t.Errorf("the dead server was tried %d times after its lease had expired", after-before)
+	if !noFurtherAttempt() {
+		t.Error("the dead server was tried after its lease had expired")
 	}
 	c.end()
 	c.check(t)

@@ -14,16 +14,13 @@ import (
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
 // An Answer decides the answer to a request; n counts requests from 1. If both results are nil the
-// spans are accepted. The error is a status of gRPC or, for HTTP, an [HTTPError]. Over HTTP, a
-// status of gRPC becomes the status that stands for it.
+// spans are accepted. For HTTP the error may be an [HTTPError].
 type Answer func(n int) (*coltracepb.ExportTraceServiceResponse, error)
 
 // An HTTPError is an answer over HTTP with this status.
@@ -102,42 +99,14 @@ func (o *OTLP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		header.Set(name, values...)
 	}
 	out, err := o.receive(in, header)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	answer, _ := proto.Marshal(out)
-	w.Header().Set("Content-Type", typeProto)
-	_, _ = w.Write(answer)
-}
-
-// refuse answers a request over HTTP with an error. It aborts the response to one that hung.
-func refuse(w http.ResponseWriter, err error) {
-	if errors.Is(err, errHung) {
-		panic(http.ErrAbortHandler)
-	}
 	if refused, ok := errors.AsType[HTTPError](err); ok {
 		w.Header().Set("Retry-After", refused.RetryAfter)
 		w.WriteHeader(refused.Status)
 		return
 	}
-	w.WriteHeader(httpStatus(status.Code(err)))
-}
-
-// httpStatus returns the status over HTTP that stands for a code of gRPC.
-func httpStatus(code codes.Code) int {
-	switch code {
-	case codes.InvalidArgument:
-		return http.StatusBadRequest
-	case codes.ResourceExhausted:
-		return http.StatusTooManyRequests
-	case codes.Unavailable:
-		return http.StatusServiceUnavailable
-	case codes.DeadlineExceeded:
-		return http.StatusGatewayTimeout
-	default:
-		return http.StatusInternalServerError
-	}
+	answer, _ := proto.Marshal(out)
+	w.Header().Set("Content-Type", typeProto)
+	_, _ = w.Write(answer)
 }
 
 var errHung = errors.New("not answered in time")

@@ -1,0 +1,158 @@
+package bookgrpc
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// keyPushback is the trailer with the milliseconds until the next attempt (gRFC A6). A value that
+// is negative or no number means that the client must not make another attempt.
+const keyPushback = "grpc-retry-pushback-ms"
+
+// A retryAfter is an error after which a client must wait before the next attempt. A negative delay
+// means that the client must not make another attempt.
+type retryAfter interface {
+	error
+	RetryAfter() time.Duration
+}
+
+// withRetryInfo adds the delay of err, if it has one, to the status.
+func withRetryInfo(st *status.Status, err error) *status.Status {
+	e, ok := errors.AsType[retryAfter](err)
+	if !ok || e.RetryAfter() < 0 || retryInfo(st).known {
+		return st
+	}
+	info := &errdetails.RetryInfo{RetryDelay: durationpb.New(e.RetryAfter())}
+	if detailed, err := st.WithDetails(info); err == nil {
+		return detailed
+	}
+	return st
+}
+
+// fail returns the error that gRPC sends for err. If err has a delay, fail adds the trailer with
+// the milliseconds.
+func fail(ctx context.Context, err error) error {
+	if e, ok := errors.AsType[retryAfter](err); ok {
+		// SetTrailer fails only if ctx is not that of a gRPC call, which then has no trailer.
+		_ = grpc.SetTrailer(ctx, metadata.Pairs(keyPushback, pushbackValue(e.RetryAfter())))
+	}
+	return Status(err).Err()
+}
+
+// pushbackValue formats a delay in milliseconds, rounded up, as a signed 32-bit integer.
+func pushbackValue(delay time.Duration) string {
+	if delay < 0 {
+		return "-1"
+	}
+	ms := delay.Milliseconds()
+	if delay%time.Millisecond > 0 {
+		ms++
+	}
+	return strconv.FormatInt(min(ms, math.MaxInt32), 10)
+}
+
+// A retryDelay is the server's decision about the next attempt.
+type retryDelay struct {
+	known bool          // the server has made a decision
+	delay time.Duration // negative: no further attempt
+}
+
+// RetryDelay returns the server's decision about the next attempt of the call that failed with err.
+// If ok is false, there is none. A negative delay means that the client must not make another
+// attempt. The source is the trailer grpc-retry-pushback-ms (gRFC A6), which needs a connection
+// with [DialOptions], or else the status detail google.rpc.RetryInfo.
+func RetryDelay(err error) (delay time.Duration, ok bool) {
+	e, isError := errors.AsType[*Error](err)
+	if !isError {
+		return 0, false
+	}
+	return e.retry.delay, e.retry.known
+}
+
+// NotSent reports whether the call that failed with err was not sent to a server, for example
+// because there was no connection. It is false if this is not known: the connection must have
+// [DialOptions].
+func NotSent(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.notSent
+}
+
+// IsCodecError reports whether the call that failed with err has a request or a response that
+// cannot be encoded or decoded, such as a name that is not UTF-8. gRPC's client and server report
+// this only by codes.Internal and the beginning of the message.
+func IsCodecError(err error) bool {
+	if status.Code(err) != codes.Internal {
+		return false
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		message := status.Convert(err).Message()
+		if strings.HasPrefix(message, "grpc: error while marshaling") ||
+			strings.HasPrefix(message, "grpc: failed to unmarshal") {
+			return true
+		}
+	}
+	return false
+}
+
+// retryInfo returns the delay in the details of st.
+func retryInfo(st *status.Status) retryDelay {
+	for _, detail := range st.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			return retryDelay{known: true, delay: max(0, info.GetRetryDelay().AsDuration())}
+		}
+	}
+	return retryDelay{}
+}
+
+// pushback returns the delay in a call's trailer.
+func pushback(trailer metadata.MD) retryDelay {
+	values := trailer[keyPushback]
+	if len(values) == 0 {
+		return retryDelay{}
+	}
+	ms, err := strconv.ParseInt(values[0], 10, 32)
+	if err != nil || ms < 0 || len(values) > 1 {
+		return retryDelay{known: true, delay: -1}
+	}
+	return retryDelay{known: true, delay: time.Duration(ms) * time.Millisecond}
+}
+
+// An invokeError adds to the error of a call what gRPC reports by other means.
+type invokeError struct {
+	error
+	notSent  bool
+	pushback retryDelay
+}
+
+func (e *invokeError) Unwrap() error              { return e.error }
+func (e *invokeError) GRPCStatus() *status.Status { return status.Convert(e.error) }
+
+// reportInvoke is an interceptor that converts the error of a call to an [*invokeError]. It reads
+// the trailer from the call's own option: go-kit's client has one, and does not pass the trailer of
+// a failed call on. gRPC sets the trailer of a call, possibly to an empty one, if it has opened a
+// stream for the call.
+func reportInvoke(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	err := invoke(ctx, method, request, reply, conn, opts...)
+	if err == nil {
+		return nil
+	}
+	for _, opt := range opts {
+		if o, ok := opt.(grpc.TrailerCallOption); ok {
+			trailer := *o.TrailerAddr
+			return &invokeError{error: err, notSent: trailer == nil, pushback: pushback(trailer)}
+		}
+	}
+	return err
+}

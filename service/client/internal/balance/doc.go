@@ -1,0 +1,51 @@
+// Package balance selects the endpoint of a call among those of a list that changes. It knows
+// addresses, latencies and failures, and nothing of connections and protocols.
+//
+// A [Balancer] selects in this order: the endpoints that are up and not ejected, or, if there are
+// none and none is connecting, those that are down.
+//
+// # Statistics
+//
+// Statistics belong to an address: the latency, the calls in flight, and the successes and failures
+// of an interval. They survive changes of the list. Those of the 1,024 addresses that left last are
+// kept, so that an address that comes back is known.
+//
+// The latency is Finagle's peak EWMA: a call that lasts longer than the average sets the average,
+// and a shorter one moves it with a time constant of 3 s. A failure counts as ten times the median
+// of all endpoints, 1 s at most, because an endpoint that fails fast must not attract calls.
+//
+// # Pickers
+//
+//   - p2c: the better of two random endpoints. Its load is latency × (calls in flight + 1).
+//   - round_robin: one after the other.
+//   - random: a random one.
+//   - weighted: as often as the weight says, interleaved, by the static stride scheduler of gRFC
+//     A58. An endpoint with the weight 0 is picked only if all have the weight 0.
+//
+// p2c treats loads as equal if the larger one is less than 1.5 times the smaller one: otherwise
+// differences of microseconds would move all calls to one endpoint. An endpoint that was not picked
+// for 1 s, has no call in flight, and loses four more comparisons wins the fifth one, so that its
+// latency becomes known again. An endpoint without statistics has the median latency until its
+// first call has ended. If an endpoint is new in the list, or returns from an ejection, its chance
+// to be compared grows from a tenth to the full one within 10 s.
+//
+// For a further attempt of a call, the pickers except p2c select a random endpoint that the call
+// has not tried. So the calls of an endpoint that fails are distributed to all others.
+//
+// # Zones
+//
+// The rule is that of Envoy's zone aware routing ("Zone aware routing" in its documentation), with
+// the assumption that each zone with endpoints has the same number of calls. Capacity is the number
+// of endpoints that can be picked, or the sum of their weights with the picker weighted. If the
+// client's zone has at least its share of the capacity, 1/zones, all calls stay in it. If it has
+// less, as many calls stay as its capacity allows. The others go to the zones that have more than
+// their share, in proportion to the surplus. If no endpoint has the client's zone, each zone gets
+// calls in proportion to its capacity. Envoy applies its rule from 6 hosts on; there is no such
+// limit here. The endpoints without a zone are a zone, too.
+//
+// # Ejection
+//
+// Outliers are ejected as in gRFC A50, by success rate and by failure percentage: see [Ejection].
+// If less than half of the endpoints whose state is known are up and not ejected, ejections have no
+// effect.
+package balance

@@ -1,0 +1,91 @@
+package balance
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// A State is what is known about the connection to an endpoint.
+type State int
+
+// States of an endpoint.
+const (
+	Connecting State = iota // not known yet, or connecting again after a loss
+	Up
+	Down   // the last attempt to connect has failed
+	Broken // it cannot be connected to and is never picked
+)
+
+// String returns the name of the state.
+func (s State) String() string {
+	return [...]string{"connecting", "up", "down", "broken"}[s]
+}
+
+// Attributes are what a list says about an endpoint beside its address.
+type Attributes struct {
+	Zone   string  // empty if it is not known
+	Weight float64 // for the picker weighted: 0 or more
+}
+
+// An Endpoint is an address of the list. Its fields may be read concurrently, and its methods
+// called.
+type Endpoint struct {
+	Address string
+	Value   any // of the caller
+
+	balancer *Balancer
+	stats    *stats
+	since    atomic.Int64  // begin of its ramp
+	weight   atomic.Uint64 // a float64
+
+	// Guarded by Balancer.mu.
+	zone  string
+	state State
+	set   *set // that it is in, or nil
+	slot  int  // in set
+}
+
+// Weight returns the weight of the picker weighted.
+func (e *Endpoint) Weight() float64 { return math.Float64frombits(e.weight.Load()) }
+
+// Begin counts a call. The caller must call End at the call's end.
+func (e *Endpoint) Begin(now time.Duration) {
+	e.stats.inFlight.Add(1)
+	e.stats.picked.Store(int64(now))
+	if e.stats.passed.Load() != 0 {
+		e.stats.passed.Store(0)
+	}
+}
+
+// An Outcome is how a call has ended.
+type Outcome int
+
+// Outcomes of a call.
+const (
+	Success Outcome = iota
+	Failure         // by the endpoint's fault
+	Unknown         // the caller has cancelled it
+)
+
+// End counts the outcome of a call and its latency. The latency of a call with an unknown outcome
+// counts only if it is above the average.
+func (e *Endpoint) End(now, took time.Duration, outcome Outcome) {
+	e.stats.inFlight.Add(-1)
+	latency := float64(took)
+	switch outcome {
+	case Success:
+		e.stats.successes.Add(1)
+	case Failure:
+		e.stats.failures.Add(1)
+		least := min(failureFactor*e.balancer.medianLatency(), float64(maxFailureLatency))
+		latency = max(latency, least)
+	case Unknown:
+		if latency <= e.stats.average() {
+			return
+		}
+	}
+	if e.stats.observe(int64(now), latency) {
+		e.balancer.updateMedian()
+	}
+}

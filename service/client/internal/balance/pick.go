@@ -1,0 +1,197 @@
+package balance
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// The names of the pickers.
+const (
+	P2C        = "p2c"
+	RoundRobin = "round_robin"
+	Random     = "random"
+	Weighted   = "weighted"
+)
+
+// Names returns the names of the pickers. The first one is the default.
+func Names() []string { return []string{P2C, RoundRobin, Random, Weighted} }
+
+const (
+	// equalLoads is the ratio of two loads from which on the smaller one is picked.
+	equalLoads = 1.5
+
+	// An endpoint that was not picked for forcedAfter is due for a forced pick, after it has lost
+	// forcedLosses further comparisons: so forced picks are few if there are more endpoints than
+	// calls a second.
+	forcedAfter  = time.Second
+	forcedLosses = 4
+
+	// A new endpoint has its full share after ramp. It begins with the share rampStart.
+	ramp      = 10 * time.Second
+	rampStart = 0.1
+)
+
+// Pick returns an endpoint for a call that has tried some already. It returns nil if all that can
+// be picked are tried, or if there are none: see [Balancer.PickOrWait]. It takes no lock.
+func (b *Balancer) Pick(now time.Duration, tried []*Endpoint) *Endpoint {
+	up := b.routes.Load()
+	s := up.sets[0]
+	if len(up.sets) > 1 {
+		s = up.choose()
+	}
+	if e := b.pickFrom(s, int64(now), tried); e != nil {
+		return e
+	}
+	if len(up.sets) > 1 { // the zone has none left
+		if e := b.pickFrom(up.chooseOther(s), int64(now), tried); e != nil {
+			return e
+		}
+		for _, s := range up.sets {
+			if e := b.pickFrom(s, int64(now), tried); e != nil {
+				return e
+			}
+		}
+	}
+	if up.size() > 0 || b.connecting.Load() > 0 {
+		return nil
+	}
+	return b.down.random(tried)
+}
+
+func (b *Balancer) pickFrom(s *set, now int64, tried []*Endpoint) *Endpoint {
+	switch {
+	case b.picker == P2C:
+		return b.betterOfTwo(s, now, tried)
+	case len(tried) > 0 || b.picker == Random:
+		return s.random(tried)
+	case b.picker == Weighted:
+		return s.weighted()
+	}
+	slots := s.list()
+	if len(slots) == 0 {
+		return nil
+	}
+	if e := slots[(s.turn.Add(1)-1)%uint64(len(slots))].Load(); e != nil {
+		return e
+	}
+	return s.random(nil)
+}
+
+// betterOfTwo implements p2c.
+func (b *Balancer) betterOfTwo(s *set, now int64, tried []*Endpoint) *Endpoint {
+	slots := s.list()
+	n := uint64(len(slots))
+	if n < 2 {
+		return s.random(tried)
+	}
+	for range 4 {
+		i, j := twoOf(n)
+		x, y := slots[i].Load(), slots[j].Load()
+		if x == nil || y == nil {
+			continue
+		}
+		if len(tried) == 0 {
+			return b.better(x, y, now)
+		}
+		switch triedX, triedY := slices.Contains(tried, x), slices.Contains(tried, y); {
+		case !triedX && !triedY:
+			return b.better(x, y, now)
+		case !triedX:
+			return x
+		case !triedY:
+			return y
+		}
+	}
+	return s.random(tried)
+}
+
+// twoOf returns two different random numbers below n, which must be from 2 to 2³². The bias of the
+// multiplication is below n / 2³².
+func twoOf(n uint64) (i, j uint64) {
+	r := rand.Uint64()
+	i = (r >> 32) * n >> 32
+	j = (r & math.MaxUint32) * (n - 1) >> 32
+	if j >= i {
+		j++
+	}
+	return i, j
+}
+
+// better returns the endpoint with less load. x is preferred if the loads are equal: the order of
+// the two must be random.
+func (b *Balancer) better(x, y *Endpoint, now int64) *Endpoint {
+	if shareX, shareY := x.share(now), y.share(now); shareX != shareY {
+		if shareX < shareY {
+			x, y, shareX, shareY = y, x, shareY, shareX
+		}
+		if rand.Float64() >= shareY/shareX {
+			return x
+		}
+		if rand.Uint64()&1 == 0 {
+			x, y = y, x
+		}
+	}
+	if b.load(y)*equalLoads <= b.load(x) {
+		x, y = y, x
+	}
+	if y.forced(now) {
+		return y
+	}
+	return x
+}
+
+// load returns the latency that a further call can expect, in ns.
+func (b *Balancer) load(e *Endpoint) float64 {
+	latency := e.stats.average()
+	if latency == 0 {
+		latency = max(b.medianLatency(), 1)
+	}
+	return latency * float64(e.stats.inFlight.Load()+1)
+}
+
+// share returns the part of its share that an endpoint gets during its ramp, else 1.
+func (e *Endpoint) share(now int64) float64 {
+	age := now - e.since.Load()
+	if age >= int64(ramp) {
+		return 1
+	}
+	return max(rampStart, float64(age)/float64(ramp))
+}
+
+// forced reports whether an endpoint that has lost a comparison must be picked. Of several callers
+// it reports this to one.
+func (e *Endpoint) forced(now int64) bool {
+	picked := e.stats.picked.Load()
+	return now-picked >= int64(forcedAfter) && e.stats.inFlight.Load() == 0 &&
+		e.stats.passed.Add(1) > forcedLosses && e.stats.picked.CompareAndSwap(picked, now)
+}
+
+// weighted implements the static stride scheduler of gRFC A58: an endpoint is skipped in as many
+// rounds as its weight is below the largest one.
+func (s *set) weighted() *Endpoint {
+	const full = math.MaxUint16
+	slots := s.list()
+	n := uint64(len(slots))
+	most := math.Float64frombits(s.maxWeight.Load())
+	if n == 0 || most == 0 {
+		return s.random(nil)
+	}
+	for range 2 * n { // the largest one is picked in each round
+		turn := s.turn.Add(1) - 1
+		i, round := turn%n, turn/n
+		e := slots[i].Load()
+		if e == nil {
+			continue
+		}
+		weight := uint64(0)
+		if w := e.Weight(); w > 0 {
+			weight = max(1, uint64(min(w/most, 1)*full))
+		}
+		if (weight*round+i*(full/2))%full >= full-weight {
+			return e
+		}
+	}
+	return s.random(nil)
+}

@@ -1,0 +1,59 @@
+package balance
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// decay is the time constant of the latency's average.
+	decay = 3 * time.Second
+
+	// A failure counts as failureFactor times the median latency, and as maxFailureLatency at most.
+	failureFactor     = 10
+	maxFailureLatency = time.Second
+)
+
+// stats are the statistics of an address. Times are in ns since the balancer's start.
+type stats struct {
+	inFlight atomic.Int64
+	latency  atomic.Uint64 // a float64 in ns; 0 before the end of the first call
+	observed atomic.Int64  // when latency was last changed
+	picked   atomic.Int64  // when it was last picked
+	passed   atomic.Int64  // comparisons lost since it was due for a forced pick
+
+	successes, failures atomic.Uint64 // of the interval
+
+	// Of all intervals before, and of the ejection. Balancer.mu guards them.
+	totalSuccesses, totalFailures uint64
+	ejected                       bool
+	ejectedAt                     int64
+	multiplier                    int // of the ejection's duration
+}
+
+func (s *stats) average() float64 { return math.Float64frombits(s.latency.Load()) }
+
+// observe adds the latency of a call to the average, and reports whether it is the first one.
+func (s *stats) observe(now int64, latency float64) (first bool) {
+	elapsed := float64(now - s.observed.Swap(now))
+	for {
+		old := s.latency.Load()
+		next := latency
+		if average := math.Float64frombits(old); average > latency {
+			w := math.Exp(-max(0, elapsed) / float64(decay))
+			next = average*w + latency*(1-w)
+		}
+		if s.latency.CompareAndSwap(old, math.Float64bits(max(next, 1))) {
+			return old == 0
+		}
+	}
+}
+
+// takeInterval ends an interval and returns its counts.
+func (s *stats) takeInterval() (successes, failures uint64) {
+	successes, failures = s.successes.Swap(0), s.failures.Swap(0)
+	s.totalSuccesses += successes
+	s.totalFailures += failures
+	return successes, failures
+}

@@ -1,0 +1,189 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"bookservice/service/bookendpoint"
+	"bookservice/service/bookgrpc"
+)
+
+// A try is one attempt of a call, or several if they could not be sent.
+type try struct {
+	info     bookgrpc.Attempt
+	ctx      context.Context
+	cancel   context.CancelFunc
+	begin    time.Time
+	done     chan struct{} // of a hedge: closed when it has ended
+	response any
+	err      error
+}
+
+// errOutrun is the error of an attempt that is cancelled because another one has answered.
+var errOutrun = bookgrpc.WithStatus(codes.Canceled,
+	fmt.Errorf("another attempt has answered: %w", context.Canceled))
+
+// round makes an attempt, and hedges or replaces it if there is no answer in time. It returns after
+// both attempts have ended, so that the call's observer can be called in this goroutine.
+func (cl *call) round(now time.Time) (any, error) {
+	cl.mu.Lock()
+	t := &cl.first
+	if cl.made+cl.unsent > 0 {
+		t = &try{}
+	}
+	cl.startLocked(t, now)
+	cl.main, cl.hedge = t, nil
+	cl.hedgeAt, cl.replace = time.Time{}, time.Time{}
+	at := cl.scheduleLocked(now)
+	cl.mu.Unlock()
+
+	var w *watch
+	if !at.IsZero() {
+		w = cl.client.watches.Get().(*watch)
+		w.arm(cl, now, at)
+	}
+	cl.try(t)
+	response, err := t.response, t.err
+	if w != nil {
+		w.disarm()
+		if h := cl.hedge; h != nil { // no other goroutine writes it now
+			response, err = cl.join(w, h)
+		}
+		cl.client.watches.Put(w)
+	}
+	for _, a := range cl.results {
+		cl.observe(a)
+	}
+	cl.results = cl.results[:0]
+	return response, err
+}
+
+// join waits until the hedge h of the attempt cl.main, which has ended, has ended too. It returns
+// the first result that is final.
+func (cl *call) join(w *watch, h *try) (any, error) {
+	main := cl.main
+	if !retryable(main.err) {
+		h.abandon(errOutrun)
+		<-h.done
+		return main.response, main.err
+	}
+	if !cl.replace.IsZero() {
+		w.arm(cl, time.Now(), cl.replace)
+	}
+	<-h.done
+	w.disarm()
+	return h.response, h.err
+}
+
+// startLocked begins an attempt. The caller must hold cl.mu and call cl.try.
+func (cl *call) startLocked(t *try, now time.Time) {
+	t.info.Previous = cl.made
+	cl.made++
+	t.begin = now
+	t.ctx, t.cancel = context.WithDeadline(cl.caller, cl.deadline)
+}
+
+// scheduleLocked sets the times at which the attempt that begins now may be hedged and replaced,
+// and returns the first of them. The caller must hold cl.mu.
+func (cl *call) scheduleLocked(now time.Time) time.Time {
+	cl.limit = cl.attemptLimit(now)
+	if cl.limit > 0 {
+		cl.replace = now.Add(cl.limit)
+	}
+	if delay := cl.client.hedge.delay(&cl.latency); delay > 0 && cl.made == 1 {
+		cl.hedgeAt = now.Add(delay)
+	}
+	return cl.nextTime()
+}
+
+// nextTime returns the first of hedgeAt and replace that is set. If none is set, it returns the
+// zero time.
+func (cl *call) nextTime() time.Time {
+	if cl.hedgeAt.IsZero() || !cl.replace.IsZero() && cl.replace.Before(cl.hedgeAt) {
+		return cl.replace
+	}
+	return cl.hedgeAt
+}
+
+// try makes the attempt t.
+func (cl *call) try(t *try) {
+	defer t.cancel()
+	t.response, t.err = cl.client.tryNext(bookgrpc.WithAttempt(t.ctx, &t.info), cl)
+	if t.err == nil || bookendpoint.IsBusiness(t.err) ||
+		t.info.Abandoned() != nil {
+		now := time.Now()
+		cl.latency.add(now.Sub(t.begin))
+		if t.info.Abandoned() == nil {
+			cl.client.health.answered(now)
+		}
+	}
+}
+
+// abandon cancels the attempt, which fails with reason unless it has ended.
+func (t *try) abandon(reason error) {
+	t.info.Abandon(reason)
+	t.cancel()
+}
+
+// overdue hedges or replaces the active attempts, if another one may follow and the budget permits
+// it. It returns the time at which it has to be called again, or the zero time.
+func (cl *call) overdue(now time.Time) time.Time {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if !cl.hedgeAt.IsZero() && !now.Before(cl.hedgeAt) {
+		cl.hedgeAt = time.Time{}
+		if cl.mayAddLocked(now) {
+			cl.startHedgeLocked(now)
+		}
+	}
+	if !cl.replace.IsZero() && !now.Before(cl.replace) {
+		if cl.mayAddLocked(now) {
+			cl.paid = true
+			cl.replaceLocked(now)
+			return time.Time{}
+		}
+		cl.replace = now.Add(cl.limit) // the budget can permit it later
+	}
+	return cl.nextTime()
+}
+
+// mayAddLocked reports whether another attempt may begin while one is active or instead of it. If
+// so, the budget has been charged. The caller must hold cl.mu.
+func (cl *call) mayAddLocked(now time.Time) bool {
+	return cl.made < cl.client.cfg.RetryAttempts && cl.hasUntried() &&
+		cl.deadline.Sub(now) >= cl.needed() && cl.client.budget.take(now)
+}
+
+// startHedgeLocked makes an attempt beside cl.main. The caller must hold cl.mu.
+func (cl *call) startHedgeLocked(now time.Time) {
+	h := &try{done: make(chan struct{})}
+	h.info.Hedge = true
+	cl.startLocked(h, now)
+	cl.hedge = h
+	if !cl.replace.IsZero() {
+		cl.replace = now.Add(cl.limit)
+	}
+	main := cl.main
+	go func() {
+		defer close(h.done)
+		cl.try(h)
+		if !retryable(h.err) {
+			main.abandon(errOutrun)
+		}
+	}()
+}
+
+// replaceLocked cancels the active attempts. The caller must hold cl.mu.
+func (cl *call) replaceLocked(now time.Time) {
+	for _, t := range []*try{cl.main, cl.hedge} {
+		if t == nil {
+			continue
+		}
+		t.abandon(bookgrpc.WithStatus(codes.DeadlineExceeded, fmt.Errorf(
+			"no response within %v (-attempt-timeout): %w",
+			now.Sub(t.begin).Round(time.Millisecond), context.DeadlineExceeded)))
+	}
+}
