@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,16 +21,18 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
 
 	"bookservice/api/book"
 	"bookservice/cmd/bookbench/internal/kit"
 	"bookservice/cmd/bookbench/internal/ours"
 	"bookservice/service/bookgrpc"
 	bookclient "bookservice/service/client"
+	"bookservice/tracer/tracertest/testkit"
 )
 
-// The benchmarks of the client have no transport: an interceptor answers each call. What the whole
-// client costs is the difference to the endpoint.
+// The benchmarks of the client have connections, which ours requires, but the calls do not use them:
+// an interceptor answers each call. What the whole client costs is the difference to the endpoint.
 
 // An answer is the result of the nth call on a connection, from 1.
 type answer func(n int64) error
@@ -46,15 +49,21 @@ func everySecond(n int64) error {
 	return nil
 }
 
-// answered returns options for connections that never connect, and whose calls have this answer.
-func answered(a answer) []grpc.DialOption {
+// answered returns options for connections to a server in memory, and whose calls have this answer.
+func answered(b *testing.B, a answer) []grpc.DialOption {
+	b.Helper()
+	const buffer = 1 << 10 // bytes, of each connection
+	listener := bufconn.Listen(buffer)
+	server := grpc.NewServer(append(bookgrpc.ServerOptions(),
+		grpc.ReadBufferSize(buffer), grpc.WriteBufferSize(buffer))...)
+	go func() { _ = server.Serve(listener) }()
+	b.Cleanup(server.Stop)
 	var calls atomic.Int64
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: time.Hour}),
+		grpc.WithReadBufferSize(buffer), grpc.WithWriteBufferSize(buffer),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
+			return listener.DialContext(ctx)
 		}),
 		grpc.WithUnaryInterceptor(func(_ context.Context, _ string, _, reply any,
 			_ *grpc.ClientConn, _ grpc.UnaryInvoker, _ ...grpc.CallOption) error {
@@ -66,7 +75,7 @@ func answered(a answer) []grpc.DialOption {
 }
 
 func answeredConn(b *testing.B, a answer) *grpc.ClientConn {
-	conn, err := grpc.NewClient("passthrough:///127.0.0.1:1", answered(a)...)
+	conn, err := grpc.NewClient("passthrough:///127.0.0.1:1", answered(b, a)...)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -74,12 +83,13 @@ func answeredConn(b *testing.B, a answer) *grpc.ClientConn {
 	return conn
 }
 
-// instances returns this number of addresses.
+// instances returns this number of addresses, sorted, as instancers provide them.
 func instances(n int) []string {
 	list := make([]string, n)
 	for i := range list {
 		list[i] = fmt.Sprintf("10.0.%d.%d:50051", i/250, i%250+1)
 	}
+	slices.Sort(list)
 	return list
 }
 
@@ -91,15 +101,30 @@ func ourClient(b *testing.B, n int, a answer,
 		change(&c)
 	}
 	books, err := bookclient.New(sd.FixedInstancer(instances(n)), nil, c,
-		bookclient.WithLogger(ours.Quiet()), bookclient.WithDialOptions(answered(a)...))
+		bookclient.WithLogger(ours.Quiet()), bookclient.WithDialOptions(answered(b, a)...))
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { books.Close() })
+	awaitUp(b, books, n)
 	return func(ctx context.Context) error {
 		_, err := books.BookInfo(ctx, 1)
 		return err
 	}
+}
+
+// awaitUp waits until all instances are connected. The client connects 500 a second.
+func awaitUp(b *testing.B, books *bookclient.Client, n int) {
+	b.Helper()
+	testkit.Eventually(b, "all instances are connected", func() bool {
+		up := 0
+		for _, in := range books.Stats().Instances {
+			if in.State == "up" {
+				up++
+			}
+		}
+		return up == n
+	})
 }
 
 // kitBalancer returns go-kit's round robin over n instances. They share a connection.
@@ -179,7 +204,7 @@ func BenchmarkRetry(b *testing.B) {
 		loop(b, ofEndpoint(lb.Retry(3, 100*time.Second, kitBalancer(b, 2, everySecond))), isNil)
 	})
 	b.Run("ours", func(b *testing.B) {
-		atOnce := func(c *bookclient.Config) { c.RetryBackoff = 0 }
+		atOnce := func(c *bookclient.Config) { c.RetryBackoff, c.RetryBudget = 0, 1e6 }
 		loop(b, ourClient(b, 1, everySecond, atOnce), isNil)
 	})
 }

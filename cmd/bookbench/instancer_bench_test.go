@@ -35,20 +35,26 @@ func (*source) Deregister(chan<- sd.Event) {}
 // Stop implements [sd.Instancer].
 func (*source) Stop() {}
 
-// BenchmarkUpdate applies the change of one of 1,000 instances in the client. A new instance costs
-// a connection.
+// BenchmarkUpdate applies the change of one of 1,000 instances in the client: one that appears or
+// leaves. Ours connects in the background; here the instance has left before its turn.
 func BenchmarkUpdate(b *testing.B) {
-	all := instances(many)
-	loop := func(b *testing.B, s *source) {
+	all, options := instances(many), answered(b, success)
+	loop := func(b *testing.B, s *source, count func() int) {
 		b.ReportAllocs()
+		want := 0
 		for n := 0; b.Loop(); n++ {
-			s.ch <- sd.Event{Instances: all[n%2:]} // with and without the first one
+			list := all[n%2:] // with and without the first one
+			s.ch <- sd.Event{Instances: list}
 			s.ch <- sd.Event{Err: errors.New("barrier")}
+			want = len(list)
+		}
+		if have := count(); have != want {
+			b.Errorf("have %d instances, want %d", have, want)
 		}
 	}
 	b.Run("go-kit", func(b *testing.B) {
 		factory := func(string) (endpoint.Endpoint, io.Closer, error) {
-			conn, err := grpc.NewClient("passthrough:///127.0.0.1:1", answered(success)...)
+			conn, err := grpc.NewClient("passthrough:///127.0.0.1:1", options...)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -58,18 +64,21 @@ func BenchmarkUpdate(b *testing.B) {
 		s := &source{}
 		endpointer := sd.NewEndpointer(s, factory, kitlog.NewNopLogger())
 		b.Cleanup(endpointer.Close)
-		loop(b, s)
+		loop(b, s, func() int {
+			found, _ := endpointer.Endpoints() // has no errors without InvalidateOnError
+			return len(found)
+		})
 	})
 	b.Run("ours", func(b *testing.B) {
 		s := &source{}
 		books, err := bookclient.New(s, nil, bookclient.DefaultConfig(),
 			bookclient.WithLogger(ours.Quiet()),
-			bookclient.WithDialOptions(answered(success)...))
+			bookclient.WithDialOptions(options...))
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { books.Close() })
-		loop(b, s)
+		loop(b, s, func() int { return len(books.Stats().Instances) })
 	})
 }
 
