@@ -31,8 +31,9 @@ import (
 	"bookservice/tracer/tracertest/testkit"
 )
 
-// The benchmarks of the client have connections, which ours requires, but the calls do not use them:
-// an interceptor answers each call. What the whole client costs is the difference to the endpoint.
+// The benchmarks of the client have connections, which ours requires, but the calls do not use
+// them: an interceptor answers each call. What the whole client costs is the difference to the
+// endpoint.
 
 // An answer is the result of the nth call on a connection, from 1.
 type answer func(n int64) error

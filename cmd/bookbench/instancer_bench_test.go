@@ -27,7 +27,7 @@ const many = 1000 // instances
 type source struct{ ch chan<- sd.Event }
 
 // Register implements [sd.Instancer].
-func (s *source) Register(ch chan<- sd.Event) { s.ch = ch; go func() { ch <- sd.Event{} }() }
+func (s *source) Register(ch chan<- sd.Event) { s.ch = ch }
 
 // Deregister implements [sd.Instancer].
 func (*source) Deregister(chan<- sd.Event) {}
