@@ -199,6 +199,8 @@ func startChild(ctx context.Context, program, role string) (*child, error) {
 	c.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "OTEL_")
 	})
+	// With the race detector, a process would wait for 1 s at its end.
+	c.cmd.Env = append(c.cmd.Env, "GORACE=atexit_sleep_ms=0")
 	c.cmd.Stdout, c.cmd.Stderr = &c.output, &c.output
 	c.cmd.ExtraFiles = []*os.File{write}
 	stdin, err := c.cmd.StdinPipe()
