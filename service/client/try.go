@@ -112,13 +112,13 @@ func (cl *call) nextTime() time.Time {
 func (cl *call) try(t *try) {
 	defer t.cancel()
 	t.response, t.err = cl.client.tryNext(bookgrpc.WithAttempt(t.ctx, &t.info), cl)
-	if t.err == nil || bookendpoint.IsBusiness(t.err) ||
-		t.info.Abandoned() != nil {
-		now := time.Now()
+	answered := t.err == nil || bookendpoint.IsBusiness(t.err)
+	now := time.Now()
+	if answered {
+		cl.client.health.answered(now)
+	}
+	if answered || t.info.Abandoned() == errOutrun {
 		cl.latency.add(now.Sub(t.begin))
-		if t.info.Abandoned() == nil {
-			cl.client.health.answered(now)
-		}
 	}
 }
 
