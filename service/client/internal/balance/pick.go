@@ -79,14 +79,19 @@ func (b *Balancer) pickFrom(s *set, now int64, tried []*Endpoint) *Endpoint {
 	return s.random(nil)
 }
 
-// betterOfTwo implements p2c.
+// pickRounds is how many pairs are looked at for two endpoints that can be picked.
+const pickRounds = 4
+
+// betterOfTwo implements p2c: of two endpoints that the call has not tried or, if a few pairs do not
+// have two, of what they have.
 func (b *Balancer) betterOfTwo(s *set, now int64, tried []*Endpoint) *Endpoint {
 	slots := s.list()
 	n := uint64(len(slots))
 	if n < 2 {
 		return s.random(tried)
 	}
-	for range 4 {
+	var one *Endpoint // of an earlier pair
+	for range pickRounds {
 		i, j := twoOf(n)
 		x, y := slots[i].Load(), slots[j].Load()
 		if x == nil || y == nil {
@@ -96,13 +101,20 @@ func (b *Balancer) betterOfTwo(s *set, now int64, tried []*Endpoint) *Endpoint {
 			return b.better(x, y, now)
 		}
 		switch triedX, triedY := slices.Contains(tried, x), slices.Contains(tried, y); {
-		case !triedX && !triedY:
-			return b.better(x, y, now)
-		case !triedX:
-			return x
-		case !triedY:
-			return y
+		case triedX && triedY:
+			continue
+		case triedX:
+			x = one
+		case triedY:
+			x, y = one, x
 		}
+		if x != nil && x != y {
+			return b.better(x, y, now)
+		}
+		one = y
+	}
+	if one != nil {
+		return one
 	}
 	return s.random(tried)
 }
@@ -120,13 +132,15 @@ func twoOf(n uint64) (i, j uint64) {
 }
 
 // better returns the endpoint with less load. x is preferred if the loads are equal: the order of
-// the two must be random.
+// the two must be random. One in its ramp is mostly not compared, unless the other one has as many
+// times its load as its share is smaller: the other one may hang.
 func (b *Balancer) better(x, y *Endpoint, now int64) *Endpoint {
 	if shareX, shareY := x.share(now), y.share(now); shareX != shareY {
 		if shareX < shareY {
 			x, y, shareX, shareY = y, x, shareY, shareX
 		}
-		if rand.Float64() >= shareY/shareX {
+		part := shareY / shareX
+		if rand.Float64() >= part && b.load(x)*part < b.load(y)*equalLoads {
 			return x
 		}
 		if rand.Uint64()&1 == 0 {

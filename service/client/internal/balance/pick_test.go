@@ -118,6 +118,45 @@ func TestHungEndpointIsAvoided(t *testing.T) {
 	}
 }
 
+// A hung endpoint is avoided also while its only neighbour is in its ramp: calls are not given to it
+// because the neighbour is new.
+func TestHungEndpointIsAvoidedBesideANewOne(t *testing.T) {
+	w := newWorld(Config{}, 1)
+	w.run(t, 100, time.Millisecond, quickly)
+	hung, fresh := w.endpoints[0], w.add("new", Attributes{Weight: 1})
+	for range 9000 { // 9 s
+		e := w.Pick(w.now, nil)
+		if e == hung {
+			e.Begin(w.now)
+			w.now += time.Millisecond
+			continue
+		}
+		w.call(fresh, time.Millisecond, time.Millisecond, Success)
+	}
+	if n := hung.stats.inFlight.Load(); n > 15 {
+		t.Errorf("have %d calls in flight, want at most 15: 1.5 times the tenth", n)
+	}
+}
+
+// A further attempt goes to the better one of the endpoints that the call has not tried.
+func TestFurtherAttemptAvoidsASlowEndpoint(t *testing.T) {
+	w := newWorld(Config{}, 3)
+	for _, e := range w.endpoints {
+		w.call(e, time.Millisecond, 0, Success)
+	}
+	w.call(w.endpoints[1], 200*time.Millisecond, 0, Success)
+	const calls = 3000
+	slow := 0
+	for range calls {
+		if e := w.Pick(w.now, w.endpoints[:1]); e == w.endpoints[1] {
+			slow++
+		}
+	}
+	if slow > calls/20 {
+		t.Errorf("have %d of %d attempts at the slow endpoint, want few", slow, calls)
+	}
+}
+
 // An endpoint that fails fast attracts no calls.
 func TestFastFailuresAttractNoCalls(t *testing.T) {
 	w := newWorld(Config{}, 3)
