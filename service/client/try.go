@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -117,7 +118,7 @@ func (cl *call) try(t *try) {
 	if answered {
 		cl.client.health.answered(now)
 	}
-	if answered || t.info.Abandoned() == errOutrun {
+	if answered || errors.Is(t.info.Abandoned(), errOutrun) {
 		cl.latency.add(now.Sub(t.begin))
 	}
 }

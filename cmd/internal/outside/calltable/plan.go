@@ -109,8 +109,7 @@ func killLeader(ctx context.Context, w *world, p plan) error {
 	return w.etcd.StartMember(ctx, leader)
 }
 
-// pauseMember pauses the member that the most recent leader has as its follower or, if there is no
-// leader, fails.
+// pauseMember pauses a member that is not the leader.
 func pauseMember(ctx context.Context, w *world, p plan) error {
 	leader, err := w.leader(ctx)
 	if err != nil {

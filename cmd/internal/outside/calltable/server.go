@@ -24,8 +24,8 @@ type server struct {
 
 // start starts the process and waits until it is registered.
 func (s *server) start(ctx context.Context) error {
-	cmd := exec.Command(s.path, "-grpc-addr", s.addr, "-advertise", s.advertise,
-		"-etcd", strings.Join(s.etcd, ","))
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), s.path, // kill ends it
+		"-grpc-addr", s.addr, "-advertise", s.advertise, "-etcd", strings.Join(s.etcd, ","))
 	logs, done := &logBuffer{}, make(chan struct{})
 	cmd.Stderr = logs
 	if err := cmd.Start(); err != nil {

@@ -28,7 +28,7 @@
 // latency becomes known again. An endpoint without statistics has the median latency until its
 // first call has ended. If an endpoint is new in the list, or returns from an ejection, its chance
 // to be compared grows from a tenth to the full one within 10 s. With a tenth of the chance, it is
-// always compared with an endpoint that has 15 times its load, and so on: such an endpoint may hang.
+// compared in any case with an endpoint that has 15 times its load, which may hang.
 //
 // For a further attempt of a call, the pickers except p2c select a random endpoint that the call
 // has not tried. So the calls of an endpoint that fails are distributed to all others.

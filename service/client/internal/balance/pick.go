@@ -82,8 +82,8 @@ func (b *Balancer) pickFrom(s *set, now int64, tried []*Endpoint) *Endpoint {
 // pickRounds is how many pairs are looked at for two endpoints that can be picked.
 const pickRounds = 4
 
-// betterOfTwo implements p2c: of two endpoints that the call has not tried or, if a few pairs do not
-// have two, of what they have.
+// betterOfTwo implements p2c: it returns the better of two endpoints that the call has not tried.
+// If it does not find two in a few pairs, it returns the one it has found.
 func (b *Balancer) betterOfTwo(s *set, now int64, tried []*Endpoint) *Endpoint {
 	slots := s.list()
 	n := uint64(len(slots))
@@ -132,8 +132,8 @@ func twoOf(n uint64) (i, j uint64) {
 }
 
 // better returns the endpoint with less load. x is preferred if the loads are equal: the order of
-// the two must be random. One in its ramp is mostly not compared, unless the other one has as many
-// times its load as its share is smaller: the other one may hang.
+// the two must be random. An endpoint with a smaller share is compared in part of the
+// cases only, or if its load divided by this part is less than that of the other, which may hang.
 func (b *Balancer) better(x, y *Endpoint, now int64) *Endpoint {
 	if shareX, shareY := x.share(now), y.share(now); shareX != shareY {
 		if shareX < shareY {

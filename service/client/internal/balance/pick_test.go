@@ -118,8 +118,7 @@ func TestHungEndpointIsAvoided(t *testing.T) {
 	}
 }
 
-// A hung endpoint is avoided also while its only neighbour is in its ramp: calls are not given to it
-// because the neighbour is new.
+// A hung endpoint is avoided also while its only neighbour is in its ramp.
 func TestHungEndpointIsAvoidedBesideANewOne(t *testing.T) {
 	w := newWorld(Config{}, 1)
 	w.run(t, 100, time.Millisecond, quickly)
