@@ -35,13 +35,26 @@ func (a *attempts) pick(b *balance.Balancer) *balance.Endpoint {
 	now := b.Now()
 	e := b.Pick(now, a.tried)
 	if e == nil && len(a.tried) > 0 {
-		a.tried = a.tried[:0]
-		e = b.Pick(now, nil)
+		if e = b.Pick(now, nil); e != nil {
+			a.tried = a.tried[:0]
+		}
 	}
 	if e != nil {
 		a.tried = append(a.tried, e)
 	}
 	return e
+}
+
+// pickOrWait does what pick does. If all instances are down, it returns one of them. If some are
+// connecting, it returns a channel that is closed at the next change.
+func (a *attempts) pickOrWait(b *balance.Balancer) (*balance.Endpoint, <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e, changed := b.PickOrWait(b.Now(), a.tried)
+	if e != nil {
+		a.tried = append(a.tried, e)
+	}
+	return e, changed
 }
 
 // ended records the error of an attempt, which may be nil.
@@ -94,7 +107,7 @@ func (c *Client) acquire(ctx context.Context, cl *call) (*instance, error) {
 		e := cl.pick(b)
 		if e == nil {
 			var changed <-chan struct{}
-			switch e, changed = b.PickOrWait(b.Now()); {
+			switch e, changed = cl.pickOrWait(b); {
 			case e != nil: // since the pick
 			case changed == nil:
 				return nil, ErrNoInstance

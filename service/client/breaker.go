@@ -25,6 +25,10 @@ type breaker struct {
 	cb       circuitbreaker.CircuitBreaker[any]
 	percent  float64
 	minCalls uint
+
+	// counted tells whether failures may be counted. If none are, a success needs no look at the
+	// counts, which takes as long as to count it.
+	counted atomic.Bool
 }
 
 // recently is how long an answer shows that an instance works.
@@ -66,8 +70,12 @@ func (b *breaker) record(o outcome) {
 	switch o {
 	case succeeded:
 		b.cb.RecordSuccess()
+		if !b.counted.Load() {
+			return
+		}
 	case failed:
 		b.cb.RecordFailure()
+		b.counted.Store(true)
 	default:
 		b.releasePermit()
 		return
@@ -81,6 +89,10 @@ func (b *breaker) record(o outcome) {
 func (b *breaker) thresholdReached() bool {
 	counts := b.cb.Metrics()
 	failures := counts.Failures()
+	if failures == 0 {
+		// A failure that is counted meanwhile sets it again.
+		b.counted.Store(false)
+	}
 	if failures == 0 || !b.cb.IsClosed() {
 		return false
 	}

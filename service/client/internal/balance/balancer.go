@@ -269,12 +269,22 @@ func (b *Balancer) SetAttributes(e *Endpoint, a Attributes) {
 	b.updateRoutes()
 }
 
-// PickOrWait does what Pick does for a call that has tried no endpoint. If there is none but some
-// are connecting, it returns a channel that is closed at the next change. It takes a lock.
-func (b *Balancer) PickOrWait(now time.Duration) (e *Endpoint, changed <-chan struct{}) {
+// PickOrWait does what Pick does for a call that has tried no endpoint. If none is up but some are
+// connecting, it returns a channel that is closed at the next change. If all are down, it returns
+// one that the call has not tried, if any. It takes a lock, so that it sees no endpoint between two
+// states.
+func (b *Balancer) PickOrWait(
+	now time.Duration, tried []*Endpoint,
+) (e *Endpoint, changed <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if e = b.Pick(now, nil); e != nil || b.connecting.Load() == 0 {
+	if e = b.Pick(now, nil); e != nil {
+		return e, nil
+	}
+	if b.connecting.Load() == 0 {
+		if e = b.down.random(tried); e == nil {
+			e = b.down.random(nil)
+		}
 		return e, nil
 	}
 	if b.changed == nil {

@@ -26,7 +26,7 @@ func TestEndpointsThatAreDown(t *testing.T) {
 		}
 
 		w.SetState(w.endpoints[0], Connecting)
-		e, changed := w.PickOrWait(w.now)
+		e, changed := w.PickOrWait(w.now, nil)
 		if e != nil || changed == nil || w.Pick(w.now, nil) != nil {
 			t.Errorf("%s: have %v while an endpoint is connecting, want none", name, e)
 		}
@@ -48,7 +48,7 @@ func TestEndpointsThatAreDown(t *testing.T) {
 		for _, e := range w.endpoints {
 			w.SetState(e, Broken)
 		}
-		if e, changed := w.PickOrWait(w.now); e != nil || changed != nil {
+		if e, changed := w.PickOrWait(w.now, nil); e != nil || changed != nil {
 			t.Errorf("%s: have %v, want no endpoint and no wait if all are broken", name, e)
 		}
 	}

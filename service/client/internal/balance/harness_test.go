@@ -51,6 +51,9 @@ func (w *world) run(t *testing.T, n int, step time.Duration,
 	for range n {
 		e := w.Pick(w.now, nil)
 		if e == nil {
+			e, _ = w.PickOrWait(w.now, nil)
+		}
+		if e == nil {
 			t.Fatal("have no endpoint")
 		}
 		calls[e.Address]++

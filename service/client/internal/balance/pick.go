@@ -54,10 +54,7 @@ func (b *Balancer) Pick(now time.Duration, tried []*Endpoint) *Endpoint {
 			}
 		}
 	}
-	if up.size() > 0 || b.connecting.Load() > 0 {
-		return nil
-	}
-	return b.down.random(tried)
+	return nil
 }
 
 func (b *Balancer) pickFrom(s *set, now int64, tried []*Endpoint) *Endpoint {
