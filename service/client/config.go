@@ -28,7 +28,7 @@ type Config struct {
 	// that is left for each of the call's attempts, but not less than twice the 99th percentile.
 	//
 	// An attempt is replaced only if another one may follow: there is an instance that the call
-	// has not tried, RetryAttempts and RetryBudget permit it, and enough time is left. Otherwise
+	// has not tried and that answers, RetryAttempts and RetryBudget permit it, and enough time is left. Otherwise
 	// the attempt goes on, at most to the call's deadline. A further attempt is not begun if less
 	// than the fastest recent answer, and at least 1 ms, is left.
 	AttemptTimeout time.Duration

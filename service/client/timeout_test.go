@@ -120,6 +120,46 @@ func TestReplacedAttemptsDoNotRaiseTheLimit(t *testing.T) {
 	}
 }
 
+// An attempt that is merely slow is not replaced by one at an instance that hangs, which would be
+// the call's last one.
+func TestSlowAttemptIsNotReplacedByAHangingOne(t *testing.T) {
+	var hangs, slow atomic.Bool
+	a := start(t, answer(func(ctx context.Context) error {
+		if hangs.Load() {
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	}), nil)
+	b := start(t, answer(func(ctx context.Context) error {
+		if slow.Load() {
+			return takes(1500 * time.Millisecond).(answer)(ctx)
+		}
+		return nil
+	}), nil)
+	c := dial(t, quick(func(cfg *client.Config) {
+		cfg.AttemptTimeout, cfg.RetryAttempts, cfg.RetryBudget = 300*time.Millisecond, 2, 100
+	}), a.addr, b.addr)
+	connected(t, c, 2)
+	call := func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := c.BookInfo(ctx, 1); err != nil {
+			t.Error(err)
+		}
+	}
+	call()
+	hangs.Store(true)
+	for begin := time.Now(); time.Since(begin) < 4*time.Second; { // a is tried once a second
+		call()
+	}
+	slow.Store(true)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(call)
+	}
+	wg.Wait()
+}
+
 // The limit that is derived from answers rises if all servers become slower: the attempts that are
 // not replaced are answers.
 func TestLimitFollowsSlowerServers(t *testing.T) {

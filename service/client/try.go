@@ -152,9 +152,10 @@ func (cl *call) overdue(now time.Time) time.Time {
 }
 
 // mayAddLocked reports whether another attempt may begin while one is active or instead of it. If
-// so, the budget has been charged. The caller must hold cl.mu.
+// so, the budget has been charged. An instance that has been silent for longer than the active
+// attempt is no reason for another one: it may hang. The caller must hold cl.mu.
 func (cl *call) mayAddLocked(now time.Time) bool {
-	return cl.made < cl.client.cfg.RetryAttempts && cl.hasUntried() &&
+	return cl.made < cl.client.cfg.RetryAttempts && cl.hasLessSilent(now.Sub(cl.main.begin)) &&
 		cl.deadline.Sub(now) >= cl.needed() && cl.client.budget.take(now)
 }
 

@@ -13,6 +13,8 @@
 // The latency is Finagle's peak EWMA: a call that lasts longer than the average sets the average,
 // and a shorter one moves it with a time constant of 3 s. A failure counts as ten times the median
 // of all endpoints, 1 s at most, because an endpoint that fails fast must not attract calls.
+// The load counts the time for which calls have had no success if that is more: the calls of an
+// endpoint that hangs do not end. So it is not preferred while the others are slow, too.
 //
 // # Pickers
 //

@@ -137,14 +137,14 @@ func (b *Balancer) better(x, y *Endpoint, now int64) *Endpoint {
 			x, y, shareX, shareY = y, x, shareY, shareX
 		}
 		part := shareY / shareX
-		if rand.Float64() >= part && b.load(x)*part < b.load(y)*equalLoads {
+		if rand.Float64() >= part && b.load(x, now)*part < b.load(y, now)*equalLoads {
 			return x
 		}
 		if rand.Uint64()&1 == 0 {
 			x, y = y, x
 		}
 	}
-	if b.load(y)*equalLoads <= b.load(x) {
+	if b.load(y, now)*equalLoads <= b.load(x, now) {
 		x, y = y, x
 	}
 	if y.forced(now) {
@@ -153,12 +153,13 @@ func (b *Balancer) better(x, y *Endpoint, now int64) *Endpoint {
 	return x
 }
 
-// load returns the latency that a further call can expect, in ns.
-func (b *Balancer) load(e *Endpoint) float64 {
+// load returns the latency that a further call can expect, in ns: at least the endpoint's silence.
+func (b *Balancer) load(e *Endpoint, now int64) float64 {
 	latency := e.stats.average()
 	if latency == 0 {
 		latency = max(b.medianLatency(), 1)
 	}
+	latency = max(latency, float64(e.stats.silence(now)))
 	return latency * float64(e.stats.inFlight.Load()+1)
 }
 

@@ -137,6 +137,37 @@ func TestHungEndpointIsAvoidedBesideANewOne(t *testing.T) {
 	}
 }
 
+// A hung endpoint is not preferred while the others are slower for a moment than the calls that it
+// has failed, as on a machine that stalls.
+func TestHungEndpointIsAvoidedInAStall(t *testing.T) {
+	w := newWorld(Config{}, 3)
+	w.run(t, 100, time.Millisecond, quickly)
+	hung, took := w.endpoints[0], 40*time.Millisecond
+	for range 5 { // probes, one a second
+		hung.Begin(w.now)
+		hung.End(w.now+took, took, Failure)
+		w.now += time.Second
+	}
+	for _, e := range w.endpoints[1:] { // an answer after a stall, and calls that wait
+		e.Begin(w.now)
+		e.End(w.now+2*took, 2*took, Success)
+		for range 5 {
+			e.Begin(w.now)
+		}
+	}
+	w.now += took
+	for range 30 {
+		w.Pick(w.now, nil).Begin(w.now)
+	}
+	if n := hung.stats.inFlight.Load(); n > 2 {
+		t.Errorf("have %d calls in flight, want at most 2", n)
+	}
+	hung.End(w.now, time.Millisecond, Success)
+	if have := hung.Silence(w.now + time.Second); have != 0 {
+		t.Errorf("have a silence of %v after a success, want none", have)
+	}
+}
+
 // A further attempt goes to the better one of the endpoints that the call has not tried.
 func TestFurtherAttemptAvoidsASlowEndpoint(t *testing.T) {
 	w := newWorld(Config{}, 3)
@@ -202,7 +233,7 @@ func TestNewEndpointRamps(t *testing.T) {
 	w := newWorld(Config{}, 4)
 	w.run(t, 1000, time.Millisecond, quickly)
 	e := w.add("new", Attributes{Weight: 1})
-	if have := w.load(e); have != float64(time.Millisecond) {
+	if have := w.load(e, int64(w.now)); have != float64(time.Millisecond) {
 		t.Errorf("have a load of %v, want the median", time.Duration(have))
 	}
 	first := w.run(t, 1000, time.Millisecond, quickly)["new"]
