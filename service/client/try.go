@@ -136,12 +136,13 @@ func (cl *call) overdue(now time.Time) time.Time {
 	defer cl.mu.Unlock()
 	if !cl.hedgeAt.IsZero() && !now.Before(cl.hedgeAt) {
 		cl.hedgeAt = time.Time{}
-		if cl.mayAddLocked(now) {
+		if cl.hasUntried() && cl.mayAddLocked(now) {
 			cl.startHedgeLocked(now)
 		}
 	}
 	if !cl.replace.IsZero() && !now.Before(cl.replace) {
-		if cl.mayAddLocked(now) {
+		// An instance that has been silent for longer than the attempt may hang.
+		if cl.hasLessSilent(now.Sub(cl.main.begin)) && cl.mayAddLocked(now) {
 			cl.paid = true
 			cl.replaceLocked(now)
 			return time.Time{}
@@ -152,10 +153,9 @@ func (cl *call) overdue(now time.Time) time.Time {
 }
 
 // mayAddLocked reports whether another attempt may begin while one is active or instead of it. If
-// so, the budget has been charged. An instance that has been silent for longer than the active
-// attempt is no reason for another one: it may hang. The caller must hold cl.mu.
+// so, the budget has been charged. The caller must hold cl.mu.
 func (cl *call) mayAddLocked(now time.Time) bool {
-	return cl.made < cl.client.cfg.RetryAttempts && cl.hasLessSilent(now.Sub(cl.main.begin)) &&
+	return cl.made < cl.client.cfg.RetryAttempts &&
 		cl.deadline.Sub(now) >= cl.needed() && cl.client.budget.take(now)
 }
 

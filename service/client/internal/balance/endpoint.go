@@ -80,7 +80,7 @@ const (
 // End counts the outcome of a call and its latency. The latency of a call with an unknown outcome
 // counts only if it is above the average.
 func (e *Endpoint) End(now, took time.Duration, outcome Outcome) {
-	e.stats.inFlight.Add(-1)
+	left := e.stats.inFlight.Add(-1)
 	latency := float64(took)
 	switch outcome {
 	case Success:
@@ -91,6 +91,9 @@ func (e *Endpoint) End(now, took time.Duration, outcome Outcome) {
 		least := min(failureFactor*e.balancer.medianLatency(), float64(maxFailureLatency))
 		latency = max(latency, least)
 	case Unknown:
+		if left == 0 {
+			e.stats.pending.Store(0) // the call would perhaps have had a success
+		}
 		if latency <= e.stats.average() {
 			return
 		}

@@ -168,6 +168,17 @@ func TestHungEndpointIsAvoidedInAStall(t *testing.T) {
 	}
 }
 
+// A call that was cancelled is no silence: not even when the next call begins.
+func TestCancelledCallIsNoSilence(t *testing.T) {
+	w := newWorld(Config{}, 1)
+	e := w.endpoints[0]
+	w.call(e, time.Millisecond, time.Minute, Unknown)
+	e.Begin(w.now)
+	if have := e.Silence(w.now + time.Second); have != time.Second {
+		t.Errorf("have a silence of %v, want 1s", have)
+	}
+}
+
 // A further attempt goes to the better one of the endpoints that the call has not tried.
 func TestFurtherAttemptAvoidsASlowEndpoint(t *testing.T) {
 	w := newWorld(Config{}, 3)
