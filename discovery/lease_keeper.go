@@ -99,13 +99,14 @@ func (k *leaseKeeper) sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// watch watches the key until ctx ends. A watch that fails, or that misses a change because etcd
-// has lost its data, delays the next check only to its normal time.
+// watch watches the key until ctx ends. The start of a watch counts as a change, because the key may
+// have changed before. A watch that fails, or that misses a change because etcd has lost its data,
+// delays the next check only to its normal time.
 func (k *leaseKeeper) watch(ctx context.Context) {
 	client, retry := k.registrar.registry.client, retryBackoff{max: k.interval}
 	for {
-		for response := range client.Watch(ctx, k.registrar.key) {
-			if len(response.Events) == 0 {
+		for response := range client.Watch(ctx, k.registrar.key, clientv3.WithCreatedNotify()) {
+			if len(response.Events) == 0 && !response.Created {
 				continue
 			}
 			retry.reset()

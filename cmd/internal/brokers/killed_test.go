@@ -34,7 +34,7 @@ var transports = map[string]transport{
 	"Kafka": {startKafka, func(c *all.Config, addr string) {
 		c.Zipkin.Transport, c.Kafka.Brokers = kafka.Name, addr
 	}, consumeKafka},
-	"RabbitMQ": {startRabbitMQ, func(c *all.Config, addr string) {
+	"RabbitMQ": {startRabbitMQWithQueue, func(c *all.Config, addr string) {
 		c.Zipkin.Transport, c.RabbitMQ.URL = rabbitmq.Name, rabbitURL(addr)
 	}, consumeRabbitMQ},
 }
@@ -145,6 +145,29 @@ func consumeKafka(t *testing.T, addr string, accept func([]byte) bool) {
 }
 
 func rabbitURL(addr string) string { return fmt.Sprintf("amqp://guest:guest@%s/", addr) }
+
+// startRabbitMQWithQueue starts a broker that has the queue on disk. The broker keeps a queue that
+// was just declared in memory for a while. If it is killed then, it forgets the queue, together
+// with the messages that it has confirmed.
+func startRabbitMQWithQueue(t *testing.T) *broker {
+	t.Helper()
+	b := startRabbitMQ(t)
+	conn, err := amqp.Dial(rabbitURL(b.addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	channel, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := channel.QueueDeclare("zipkin", true, false, false, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.stop(t)
+	b.start(t)
+	return b
+}
 
 func consumeRabbitMQ(t *testing.T, addr string, accept func([]byte) bool) {
 	t.Helper()

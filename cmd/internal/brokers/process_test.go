@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,6 +86,19 @@ func (b *broker) kill() {
 	}
 	kill(b.pid())
 	_ = b.cmd.Process.Kill()
+	<-b.done
+}
+
+// stop asks the broker to end, and waits until the command has ended.
+func (b *broker) stop(t *testing.T) {
+	t.Helper()
+	p, err := os.FindProcess(b.pid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
 	<-b.done
 }
 
