@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -36,7 +37,7 @@ func (cl *call) round(now time.Time) (any, error) {
 		t = &try{}
 	}
 	cl.startLocked(t, now)
-	cl.main, cl.hedge = t, nil
+	cl.main, cl.hedge, cl.began = t, nil, now
 	cl.hedgeAt, cl.replace = time.Time{}, time.Time{}
 	at := cl.scheduleLocked(now)
 	cl.mu.Unlock()
@@ -136,13 +137,13 @@ func (cl *call) overdue(now time.Time) time.Time {
 	defer cl.mu.Unlock()
 	if !cl.hedgeAt.IsZero() && !now.Before(cl.hedgeAt) {
 		cl.hedgeAt = time.Time{}
-		if cl.hasUntried() && cl.mayAddLocked(now) {
+		if cl.mayAddLocked(now, math.MaxInt64) {
 			cl.startHedgeLocked(now)
 		}
 	}
 	if !cl.replace.IsZero() && !now.Before(cl.replace) {
 		// An instance that has been silent for longer than the attempt may hang.
-		if cl.hasLessSilent(now.Sub(cl.main.begin)) && cl.mayAddLocked(now) {
+		if cl.mayAddLocked(now, now.Sub(cl.began)) {
 			cl.paid = true
 			cl.replaceLocked(now)
 			return time.Time{}
@@ -152,10 +153,11 @@ func (cl *call) overdue(now time.Time) time.Time {
 	return cl.nextTime()
 }
 
-// mayAddLocked reports whether another attempt may begin while one is active or instead of it. If
-// so, the budget has been charged. The caller must hold cl.mu.
-func (cl *call) mayAddLocked(now time.Time) bool {
-	return cl.made < cl.client.cfg.RetryAttempts &&
+// mayAddLocked reports whether another attempt may begin while one is active or instead of it, at an
+// instance that has been silent for less than silence. If so, the budget has been charged. The
+// caller must hold cl.mu.
+func (cl *call) mayAddLocked(now time.Time, silence time.Duration) bool {
+	return cl.made < cl.client.cfg.RetryAttempts && cl.hasLessSilent(silence) &&
 		cl.deadline.Sub(now) >= cl.needed() && cl.client.budget.take(now)
 }
 
