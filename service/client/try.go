@@ -153,8 +153,8 @@ func (cl *call) overdue(now time.Time) time.Time {
 	return cl.nextTime()
 }
 
-// mayAddLocked reports whether another attempt may begin while one is active or instead of it, at an
-// instance that has been silent for less than silence. If so, the budget has been charged. The
+// mayAddLocked reports whether another attempt may begin while one is active or instead of it, at
+// an instance that has been silent for less than silence. If so, the budget has been charged. The
 // caller must hold cl.mu.
 func (cl *call) mayAddLocked(now time.Time, silence time.Duration) bool {
 	return cl.made < cl.client.cfg.RetryAttempts && cl.hasLessSilent(silence) &&
