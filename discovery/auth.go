@@ -17,7 +17,9 @@ import (
 type authenticator struct {
 	config Config
 
-	authenticating sync.Mutex // held during a request for a token
+	// authenticating is a semaphore that is held during a request for a token. Unlike a mutex, it
+	// can be waited for until a context ends.
+	authenticating chan struct{}
 
 	mu    sync.Mutex
 	token string
@@ -29,7 +31,7 @@ func newAuthenticator(c Config) *authenticator {
 	if c.User == "" {
 		return nil
 	}
-	return &authenticator{config: c}
+	return &authenticator{config: c, authenticating: make(chan struct{}, 1)}
 }
 
 // GetRequestMetadata returns the token.
@@ -69,8 +71,12 @@ func (a *authenticator) reset(refused string) {
 
 // ensure requests a token if there is none.
 func (a *authenticator) ensure(ctx context.Context, client *clientv3.Client) error {
-	a.authenticating.Lock()
-	defer a.authenticating.Unlock()
+	select {
+	case a.authenticating <- struct{}{}:
+		defer func() { <-a.authenticating }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if _, known := a.get(); known {
 		return nil
 	}

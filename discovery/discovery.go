@@ -50,7 +50,8 @@ type Registrar interface {
 	// yet restored. After an error the instance is not registered.
 	Register(ctx context.Context) error
 
-	// Deregister removes the registration: when it returns nil, the key does not exist any more.
+	// Deregister removes the registration: when it returns nil, the key does not exist any more,
+	// unless another process has registered it.
 	// After an error the registration is not renewed any more and expires after its TTL, and
 	// Deregister may be called again. If the instance is not registered, Deregister returns nil.
 	Deregister(ctx context.Context) error

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/kit/sd"
@@ -44,7 +45,8 @@ type etcdRegistry struct {
 	probing bool
 	probes  sync.WaitGroup
 
-	keys keyReader // of registrations
+	keys    keyReader    // of registrations
+	keepers atomic.Int64 // that run
 
 	// background counts the goroutines that revoke leases after Register has failed. They are
 	// started only while the registrar's semaphore is held. Close acquires all of them before it
@@ -103,18 +105,15 @@ func (r *etcdRegistry) Registrar(service, addr string) Registrar {
 	if !ok {
 		registrar = newEtcdRegistrar(r, key, addr)
 		registrar.service = service
-		registrar.invalid = checkInstance(service, addr)
-		r.registrars[key] = registrar
+		if registrar.invalid = checkInstance(service, addr); registrar.invalid == nil {
+			r.registrars[key] = registrar
+		}
 	}
 	return registrar
 }
 
-// registrations returns the number of registrars.
-func (r *etcdRegistry) registrations() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.registrars)
-}
+// fewKeepers reports whether the process has fewer than manyKeepers registrations.
+func (r *etcdRegistry) fewKeepers() bool { return r.keepers.Load() < manyKeepers }
 
 // Instancer implements [Registry].
 func (r *etcdRegistry) Instancer(service string) (sd.Instancer, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -206,7 +207,17 @@ func (i *etcdInstancer) publishChanges() {
 	}
 	for key, err := range i.instances.skipped {
 		i.registry.log.Warn("skipping values that are no address of an instance",
-			"prefix", i.prefix, "count", skipped, "key", key, "err", err)
+			"prefix", i.prefix, "count", skipped, "key", shorten(key), "err", err)
 		break
 	}
+}
+
+// maxLoggedKey is how many bytes of a foreign key are logged.
+const maxLoggedKey = 200
+
+func shorten(key string) string {
+	if len(key) <= maxLoggedKey {
+		return key
+	}
+	return strings.ToValidUTF8(key[:maxLoggedKey], "") + "…"
 }

@@ -26,7 +26,9 @@ type leaseKeeper struct {
 	renewals  int           // since the key was last read
 	pending   bool          // has not registered yet: Config.Register is "background"
 
-	changed chan struct{} // has a capacity of one; receives a value when the key has changed
+	changed   chan struct{} // has a capacity of one; receives a value when the key has changed
+	onChange  retryBackoff  // of checks because the key has changed
+	afterTime bool          // the present check is at its time, and not because of a change
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -41,6 +43,7 @@ func startLeaseKeeper(r *etcdRegistrar, pending bool) *leaseKeeper {
 		timeout:   min(r.registry.timeout, interval),
 		pending:   pending,
 		changed:   make(chan struct{}, 1),
+		onChange:  retryBackoff{max: interval},
 		done:      make(chan struct{}),
 	}
 	var ctx context.Context
@@ -57,9 +60,11 @@ func (k *leaseKeeper) stop() {
 
 func (k *leaseKeeper) run(ctx context.Context) {
 	defer close(k.done)
+	k.registrar.registry.keepers.Add(1)
+	defer k.registrar.registry.keepers.Add(-1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	if k.registrar.registry.registrations() < manyKeepers {
+	if k.registrar.registry.fewKeepers() {
 		watching.Go(func() { k.watch(ctx) })
 	}
 	retry := retryBackoff{max: k.interval}
@@ -73,6 +78,9 @@ func (k *leaseKeeper) run(ctx context.Context) {
 			return
 		}
 		k.report(repaired, err)
+		if k.afterTime && !repaired && err == nil {
+			k.onChange.reset()
+		}
 		switch wait = k.interval; {
 		case err == nil:
 			retry.reset()
@@ -89,18 +97,21 @@ func (k *leaseKeeper) sleep(ctx context.Context, d time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		k.afterTime = true
 		return true
 	case <-k.changed:
+		k.afterTime = false
 		k.renewals = readEvery // read the key
-		// The pause limits the rate at which a key is restored that is changed again and again.
-		return sleep(ctx, (&retryBackoff{max: k.interval}).next())
+		// The pause limits the rate at which a key is restored that is changed again and again. It
+		// grows until a check at its time has found nothing to restore.
+		return sleep(ctx, k.onChange.next())
 	case <-ctx.Done():
 		return false
 	}
 }
 
-// watch watches the key until ctx ends. The start of a watch counts as a change, because the key may
-// have changed before. A watch that fails, or that misses a change because etcd has lost its data,
+// watch watches the key until ctx ends. The start of a watch counts as a change, because the key
+// may have changed before. A watch that fails, or that misses a change because etcd has lost its data,
 // delays the next check only to its normal time.
 func (k *leaseKeeper) watch(ctx context.Context) {
 	client, retry := k.registrar.registry.client, retryBackoff{max: k.interval}
@@ -127,7 +138,7 @@ const manyKeepers = 16
 
 // align shortens a wait so that keepers of one process wake together.
 func (k *leaseKeeper) align(wait time.Duration) time.Duration {
-	if k.registrar.registry.registrations() < manyKeepers {
+	if k.registrar.registry.fewKeepers() {
 		return wait
 	}
 	tick := int64(k.interval / 4)
@@ -180,7 +191,7 @@ func (k *leaseKeeper) check(ctx context.Context) (repaired bool, err error) {
 // read returns the key, or nil if it does not exist.
 func (k *leaseKeeper) read(ctx context.Context) (*mvccpb.KeyValue, error) {
 	registry := k.registrar.registry
-	if registry.registrations() < manyKeepers {
+	if registry.fewKeepers() {
 		return registry.keys.getOne(ctx, k.timeout, k.registrar.key)
 	}
 	return registry.keys.getTogether(ctx, k.registrar.key)
@@ -194,12 +205,20 @@ func (k *leaseKeeper) restore(ctx context.Context, revision int64) error {
 			return client.Txn(ctx).
 				If(clientv3.Compare(clientv3.ModRevision(r.key), "=", revision)).
 				Then(clientv3.OpPut(r.key, r.value, clientv3.WithLease(r.lease))).
+				Else(clientv3.OpGet(r.key)).
 				Commit()
 		})
-	if err == nil && !resp.Succeeded {
+	if err == nil && !resp.Succeeded && !r.owns(resp.Responses[0].GetResponseRange().GetKvs()) {
 		err = fmt.Errorf("key %s was changed by another process", r.key)
 	}
 	return err
+}
+
+// owns reports whether a read of the key has found the registration, as after a repetition of a put
+// whose response was lost.
+func (r *etcdRegistrar) owns(kvs []*mvccpb.KeyValue) bool {
+	return len(kvs) == 1 &&
+		clientv3.LeaseID(kvs[0].Lease) == r.lease && string(kvs[0].Value) == r.value
 }
 
 // report stores the state of the registration. It logs when the registration is lost and when it

@@ -95,8 +95,9 @@ func (r *renewer) stream(ctx context.Context) (*renewStream, error) {
 		return s, nil
 	}
 	// The stream outlives ctx, but opening it does not.
-	values, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	context.AfterFunc(r.ctx, cancel)
+	values, end := context.WithCancel(context.WithoutCancel(ctx))
+	detach := context.AfterFunc(r.ctx, end)
+	cancel := func() { detach(); end() }
 	opened := context.AfterFunc(ctx, cancel)
 	stream, err := r.client.LeaseKeepAlive(values)
 	if !opened() && err == nil {

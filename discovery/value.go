@@ -43,10 +43,45 @@ func parserOf(format string) valueParser {
 //	kitex             {"network": "tcp", "address": "host:port", "weight": 10, "tags": {…}}
 func parseJSON(text []byte, foreign bool) (value, error) {
 	// The names of encoding/json are case-insensitive: Metadata is read from metadata, too.
+	var common struct {
+		Op       int
+		Addr     string
+		Metadata json.RawMessage
+	}
+	if err := unmarshal(text, &common); err != nil {
+		return value{}, err
+	}
+	v := value{address: common.Addr, metadata: parseMetadata(common.Metadata)}
+	if common.Addr != "" && common.Op == 0 {
+		return v, nil // whatever else the object has
+	}
+	if !foreign {
+		return value{}, errUnknownFormat
+	}
+	err := v.parseForeign(text)
+	return v, err
+}
+
+var errUnknownFormat = errors.New("is no JSON of a known format")
+
+// unmarshal decodes JSON. Its error does not contain the text, which may be long.
+func unmarshal(text []byte, to any) error {
+	err := json.Unmarshal(text, to)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%w: field %s has another type", errUnknownFormat, wrong.Field)
+	}
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("is no JSON: %w", err)
+	}
+	if err != nil {
+		return errUnknownFormat
+	}
+	return nil
+}
+
+// parseForeign adds what a value of kratos or kitex contains.
+func (v *value) parseForeign(text []byte) error {
 	var object struct {
-		Op        int
-		Addr      string
-		Metadata  json.RawMessage
 		Version   string
 		Endpoints []string
 		Network   string
@@ -54,10 +89,10 @@ func parseJSON(text []byte, foreign bool) (value, error) {
 		Weight    *json.Number
 		Tags      map[string]string
 	}
-	if err := json.Unmarshal(text, &object); err != nil {
-		return value{}, fmt.Errorf("is no JSON of a known format: %w", err)
+	if err := unmarshal(text, &object); err != nil {
+		return err
 	}
-	v := value{metadata: parseMetadata(object.Metadata)}
+	v.address = ""
 	set := func(name, text string) {
 		if text == "" {
 			return
@@ -68,17 +103,15 @@ func parseJSON(text []byte, foreign bool) (value, error) {
 		v.metadata[name] = text
 	}
 	switch {
-	case object.Addr != "" && object.Op == 0:
-		v.address = object.Addr
-	case foreign && object.Endpoints != nil:
+	case object.Endpoints != nil:
 		v.address = grpcEndpoint(object.Endpoints)
 		if v.address == "" {
-			return value{}, errors.New("has no endpoint grpc://host:port")
+			return errors.New("has no endpoint grpc://host:port")
 		}
 		set("version", object.Version)
-	case foreign && object.Address != "":
+	case object.Address != "":
 		if object.Network != "" && !strings.HasPrefix(object.Network, "tcp") {
-			return value{}, errors.New("network must be tcp")
+			return errors.New("network must be tcp")
 		}
 		v.address = object.Address
 		for name, text := range object.Tags {
@@ -88,9 +121,9 @@ func parseJSON(text []byte, foreign bool) (value, error) {
 			set("weight", kitexWeight(*object.Weight))
 		}
 	default:
-		return value{}, errors.New("is no JSON of a known format")
+		return errUnknownFormat
 	}
-	return v, nil
+	return nil
 }
 
 // kitexWeight returns the weight of an instance of kitex. That of one that has registered none is

@@ -139,8 +139,8 @@ func BenchmarkChain(b *testing.B) {
 
 // A call that needs one attempt has at most 5 allocations more than a plain call with a timeout.
 func TestAllocationsOfTheChain(t *testing.T) {
-	if testkit.RaceDetector {
-		t.Skip("the race detector allocates")
+	if testkit.WithoutRaceDetector(t) {
+		return
 	}
 	for _, hedge := range []string{"0", "1s", "p95"} {
 		cfg := client.DefaultConfig()

@@ -4,8 +4,6 @@
 package budget
 
 import (
-	"os"
-	"os/exec"
 	"testing"
 
 	"bookservice/tracer/tracertest/testkit"
@@ -28,8 +26,7 @@ type Call struct {
 // in a process without it, fails if that fails, and returns nil.
 func Allocations(t *testing.T, calls []Call) map[string]float64 {
 	t.Helper()
-	if testkit.RaceDetector {
-		runWithoutRaceDetector(t)
+	if testkit.WithoutRaceDetector(t) {
 		return nil
 	}
 	have := map[string]float64{}
@@ -44,18 +41,6 @@ func Allocations(t *testing.T, calls []Call) map[string]float64 {
 		}
 	}
 	return have
-}
-
-func runWithoutRaceDetector(t *testing.T) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v",
-		"-run", "^"+t.Name()+"$", ".")
-	cmd.Env = append(os.Environ(), "GOFLAGS=") // which may contain -race
-	out, err := cmd.CombinedOutput()
-	t.Logf("without the race detector:\n%s", out)
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 // Benchmark runs a benchmark of each call.

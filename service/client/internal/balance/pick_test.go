@@ -328,8 +328,8 @@ func TestFurtherAttemptsHaveNoNeighbour(t *testing.T) {
 
 // A pick and the statistics of a call allocate nothing.
 func TestPickAllocatesNothing(t *testing.T) {
-	if testkit.RaceDetector {
-		t.Skip("the race detector allocates")
+	if testkit.WithoutRaceDetector(t) {
+		return
 	}
 	for _, name := range Names() {
 		w := filled(Config{Picker: name, Zone: "a"}, 100)
