@@ -3,7 +3,9 @@ package client
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
+	"time"
 
 	"github.com/go-kit/kit/endpoint"
 	"google.golang.org/grpc/status"
@@ -73,11 +75,16 @@ func (a *attempts) latestErr() error {
 
 // hasUntried reports whether there is an instance that can be picked and that the call has not
 // tried.
-func (cl *call) hasUntried() bool {
+func (cl *call) hasUntried() bool { return cl.hasLessSilent(math.MaxInt64) }
+
+// hasLessSilent is hasUntried for an instance that has been without a success for less than d.
+func (cl *call) hasLessSilent(d time.Duration) bool {
 	cl.attempts.mu.Lock()
 	defer cl.attempts.mu.Unlock()
 	b := cl.client.pool.balancer
-	return b.Pick(b.Now(), cl.tried) != nil
+	now := b.Now()
+	e := b.Pick(now, cl.tried)
+	return e != nil && e.Silence(now) < d
 }
 
 // tryNext makes an attempt at an instance that this call has not tried. If the call has tried all

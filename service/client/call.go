@@ -39,6 +39,7 @@ type call struct {
 	unsent  int        // attempts that do not count
 	results []Attempt  // not yet observed
 	main    *try
+	began   time.Time     // of main
 	hedge   *try          // nil unless the attempt main has been hedged
 	hedgeAt time.Time     // zero: no hedge
 	replace time.Time     // when the active attempts may be replaced; zero: never

@@ -45,7 +45,8 @@
 //
 // An attempt that has no answer in time is replaced: it is cancelled, and another one is made at
 // another instance. Only an attempt that another one may follow is replaced, so servers that are
-// merely slow answer each call. An instance that hangs therefore costs the calls that it has at the
+// merely slow answer each call. An instance that has not answered for longer than the attempt has
+// taken does not replace it. An instance that hangs therefore costs the calls that it has at the
 // time no more than the limit of an attempt; the balancer avoids it because of the calls in flight.
 //
 // # Tracing

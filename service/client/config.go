@@ -27,10 +27,10 @@ type Config struct {
 	// percentile, at least 40 ms, or 1 s before there are 20 answers. It is shorter if less than
 	// that is left for each of the call's attempts, but not less than twice the 99th percentile.
 	//
-	// An attempt is replaced only if another one may follow: there is an instance that the call
-	// has not tried, RetryAttempts and RetryBudget permit it, and enough time is left. Otherwise
-	// the attempt goes on, at most to the call's deadline. A further attempt is not begun if less
-	// than the fastest recent answer, and at least 1 ms, is left.
+	// An attempt is replaced only if another one may follow: there is an instance that the call has
+	// not tried and that answers, RetryAttempts and RetryBudget permit it, and enough time is left.
+	// Otherwise the attempt goes on, at most to the call's deadline. A further attempt is not begun
+	// if less than the fastest recent answer, and at least 1 ms, is left.
 	AttemptTimeout time.Duration
 	// Hedge is the time after which an attempt without an answer is hedged: a second attempt is
 	// made at another instance, the first answer is used, and the other attempt is cancelled. It is

@@ -87,6 +87,115 @@ func TestHangingAttemptIsReplaced(t *testing.T) {
 	}
 }
 
+// The limit that is derived from answers stays as it is while an instance hangs: a replaced attempt
+// is no answer. Otherwise each limit would become several times the one before.
+func TestReplacedAttemptsDoNotRaiseTheLimit(t *testing.T) {
+	var hangs atomic.Bool
+	a := start(t, answer(func(ctx context.Context) error {
+		if hangs.Load() {
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	}), nil)
+	b := start(t, inmem.Default(), nil)
+	c := dial(t, quick(func(cfg *client.Config) {
+		cfg.AttemptTimeout, cfg.Balancer, cfg.RetryBudget = 0, "round_robin", 100
+	}), a.addr, b.addr)
+	connected(t, c, 2)
+	call := func() time.Duration {
+		begin := time.Now()
+		if _, err := c.BookInfo(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		return time.Since(begin)
+	}
+	for range 60 {
+		call()
+	}
+	hangs.Store(true)
+	for n := range 80 { // half of them are at a
+		if took := call(); took > 1500*time.Millisecond {
+			t.Fatalf("call %d took %v, want about 40 ms", n, took)
+		}
+	}
+}
+
+// An attempt that is merely slow is not replaced by one at an instance that hangs, which would be
+// the call's last one.
+func TestSlowAttemptIsNotReplacedByAHangingOne(t *testing.T) {
+	var hangs, slow atomic.Bool
+	a := start(t, answer(func(ctx context.Context) error {
+		if hangs.Load() {
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	}), nil)
+	b := start(t, answer(func(ctx context.Context) error {
+		if slow.Load() {
+			return takes(1500 * time.Millisecond).(answer)(ctx)
+		}
+		return nil
+	}), nil)
+	c := dial(t, quick(func(cfg *client.Config) {
+		cfg.AttemptTimeout, cfg.RetryAttempts, cfg.RetryBudget = 300*time.Millisecond, 2, 100
+	}), a.addr, b.addr)
+	connected(t, c, 2)
+	call := func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := c.BookInfo(ctx, 1); err != nil {
+			t.Error(err)
+		}
+	}
+	call()
+	hangs.Store(true)
+	for begin := time.Now(); time.Since(begin) < 4*time.Second; { // a is tried once a second
+		call()
+	}
+	slow.Store(true)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(call)
+	}
+	wg.Wait()
+}
+
+// The limit that is derived from answers rises if all servers become slower: the attempts that are
+// not replaced are answers.
+func TestLimitFollowsSlowerServers(t *testing.T) {
+	var slow atomic.Bool
+	svc := answer(func(ctx context.Context) error {
+		if slow.Load() {
+			return takes(200 * time.Millisecond).(answer)(ctx)
+		}
+		return nil
+	})
+	a, b := start(t, svc, nil), start(t, svc, nil)
+	c := dial(t, quick(func(cfg *client.Config) { cfg.AttemptTimeout = 0 }), a.addr, b.addr)
+	connected(t, c, 2)
+	calls := func(n int) {
+		var wg sync.WaitGroup
+		for range n {
+			wg.Go(func() {
+				if _, err := c.BookInfo(t.Context(), 1); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	for range 60 {
+		calls(1)
+	}
+	slow.Store(true)
+	calls(100)
+	before := a.calls.Load() + b.calls.Load()
+	calls(20)
+	if have := a.calls.Load() + b.calls.Load() - before; have != 20 {
+		t.Errorf("have %d attempts for 20 calls, want 20: none is replaced", have)
+	}
+}
+
 // Servers that are slower than the limit of an attempt still answer each call: the last attempt,
 // and one that the budget does not permit to replace, have the call's whole time.
 func TestSlowServersAnswerEachCall(t *testing.T) {

@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -35,7 +37,7 @@ func (cl *call) round(now time.Time) (any, error) {
 		t = &try{}
 	}
 	cl.startLocked(t, now)
-	cl.main, cl.hedge = t, nil
+	cl.main, cl.hedge, cl.began = t, nil, now
 	cl.hedgeAt, cl.replace = time.Time{}, time.Time{}
 	at := cl.scheduleLocked(now)
 	cl.mu.Unlock()
@@ -112,13 +114,13 @@ func (cl *call) nextTime() time.Time {
 func (cl *call) try(t *try) {
 	defer t.cancel()
 	t.response, t.err = cl.client.tryNext(bookgrpc.WithAttempt(t.ctx, &t.info), cl)
-	if t.err == nil || bookendpoint.IsBusiness(t.err) ||
-		t.info.Abandoned() != nil {
-		now := time.Now()
+	answered := t.err == nil || bookendpoint.IsBusiness(t.err)
+	now := time.Now()
+	if answered {
+		cl.client.health.answered(now)
+	}
+	if answered || errors.Is(t.info.Abandoned(), errOutrun) {
 		cl.latency.add(now.Sub(t.begin))
-		if t.info.Abandoned() == nil {
-			cl.client.health.answered(now)
-		}
 	}
 }
 
@@ -135,12 +137,13 @@ func (cl *call) overdue(now time.Time) time.Time {
 	defer cl.mu.Unlock()
 	if !cl.hedgeAt.IsZero() && !now.Before(cl.hedgeAt) {
 		cl.hedgeAt = time.Time{}
-		if cl.mayAddLocked(now) {
+		if cl.mayAddLocked(now, math.MaxInt64) {
 			cl.startHedgeLocked(now)
 		}
 	}
 	if !cl.replace.IsZero() && !now.Before(cl.replace) {
-		if cl.mayAddLocked(now) {
+		// An instance that has been silent for longer than the attempt may hang.
+		if cl.mayAddLocked(now, now.Sub(cl.began)) {
 			cl.paid = true
 			cl.replaceLocked(now)
 			return time.Time{}
@@ -150,10 +153,11 @@ func (cl *call) overdue(now time.Time) time.Time {
 	return cl.nextTime()
 }
 
-// mayAddLocked reports whether another attempt may begin while one is active or instead of it. If
-// so, the budget has been charged. The caller must hold cl.mu.
-func (cl *call) mayAddLocked(now time.Time) bool {
-	return cl.made < cl.client.cfg.RetryAttempts && cl.hasUntried() &&
+// mayAddLocked reports whether another attempt may begin while one is active or instead of it, at
+// an instance that has been silent for less than silence. If so, the budget has been charged. The
+// caller must hold cl.mu.
+func (cl *call) mayAddLocked(now time.Time, silence time.Duration) bool {
+	return cl.made < cl.client.cfg.RetryAttempts && cl.hasLessSilent(silence) &&
 		cl.deadline.Sub(now) >= cl.needed() && cl.client.budget.take(now)
 }
 

@@ -145,6 +145,28 @@ func (c *Cluster) StopMember(i int) error {
 	})
 }
 
+// StartMember starts member i, which was stopped, on the same ports and with its data. It waits
+// until the member answers, which needs a majority of the members. If the member runs, StartMember
+// has no effect.
+func (c *Cluster) StartMember(ctx context.Context, i int) error {
+	return c.with(i, func(m *member) error {
+		if m.cmd != nil {
+			return nil
+		}
+		if c.closed {
+			return errors.New("faults: start member: the cluster is closed")
+		}
+		if err := m.start(true); err != nil {
+			return fmt.Errorf("faults: start member: %w", err)
+		}
+		if err := m.wait(ctx); err != nil {
+			m.kill()
+			return fmt.Errorf("faults: start member: %w", err)
+		}
+		return nil
+	})
+}
+
 // Pause stops the process of member i by SIGSTOP. It keeps its connections and answers nothing
 // until [Cluster.Resume] is called. On systems other than Unix the error is
 // [errors.ErrUnsupported].

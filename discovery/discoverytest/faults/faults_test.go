@@ -83,6 +83,12 @@ func TestMembersAreKilledPausedAndRestarted(t *testing.T) {
 	if answers(c.Endpoints()[1]) || c.Pid(1) != 0 || c.Pause(1) == nil {
 		t.Error("a killed member runs")
 	}
+	for range 2 { // the second call has no effect
+		err := c.StartMember(testkit.Context(t, limit), 1)
+		if err != nil || !answers(c.Endpoints()[1]) || c.Pid(1) == 0 {
+			t.Errorf("have %v, want a member that answers after StartMember", err)
+		}
+	}
 	for _, keepData := range []bool{true, false} {
 		if err := c.Restart(testkit.Context(t, limit), keepData); err != nil {
 			t.Fatal(err)
@@ -93,6 +99,9 @@ func TestMembersAreKilledPausedAndRestarted(t *testing.T) {
 	}
 	if err := c.StopMember(3); err == nil {
 		t.Error("member 3: have no error, want one")
+	}
+	if err := c.Close(); err != nil || c.StartMember(testkit.Context(t, limit), 1) == nil {
+		t.Errorf("have %v from Close, and a member starts after it", err)
 	}
 }
 

@@ -153,6 +153,9 @@ func (b *Balancer) SetState(e *Endpoint, s State) {
 func (b *Balancer) setState(e *Endpoint, s State) {
 	b.count(e, -1)
 	e.state = s
+	if s == Up { // a new connection says nothing about the former one
+		e.stats.pending.Store(0)
+	}
 	b.count(e, 1)
 	b.place(e)
 }

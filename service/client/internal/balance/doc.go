@@ -13,6 +13,8 @@
 // The latency is Finagle's peak EWMA: a call that lasts longer than the average sets the average,
 // and a shorter one moves it with a time constant of 3 s. A failure counts as ten times the median
 // of all endpoints, 1 s at most, because an endpoint that fails fast must not attract calls.
+// The load counts the time for which calls have had no success if that is more: the calls of an
+// endpoint that hangs do not end. So it is not preferred while the others are slow, too.
 //
 // # Pickers
 //
@@ -27,7 +29,8 @@
 // for 1 s, has no call in flight, and loses four more comparisons wins the fifth one, so that its
 // latency becomes known again. An endpoint without statistics has the median latency until its
 // first call has ended. If an endpoint is new in the list, or returns from an ejection, its chance
-// to be compared grows from a tenth to the full one within 10 s.
+// to be compared grows from a tenth to the full one within 10 s. With a tenth of the chance, it is
+// compared in any case with an endpoint that has 15 times its load, which may hang.
 //
 // For a further attempt of a call, the pickers except p2c select a random endpoint that the call
 // has not tried. So the calls of an endpoint that fails are distributed to all others.

@@ -53,9 +53,18 @@ func (e *Endpoint) Weight() float64 { return math.Float64frombits(e.weight.Load(
 func (e *Endpoint) Begin(now time.Duration) {
 	e.stats.inFlight.Add(1)
 	e.stats.picked.Store(int64(now))
+	if e.stats.pending.Load() == 0 {
+		e.stats.pending.Store(max(int64(now), 1))
+	}
 	if e.stats.passed.Load() != 0 {
 		e.stats.passed.Store(0)
 	}
+}
+
+// Silence returns the time for which calls have had no success: until now or, if none is in flight,
+// until the last one has ended. It is 0 after a success.
+func (e *Endpoint) Silence(now time.Duration) time.Duration {
+	return time.Duration(e.stats.silence(int64(now)))
 }
 
 // An Outcome is how a call has ended.
@@ -71,16 +80,20 @@ const (
 // End counts the outcome of a call and its latency. The latency of a call with an unknown outcome
 // counts only if it is above the average.
 func (e *Endpoint) End(now, took time.Duration, outcome Outcome) {
-	e.stats.inFlight.Add(-1)
+	left := e.stats.inFlight.Add(-1)
 	latency := float64(took)
 	switch outcome {
 	case Success:
 		e.stats.successes.Add(1)
+		e.stats.pending.Store(0)
 	case Failure:
 		e.stats.failures.Add(1)
 		least := min(failureFactor*e.balancer.medianLatency(), float64(maxFailureLatency))
 		latency = max(latency, least)
 	case Unknown:
+		if left == 0 {
+			e.stats.pending.Store(0) // the call would perhaps have had a success
+		}
 		if latency <= e.stats.average() {
 			return
 		}

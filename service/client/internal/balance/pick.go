@@ -76,14 +76,19 @@ func (b *Balancer) pickFrom(s *set, now int64, tried []*Endpoint) *Endpoint {
 	return s.random(nil)
 }
 
-// betterOfTwo implements p2c.
+// pickRounds is how many pairs are looked at for two endpoints that can be picked.
+const pickRounds = 4
+
+// betterOfTwo implements p2c: it returns the better of two endpoints that the call has not tried.
+// If it does not find two in a few pairs, it returns the one it has found.
 func (b *Balancer) betterOfTwo(s *set, now int64, tried []*Endpoint) *Endpoint {
 	slots := s.list()
 	n := uint64(len(slots))
 	if n < 2 {
 		return s.random(tried)
 	}
-	for range 4 {
+	var one *Endpoint // of an earlier pair
+	for range pickRounds {
 		i, j := twoOf(n)
 		x, y := slots[i].Load(), slots[j].Load()
 		if x == nil || y == nil {
@@ -93,13 +98,20 @@ func (b *Balancer) betterOfTwo(s *set, now int64, tried []*Endpoint) *Endpoint {
 			return b.better(x, y, now)
 		}
 		switch triedX, triedY := slices.Contains(tried, x), slices.Contains(tried, y); {
-		case !triedX && !triedY:
-			return b.better(x, y, now)
-		case !triedX:
-			return x
-		case !triedY:
-			return y
+		case triedX && triedY:
+			continue
+		case triedX:
+			x = one
+		case triedY:
+			x, y = one, x
 		}
+		if x != nil && x != y {
+			return b.better(x, y, now)
+		}
+		one = y
+	}
+	if one != nil {
+		return one
 	}
 	return s.random(tried)
 }
@@ -117,20 +129,22 @@ func twoOf(n uint64) (i, j uint64) {
 }
 
 // better returns the endpoint with less load. x is preferred if the loads are equal: the order of
-// the two must be random.
+// the two must be random. An endpoint with a smaller share is compared in part of the
+// cases only, or if its load divided by this part is less than that of the other, which may hang.
 func (b *Balancer) better(x, y *Endpoint, now int64) *Endpoint {
 	if shareX, shareY := x.share(now), y.share(now); shareX != shareY {
 		if shareX < shareY {
 			x, y, shareX, shareY = y, x, shareY, shareX
 		}
-		if rand.Float64() >= shareY/shareX {
+		part := shareY / shareX
+		if rand.Float64() >= part && b.load(x, now)*part < b.load(y, now)*equalLoads {
 			return x
 		}
 		if rand.Uint64()&1 == 0 {
 			x, y = y, x
 		}
 	}
-	if b.load(y)*equalLoads <= b.load(x) {
+	if b.load(y, now)*equalLoads <= b.load(x, now) {
 		x, y = y, x
 	}
 	if y.forced(now) {
@@ -139,12 +153,13 @@ func (b *Balancer) better(x, y *Endpoint, now int64) *Endpoint {
 	return x
 }
 
-// load returns the latency that a further call can expect, in ns.
-func (b *Balancer) load(e *Endpoint) float64 {
+// load returns the latency that a further call can expect, in ns: at least the endpoint's silence.
+func (b *Balancer) load(e *Endpoint, now int64) float64 {
 	latency := e.stats.average()
 	if latency == 0 {
 		latency = max(b.medianLatency(), 1)
 	}
+	latency = max(latency, float64(e.stats.silence(now)))
 	return latency * float64(e.stats.inFlight.Load()+1)
 }
 

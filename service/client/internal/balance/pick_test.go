@@ -118,6 +118,86 @@ func TestHungEndpointIsAvoided(t *testing.T) {
 	}
 }
 
+// A hung endpoint is avoided also while its only neighbour is in its ramp.
+func TestHungEndpointIsAvoidedBesideANewOne(t *testing.T) {
+	w := newWorld(Config{}, 1)
+	w.run(t, 100, time.Millisecond, quickly)
+	hung, fresh := w.endpoints[0], w.add("new", Attributes{Weight: 1})
+	for range 9000 { // 9 s
+		e := w.Pick(w.now, nil)
+		if e == hung {
+			e.Begin(w.now)
+			w.now += time.Millisecond
+			continue
+		}
+		w.call(fresh, time.Millisecond, time.Millisecond, Success)
+	}
+	if n := hung.stats.inFlight.Load(); n > 15 {
+		t.Errorf("have %d calls in flight, want at most 15: 1.5 times the tenth", n)
+	}
+}
+
+// A hung endpoint is not preferred while the others are slower for a moment than the calls that it
+// has failed, as on a machine that stalls.
+func TestHungEndpointIsAvoidedInAStall(t *testing.T) {
+	w := newWorld(Config{}, 3)
+	w.run(t, 100, time.Millisecond, quickly)
+	hung, took := w.endpoints[0], 40*time.Millisecond
+	for range 5 { // probes, one a second
+		hung.Begin(w.now)
+		hung.End(w.now+took, took, Failure)
+		w.now += time.Second
+	}
+	for _, e := range w.endpoints[1:] { // an answer after a stall, and calls that wait
+		e.Begin(w.now)
+		e.End(w.now+2*took, 2*took, Success)
+		for range 5 {
+			e.Begin(w.now)
+		}
+	}
+	w.now += took
+	for range 30 {
+		w.Pick(w.now, nil).Begin(w.now)
+	}
+	if n := hung.stats.inFlight.Load(); n > 2 {
+		t.Errorf("have %d calls in flight, want at most 2", n)
+	}
+	hung.End(w.now, time.Millisecond, Success)
+	if have := hung.Silence(w.now + time.Second); have != 0 {
+		t.Errorf("have a silence of %v after a success, want none", have)
+	}
+}
+
+// A call that was cancelled is no silence: not even when the next call begins.
+func TestCancelledCallIsNoSilence(t *testing.T) {
+	w := newWorld(Config{}, 1)
+	e := w.endpoints[0]
+	w.call(e, time.Millisecond, time.Minute, Unknown)
+	e.Begin(w.now)
+	if have := e.Silence(w.now + time.Second); have != time.Second {
+		t.Errorf("have a silence of %v, want 1s", have)
+	}
+}
+
+// A further attempt goes to the better one of the endpoints that the call has not tried.
+func TestFurtherAttemptAvoidsASlowEndpoint(t *testing.T) {
+	w := newWorld(Config{}, 3)
+	for _, e := range w.endpoints {
+		w.call(e, time.Millisecond, 0, Success)
+	}
+	w.call(w.endpoints[1], 200*time.Millisecond, 0, Success)
+	const calls = 3000
+	slow := 0
+	for range calls {
+		if e := w.Pick(w.now, w.endpoints[:1]); e == w.endpoints[1] {
+			slow++
+		}
+	}
+	if slow > calls/20 {
+		t.Errorf("have %d of %d attempts at the slow endpoint, want few", slow, calls)
+	}
+}
+
 // An endpoint that fails fast attracts no calls.
 func TestFastFailuresAttractNoCalls(t *testing.T) {
 	w := newWorld(Config{}, 3)
@@ -164,7 +244,7 @@ func TestNewEndpointRamps(t *testing.T) {
 	w := newWorld(Config{}, 4)
 	w.run(t, 1000, time.Millisecond, quickly)
 	e := w.add("new", Attributes{Weight: 1})
-	if have := w.load(e); have != float64(time.Millisecond) {
+	if have := w.load(e, int64(w.now)); have != float64(time.Millisecond) {
 		t.Errorf("have a load of %v, want the median", time.Duration(have))
 	}
 	first := w.run(t, 1000, time.Millisecond, quickly)["new"]

@@ -22,6 +22,7 @@ type stats struct {
 	observed atomic.Int64  // when latency was last changed
 	picked   atomic.Int64  // when it was last picked
 	passed   atomic.Int64  // comparisons lost since it was due for a forced pick
+	pending  atomic.Int64  // begin of the first call since the last success; 0: none
 
 	successes, failures atomic.Uint64 // of the interval
 
@@ -33,6 +34,19 @@ type stats struct {
 }
 
 func (s *stats) average() float64 { return math.Float64frombits(s.latency.Load()) }
+
+// silence returns the time for which calls have had no success: until now or, if none is in flight,
+// until the last one has ended.
+func (s *stats) silence(now int64) int64 {
+	begin := s.pending.Load()
+	if begin == 0 {
+		return 0
+	}
+	if s.inFlight.Load() == 0 {
+		now = s.observed.Load()
+	}
+	return max(0, now-begin)
+}
 
 // observe adds the latency of a call to the average, and reports whether it is the first one.
 func (s *stats) observe(now int64, latency float64) (first bool) {
