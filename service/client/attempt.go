@@ -82,9 +82,7 @@ func (cl *call) hasLessSilent(d time.Duration) bool {
 	cl.attempts.mu.Lock()
 	defer cl.attempts.mu.Unlock()
 	b := cl.client.pool.balancer
-	now := b.Now()
-	e := b.Pick(now, cl.tried)
-	return e != nil && e.Silence(now) < d
+	return b.HasOther(b.Now(), cl.tried, d)
 }
 
 // tryNext makes an attempt at an instance that this call has not tried. If the call has tried all

@@ -29,6 +29,8 @@ type breaker struct {
 	// counted tells whether failures may be counted. If none are, a success needs no look at the
 	// counts, which takes as long as to count it.
 	counted atomic.Bool
+
+	opened atomic.Uint64 // how often it has opened
 }
 
 // recently is how long an answer shows that an instance works.
@@ -49,24 +51,37 @@ func (h *health) answered(now time.Time) { h.last.Store(int64(now.Sub(h.epoch)))
 func (h *health) works() bool { return time.Since(h.epoch)-time.Duration(h.last.Load()) < recently }
 
 func newBreaker(cfg Config) *breaker {
-	return &breaker{
-		cb: circuitbreaker.NewBuilder[any]().
-			WithFailureThresholdPeriod(math.MaxUint, cfg.BreakerWindow). // counts and never opens
-			WithSuccessThreshold(1).
-			WithDelay(cfg.BreakerOpen).
-			Build(),
+	b := &breaker{
 		percent:  cfg.BreakerErrorPercent,
 		minCalls: uint(cfg.BreakerMinRequests),
 	}
+	b.cb = circuitbreaker.NewBuilder[any]().
+		WithFailureThresholdPeriod(math.MaxUint, cfg.BreakerWindow). // counts and never opens
+		WithSuccessThreshold(1).
+		WithDelay(cfg.BreakerOpen).
+		OnOpen(func(circuitbreaker.StateChangedEvent) { b.opened.Add(1) }).
+		Build()
+	return b
 }
 
-// allow reports whether a call is permitted. If it is, the caller must pass its outcome to record.
-// A breaker that has been open for Config.BreakerOpen is half-open: it permits one call at a time.
-// A success closes it, and a failure opens it again.
-func (b *breaker) allow() bool { return b.cb.TryAcquirePermit() }
+// A permit is the number of times that a breaker had opened when it permitted a call.
+type permit uint64
 
-// record counts the outcome of a permitted call, and opens the breaker at the threshold.
-func (b *breaker) record(o outcome) {
+// allow reports whether a call is permitted. If it is, the caller must pass its outcome to record,
+// with the permit. A breaker that has been open for Config.BreakerOpen is half-open: it permits one
+// call at a time. A success closes it, and a failure opens it again.
+func (b *breaker) allow() (permit, bool) {
+	ok := b.cb.TryAcquirePermit()
+	// Read afterwards: the number of a trial call must not be older, or its outcome were lost.
+	return permit(b.opened.Load()), ok
+}
+
+// record counts the outcome of a permitted call, and opens the breaker at the threshold. It ignores
+// a call from before the breaker has opened: calls that hang end when the servers may work again.
+func (b *breaker) record(p permit, o outcome) {
+	if p != permit(b.opened.Load()) {
+		return
+	}
 	switch o {
 	case succeeded:
 		b.cb.RecordSuccess()
@@ -87,11 +102,12 @@ func (b *breaker) record(o outcome) {
 
 // thresholdReached reports whether a closed breaker has to open.
 func (b *breaker) thresholdReached() bool {
+	// Before the counts are read: a failure that is counted meanwhile sets it again.
+	b.counted.Store(false)
 	counts := b.cb.Metrics()
 	failures := counts.Failures()
-	if failures == 0 {
-		// A failure that is counted meanwhile sets it again.
-		b.counted.Store(false)
+	if failures > 0 {
+		b.counted.Store(true)
 	}
 	if failures == 0 || !b.cb.IsClosed() {
 		return false

@@ -21,8 +21,8 @@ func newTestBreaker(percent float64, minCalls int) *breaker {
 // report makes n calls with the same outcome, if the breaker permits them.
 func report(b *breaker, o outcome, n int) {
 	for range n {
-		if b.allow() {
-			b.record(o)
+		if allow(b) {
+			record(b, o)
 		}
 	}
 }
@@ -52,7 +52,7 @@ func TestBreakerThreshold(t *testing.T) {
 				b := newTestBreaker(tt.percent, tt.minCalls)
 				report(b, succeeded, tt.succeeded)
 				report(b, failed, tt.failed)
-				if have := !b.allow(); have != tt.open {
+				if have := !allow(b); have != tt.open {
 					t.Errorf("open: have %t, want %t", have, tt.open)
 				}
 			})
@@ -66,11 +66,11 @@ func TestBreakerOpensWithTheFifthCall(t *testing.T) {
 		b := newTestBreaker(1, 5)
 		report(b, failed, 1)
 		report(b, succeeded, 3)
-		if !b.allow() {
+		if !allow(b) {
 			t.Fatal("the breaker is open after 4 calls, want it closed")
 		}
-		b.record(succeeded)
-		if b.allow() {
+		record(b, succeeded)
+		if allow(b) {
 			t.Error("the breaker is closed with 1 failure in 5 calls, want it open")
 		}
 	})
@@ -82,7 +82,7 @@ func TestBreakerForgetsAfterTheWindow(t *testing.T) {
 		report(b, failed, 4)
 		<-time.After(DefaultConfig().BreakerWindow + time.Second)
 		report(b, succeeded, 5)
-		if !b.allow() {
+		if !allow(b) {
 			t.Error("the breaker is open because of failures before the window")
 		}
 	})
@@ -95,7 +95,7 @@ func TestBreakerRemembersWithinTheWindow(t *testing.T) {
 		report(b, failed, 4)
 		<-time.After(DefaultConfig().BreakerWindow * 8 / 10)
 		report(b, succeeded, 1)
-		if b.allow() {
+		if allow(b) {
 			t.Error("the breaker is closed with 4 failures within the window")
 		}
 	})
@@ -106,24 +106,24 @@ func TestBreakerClosesAgain(t *testing.T) {
 		b := newTestBreaker(1, 5)
 		report(b, failed, 5)
 		<-time.After(10*time.Second - time.Nanosecond)
-		if b.allow() {
+		if allow(b) {
 			t.Fatal("the breaker permits a call before BreakerOpen has passed")
 		}
 		<-time.After(time.Nanosecond)
-		if !b.allow() || b.allow() {
+		if !allow(b) || allow(b) {
 			t.Fatal("the half-open breaker does not permit exactly one call")
 		}
-		b.record(failed)
-		if b.allow() {
+		record(b, failed)
+		if allow(b) {
 			t.Fatal("the breaker is closed after a failed trial")
 		}
 		<-time.After(10 * time.Second)
-		if !b.allow() {
+		if !allow(b) {
 			t.Fatal("the breaker does not permit a second trial")
 		}
-		b.record(succeeded)
+		record(b, succeeded)
 		report(b, succeeded, 20)
-		if !b.allow() {
+		if !allow(b) {
 			t.Error("the breaker is not closed after a successful trial")
 		}
 	})
@@ -136,10 +136,10 @@ func TestBreakerTriesAgainWhenTheCallerLeft(t *testing.T) {
 		report(b, failed, 5)
 		<-time.After(10 * time.Second)
 		for range 3 {
-			if !b.allow() || b.allow() {
+			if !allow(b) || allow(b) {
 				t.Fatal("the half-open breaker does not permit exactly one call")
 			}
-			b.record(ignored)
+			record(b, ignored)
 		}
 	})
 }
@@ -149,11 +149,11 @@ func TestBreakerDoesNotCountCallersThatLeft(t *testing.T) {
 		b := newTestBreaker(50, 5)
 		report(b, ignored, 100)
 		report(b, failed, 4)
-		if !b.allow() {
+		if !allow(b) {
 			t.Fatal("the breaker is open after 4 counted calls")
 		}
-		b.record(failed)
-		if b.allow() {
+		record(b, failed)
+		if allow(b) {
 			t.Error("the breaker is closed: it counts ignored calls as successes")
 		}
 	})
@@ -168,8 +168,8 @@ func TestBreakerConcurrently(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 2000 {
-				if b.allow() {
-					b.record(outcome(rand.IntN(3)))
+				if allow(b) {
+					record(b, outcome(rand.IntN(3)))
 				}
 			}
 		})
@@ -178,5 +178,53 @@ func TestBreakerConcurrently(t *testing.T) {
 	testkit.Eventually(t, "the breaker is closed", func() bool {
 		report(b, succeeded, 1)
 		return b.cb.IsClosed()
+	})
+}
+
+// allow asks for a permit, which record uses.
+func allow(b *breaker) bool {
+	_, ok := b.allow()
+	return ok
+}
+
+// record records the outcome of a call that was permitted since the breaker has opened.
+func record(b *breaker, o outcome) { b.record(permit(b.opened.Load()), o) }
+
+// Calls from before the breaker opened say nothing about the servers afterwards.
+func TestBreakerIgnoresCallsFromBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(DefaultConfig())
+		var old []permit
+		for range 20 {
+			p, ok := b.allow()
+			if !ok {
+				t.Fatal("have no permit of a closed breaker")
+			}
+			old = append(old, p)
+		}
+		for _, p := range old[:5] {
+			b.record(p, failed)
+		}
+		if allow(b) {
+			t.Fatal("have a permit of an open breaker")
+		}
+		<-time.After(DefaultConfig().BreakerOpen)
+		trial, ok := b.allow()
+		if !ok {
+			t.Fatal("have no trial call")
+		}
+		b.record(old[5], failed)
+		b.record(old[6], ignored)
+		b.record(old[7], succeeded)
+		if allow(b) {
+			t.Error("have a second trial call at the same time")
+		}
+		b.record(trial, succeeded)
+		for _, p := range old[8:] {
+			b.record(p, failed)
+		}
+		if !allow(b) {
+			t.Error("the breaker opened because of calls from before")
+		}
 	})
 }

@@ -70,11 +70,12 @@ func (c *Client) do(cl *call) (any, error) {
 		return nil, ErrBusy
 	}
 	defer c.bulkhead.ReleasePermit()
-	if !c.breaker.allow() {
+	permit, ok := c.breaker.allow()
+	if !ok {
 		return nil, ErrOpen
 	}
 	result := ignored // if an observer panics
-	defer func() { c.breaker.record(result) }()
+	defer func() { c.breaker.record(permit, result) }()
 
 	now := time.Now()
 	timeout, _ := c.cfg.timeout()

@@ -9,6 +9,8 @@ import (
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/mocktracer"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"bookservice/service"
 	"bookservice/service/client"
@@ -233,5 +235,24 @@ func TestCallerCancelsBothAttempts(t *testing.T) {
 	cancel()
 	if err := receive(t, ended, "the call ends"); !errors.Is(err, context.Canceled) {
 		t.Errorf("have %v, want a cancellation", err)
+	}
+}
+
+// An instance that refuses an attempt does not cancel the other one, whichever is first.
+func TestRefusedAttemptLeavesTheOther(t *testing.T) {
+	slow := start(t, takes(300*time.Millisecond), nil)
+	refuses := start(t, answer(func(context.Context) error {
+		<-time.After(50 * time.Millisecond)
+		return status.Error(codes.ResourceExhausted, "overloaded")
+	}), nil)
+	c := dial(t, hedging("10ms"), slow.addr, refuses.addr)
+	connected(t, c, 2)
+	for range 3 { // as many hedges as the budget permits at once
+		if _, err := c.BookInfo(t.Context(), 1); err != nil {
+			t.Errorf("have %v, want the answer of the slow server", err)
+		}
+	}
+	if refuses.calls.Load() == 0 {
+		t.Error("the other server was not called")
 	}
 }

@@ -63,11 +63,18 @@ func (cl *call) round(now time.Time) (any, error) {
 	return response, err
 }
 
+// decides reports whether err ends a call although another attempt is active: it is an answer, or
+// an error that all instances would return. An instance that refuses a call, and forbids a further
+// attempt, says nothing about one that is active.
+func decides(err error) bool {
+	return err == nil || bookendpoint.IsBusiness(err) || isSameEverywhere(err)
+}
+
 // join waits until the hedge h of the attempt cl.main, which has ended, has ended too. It returns
 // the first result that is final.
 func (cl *call) join(w *watch, h *try) (any, error) {
 	main := cl.main
-	if !retryable(main.err) {
+	if decides(main.err) {
 		h.abandon(errOutrun)
 		<-h.done
 		return main.response, main.err
@@ -77,6 +84,9 @@ func (cl *call) join(w *watch, h *try) (any, error) {
 	}
 	<-h.done
 	w.disarm()
+	if !decides(h.err) && !retryable(main.err) {
+		return main.response, main.err // which forbids a further attempt
+	}
 	return h.response, h.err
 }
 
@@ -146,6 +156,7 @@ func (cl *call) overdue(now time.Time) time.Time {
 		if cl.mayAddLocked(now, now.Sub(cl.began)) {
 			cl.paid = true
 			cl.replaceLocked(now)
+			cl.replace = time.Time{} // join must not charge the budget again
 			return time.Time{}
 		}
 		cl.replace = now.Add(cl.limit) // the budget can permit it later
@@ -174,7 +185,7 @@ func (cl *call) startHedgeLocked(now time.Time) {
 	go func() {
 		defer close(h.done)
 		cl.try(h)
-		if !retryable(h.err) {
+		if decides(h.err) {
 			main.abandon(errOutrun)
 		}
 	}()

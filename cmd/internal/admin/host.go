@@ -25,7 +25,8 @@ func checkHost(c Config, next http.Handler, log *slog.Logger) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if now := time.Now().Unix(); now-warned.Swap(now) >= hostWarnInterval {
+		now, last := time.Now().Unix(), warned.Load()
+		if now-last >= hostWarnInterval && warned.CompareAndSwap(last, now) {
 			log.WarnContext(r.Context(), "request refused: host is not allowed", "host", r.Host)
 		}
 		http.Error(w, "the host is not allowed: see -admin-hosts", http.StatusMisdirectedRequest)

@@ -252,6 +252,9 @@ func (s *Server) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case err := <-s.served:
+		if err == nil {
+			err = errors.New("stopped") // by Kill
+		}
 		return fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
 	}
 }

@@ -57,6 +57,21 @@ func (b *Balancer) Pick(now time.Duration, tried []*Endpoint) *Endpoint {
 	return nil
 }
 
+// HasOther reports whether there is an endpoint to pick that is not tried and has been silent for
+// less than d. It changes nothing, and takes no lock.
+func (b *Balancer) HasOther(now time.Duration, tried []*Endpoint, d time.Duration) bool {
+	for _, s := range b.routes.Load().sets {
+		slots := s.list()
+		for i := range slots {
+			e := slots[i].Load()
+			if e != nil && !slices.Contains(tried, e) && e.Silence(now) < d {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (b *Balancer) pickFrom(s *set, now int64, tried []*Endpoint) *Endpoint {
 	switch {
 	case b.picker == P2C:

@@ -345,3 +345,20 @@ func TestPickAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A question whether there is another endpoint changes no pick.
+func TestHasOtherChangesNothing(t *testing.T) {
+	w := newWorld(Config{Picker: RoundRobin}, 3)
+	first := w.Pick(w.now, nil)
+	for range 5 {
+		if !w.HasOther(w.now, w.endpoints[:2], time.Hour) ||
+			w.HasOther(w.now, w.endpoints, time.Hour) {
+			t.Fatal("want another endpoint if one of three is not tried")
+		}
+	}
+	second, third := w.Pick(w.now, nil), w.Pick(w.now, nil)
+	if first == second || second == third || first == third {
+		t.Errorf("have picks of %s, %s and %s, want three endpoints",
+			first.Address, second.Address, third.Address)
+	}
+}
