@@ -250,7 +250,10 @@ func TestInstanceWithoutAKeyLeavesAtOnce(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			servers, clients := open(t, c), open(t, c)
 			for n := range 16 { // so many keys are not watched
-				servers.Registrar("other", fmt.Sprintf("127.0.0.1:%d", 1+n))
+				other := servers.Registrar("other", fmt.Sprintf("127.0.0.1:%d", 1+n))
+				if err := other.Register(testkit.Context(t, limit)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			a, b := register(t, servers, addrA), register(t, servers, addrB)
 			f := discoverytest.Follow(t, instancer(t, clients))

@@ -270,7 +270,8 @@ func TestListStaysThroughAPausedEtcd(t *testing.T) {
 	for _, addr := range []string{addrA, addrB, addrC} {
 		all = append(all, register(t, servers, addr))
 	}
-	i := instancer(t, e.open(t))
+	clients := e.open(t)
+	i := instancer(t, clients)
 	f := discoverytest.Follow(t, i)
 	f.WaitFor(t, limit, addrA, addrB, addrC)
 	shortest := shortestList(i)
@@ -285,6 +286,11 @@ func TestListStaysThroughAPausedEtcd(t *testing.T) {
 	if have := shortest(); have < 3 {
 		t.Errorf("have a list of %d instances, want 3", have)
 	}
+	// A client that is not connected again sees only that an instance is gone, and keeps it.
+	testkit.Eventually(t, "the client follows etcd again", func() bool {
+		s := clients.Status().Services[0]
+		return s.Err == nil && s.Kept == 0 && s.Age < ttl/8
+	})
 	leavesAtOnce(t, i, all[0], addrB, addrC)
 	leavesAtOnce(t, i, all[1], addrC)
 	leavesAtOnce(t, i, all[2])

@@ -99,9 +99,9 @@ func TestRetriedWhenEverythingIsRefused(t *testing.T) {
 
 func refusesEverything(t *testing.T, kind delivery.Kind, cfg delivery.Config) {
 	var log testkit.Buffer
-	corrected := false
+	var corrected atomic.Bool
 	to := &destination{answer: func(context.Context, int, []string) error {
-		if corrected {
+		if corrected.Load() {
 			return nil
 		}
 		return refusal(kind)
@@ -130,7 +130,7 @@ func refusesEverything(t *testing.T, kind delivery.Kind, cfg delivery.Config) {
 	if have, most := to.attemptCount(), 80+20*6+cfg.Senders*50; have > most {
 		t.Errorf("have %d requests in 10 minutes, want %d at most", have, most)
 	}
-	corrected = true
+	corrected.Store(true)
 	addAll(q, all[10000:])
 	<-time.After(2 * time.Minute)
 	if diff := cmp.Diff(all, to.received()); diff != "" {
