@@ -22,7 +22,7 @@
 //   - round_robin: one after the other.
 //   - random: a random one.
 //   - weighted: as often as the weight says, interleaved, by the static stride scheduler of gRFC
-//     A58. An endpoint with the weight 0 is picked only if all have the weight 0.
+//     A58. An endpoint with the weight 0 gets first attempts only if all have the weight 0.
 //
 // p2c treats loads as equal if the larger one is less than 1.5 times the smaller one: otherwise
 // differences of microseconds would move all calls to one endpoint. An endpoint that was not picked
