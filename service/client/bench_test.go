@@ -91,9 +91,9 @@ func BenchmarkCall(b *testing.B) {
 	})
 }
 
-// stub returns an option for connections whose calls are answered in the client, without a message
-// and without the network.
-func stub() grpc.DialOption {
+// answered returns an option for connections whose calls are answered in the client, without a
+// message and without the network.
+func answered() grpc.DialOption {
 	return grpc.WithChainUnaryInterceptor(func(context.Context, string, any, any,
 		*grpc.ClientConn, grpc.UnaryInvoker, ...grpc.CallOption) error {
 		return nil
@@ -101,18 +101,18 @@ func stub() grpc.DialOption {
 }
 
 // chainCalls returns a plain call with a timeout, and the same call through the client's chain.
-// Both are answered by stub.
+// Both are answered in the client.
 func chainCalls(tb testing.TB, cfg client.Config) (plain, chain func(context.Context) error) {
 	tb.Helper()
 	addr := testkit.ClosedAddr(tb)
-	conn, err := bookgrpc.Dial(addr, stub())
+	conn, err := bookgrpc.Dial(addr, answered())
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { conn.Close() })
 	set := bookgrpc.NewClient(conn, nil)
 	c := dialWith(tb, sd.FixedInstancer{start(tb, inmem.Default(), nil).addr}, nil, cfg,
-		client.WithDialOptions(stub()))
+		client.WithDialOptions(answered()))
 	plain = func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, cfg.BreakerTimeout)
 		defer cancel()

@@ -54,7 +54,7 @@ func TestClassify(t *testing.T) {
 			errors.New("grpc: received message larger than max (5 vs. 4)")), ignored},
 		{"not encoded", active, bookgrpc.WithStatus(codes.Internal,
 			errors.New("grpc: error while marshaling: invalid UTF-8")), ignored},
-		{"not implemented", active, bookgrpc.WithStatus(codes.Unimplemented, errors.New("no")),
+		{"unknown method", active, bookgrpc.WithStatus(codes.Unimplemented, errors.New("no")),
 			ignored},
 	}
 	for _, tt := range tests {

@@ -258,7 +258,7 @@ func TestNewEndpointRamps(t *testing.T) {
 	within(t, "full share", full, 2000, 0.2)
 }
 
-// Endpoints that are all new are equal.
+// New endpoints have equal loads.
 func TestNewEndpointsAreEqual(t *testing.T) {
 	w := newWorld(Config{}, 4)
 	w.now = 5 * time.Second
