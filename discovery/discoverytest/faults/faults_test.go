@@ -68,9 +68,10 @@ func TestMembersAreKilledPausedAndRestarted(t *testing.T) {
 	if err := c.Pause(0); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		t.Error(err)
 	} else if err == nil {
-		if answers(c.Endpoints()[0]) {
-			t.Error("a paused member answers")
-		}
+		// The threads of a process stop some time after SIGSTOP was sent.
+		testkit.Eventually(t, "a paused member does not answer", func() bool {
+			return !answers(c.Endpoints()[0])
+		})
 		if err := c.Resume(0); err != nil || !answers(c.Endpoints()[0]) {
 			t.Errorf("have %v, want a member that answers after Resume", err)
 		}
