@@ -110,13 +110,13 @@ func (c *Cluster) stop() {
 func (c *Cluster) Endpoints() []string {
 	endpoints := make([]string, 0, len(c.members))
 	for _, m := range c.members {
-		endpoints = append(endpoints, m.client)
+		endpoints = append(endpoints, m.Client)
 	}
 	return endpoints
 }
 
 // ClientURL returns the address for clients of the first member as http://host:port.
-func (c *Cluster) ClientURL() string { return "http://" + c.members[0].client }
+func (c *Cluster) ClientURL() string { return "http://" + c.members[0].Client }
 
 // Stop stops all members. They keep their ports and data for [Cluster.Restart].
 func (c *Cluster) Stop() {

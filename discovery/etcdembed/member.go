@@ -5,15 +5,13 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
-	"bookservice/discovery/internal/freeport"
+	"bookservice/discovery/internal/members"
 )
 
 // The heartbeat interval and the election timeout are long enough for a busy machine. The shortest
@@ -25,8 +23,8 @@ const (
 
 // A member is one etcd server. It is started and stopped with the cluster's lock held.
 type member struct {
-	name, dir, client, peer string
-	cluster                 string // all members: name=url,…
+	members.Member
+	cluster string // all members: name=url,…
 
 	server *embed.Etcd // nil while stopped
 	rpc    *rpcServers
@@ -34,30 +32,20 @@ type member struct {
 
 // newMembers returns members, not yet started, on free ports.
 func newMembers(dir string, count int) ([]*member, error) {
-	members := make([]*member, count)
-	peers := make([]string, count)
-	for i := range members {
-		client, err := freeport.Address()
-		if err != nil {
-			return nil, err
-		}
-		peer, err := freeport.Address()
-		if err != nil {
-			return nil, err
-		}
-		name := fmt.Sprintf("m%d", i)
-		members[i] = &member{name: name, dir: filepath.Join(dir, name), client: client, peer: peer}
-		peers[i] = name + "=http://" + members[i].peer
+	layout, cluster, err := members.New(dir, count)
+	if err != nil {
+		return nil, err
 	}
-	for _, m := range members {
-		m.cluster = strings.Join(peers, ",")
+	var all []*member
+	for _, m := range layout {
+		all = append(all, &member{Member: m, cluster: cluster})
 	}
-	return members, nil
+	return all, nil
 }
 
 func (m *member) start(keepData bool) error {
 	if !keepData {
-		if err := os.RemoveAll(m.dir); err != nil {
+		if err := os.RemoveAll(m.Dir); err != nil {
 			return err
 		}
 	}
@@ -72,11 +60,11 @@ func (m *member) start(keepData bool) error {
 
 func (m *member) config(rpc *rpcServers) *embed.Config {
 	c := embed.NewConfig()
-	c.Name = m.name
-	c.Dir = m.dir
-	c.ListenClientUrls = []url.URL{{Scheme: "http", Host: m.client}}
+	c.Name = m.Name
+	c.Dir = m.Dir
+	c.ListenClientUrls = []url.URL{{Scheme: "http", Host: m.Client}}
 	c.AdvertiseClientUrls = c.ListenClientUrls
-	c.ListenPeerUrls = []url.URL{{Scheme: "http", Host: m.peer}}
+	c.ListenPeerUrls = []url.URL{{Scheme: "http", Host: m.Peer}}
 	c.AdvertisePeerUrls = c.ListenPeerUrls
 	c.InitialCluster = m.cluster
 	c.TickMs = heartbeatMillis
@@ -94,11 +82,11 @@ func (m *member) wait(ctx context.Context) error {
 	case <-m.server.Server.ReadyNotify():
 		return nil
 	case err := <-m.server.Err():
-		return fmt.Errorf("member %s: %w", m.name, err)
+		return fmt.Errorf("member %s: %w", m.Name, err)
 	case <-m.server.Server.StopNotify():
-		return fmt.Errorf("member %s stopped while it was starting", m.name)
+		return fmt.Errorf("member %s stopped while it was starting", m.Name)
 	case <-ctx.Done():
-		return fmt.Errorf("member %s is not ready: %w", m.name, ctx.Err())
+		return fmt.Errorf("member %s is not ready: %w", m.Name, ctx.Err())
 	}
 }
 

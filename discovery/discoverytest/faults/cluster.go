@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 
-	"bookservice/discovery/internal/freeport"
+	"bookservice/discovery/internal/members"
 )
 
 // A Config configures a cluster. The zero value is one member with temporary data.
@@ -73,25 +72,17 @@ func Start(ctx context.Context, c Config) (*Cluster, error) {
 
 // newMembers returns members, not yet started, on free ports.
 func newMembers(path, dir string, c Config) ([]*member, error) {
-	members := make([]*member, c.Members)
-	peers := make([]string, c.Members)
-	for i := range members {
-		client, err := freeport.Address()
-		if err != nil {
-			return nil, err
-		}
-		peer, err := freeport.Address()
-		if err != nil {
-			return nil, err
-		}
-		name := fmt.Sprintf("m%d", i)
-		members[i] = &member{name: name, dir: filepath.Join(dir, name), client: client, peer: peer}
-		peers[i] = name + "=http://" + peer
+	layout, cluster, err := members.New(dir, c.Members)
+	if err != nil {
+		return nil, err
 	}
-	for _, m := range members {
-		m.command(path, strings.Join(peers, ","), c.Args)
+	var all []*member
+	for _, m := range layout {
+		next := &member{Member: m}
+		next.command(path, cluster, c.Args)
+		all = append(all, next)
 	}
-	return members, nil
+	return all, nil
 }
 
 // start starts all members before it waits for the first one: the members of a new cluster become
@@ -123,7 +114,7 @@ func (c *Cluster) kill() {
 func (c *Cluster) Endpoints() []string {
 	endpoints := make([]string, 0, len(c.members))
 	for _, m := range c.members {
-		endpoints = append(endpoints, m.client)
+		endpoints = append(endpoints, m.Client)
 	}
 	return endpoints
 }

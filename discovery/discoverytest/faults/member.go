@@ -10,13 +10,15 @@ import (
 	"os/exec"
 	"slices"
 	"time"
+
+	"bookservice/discovery/internal/members"
 )
 
 // A member is one etcd process. It is started and stopped with the cluster's lock held.
 type member struct {
-	name, dir, client, peer string
-	args                    []string // the path of etcd first
-	tls                     bool
+	members.Member
+	args []string // the path of etcd first
+	tls  bool
 
 	cmd    *exec.Cmd // nil while stopped
 	output *bytes.Buffer
@@ -32,12 +34,12 @@ func (m *member) command(path, cluster string, further []string) {
 	}
 	m.args = append([]string{
 		path,
-		"--name", m.name,
-		"--data-dir", m.dir,
-		"--listen-client-urls", scheme + m.client,
-		"--advertise-client-urls", scheme + m.client,
-		"--listen-peer-urls", "http://" + m.peer,
-		"--initial-advertise-peer-urls", "http://" + m.peer,
+		"--name", m.Name,
+		"--data-dir", m.Dir,
+		"--listen-client-urls", scheme + m.Client,
+		"--advertise-client-urls", scheme + m.Client,
+		"--listen-peer-urls", "http://" + m.Peer,
+		"--initial-advertise-peer-urls", "http://" + m.Peer,
 		"--initial-cluster", cluster,
 		"--heartbeat-interval", "50", "--election-timeout", "500",
 		"--log-level", "error",
@@ -46,7 +48,7 @@ func (m *member) command(path, cluster string, further []string) {
 
 func (m *member) start(keepData bool) error {
 	if !keepData {
-		if err := os.RemoveAll(m.dir); err != nil {
+		if err := os.RemoveAll(m.Dir); err != nil {
 			return err
 		}
 	}
@@ -74,9 +76,9 @@ func (m *member) wait(ctx context.Context) error {
 	for !m.healthy(ctx) {
 		select {
 		case <-m.ended:
-			return fmt.Errorf("member %s has ended: %.2000s", m.name, m.output)
+			return fmt.Errorf("member %s has ended: %.2000s", m.Name, m.output)
 		case <-ctx.Done():
-			return fmt.Errorf("member %s is not ready: %w", m.name, ctx.Err())
+			return fmt.Errorf("member %s is not ready: %w", m.Name, ctx.Err())
 		case <-tick.C:
 		}
 	}
@@ -89,13 +91,13 @@ func (m *member) healthy(ctx context.Context) bool {
 	defer cancel()
 	if m.tls {
 		var d net.Dialer
-		conn, err := d.DialContext(ctx, "tcp", m.client)
+		conn, err := d.DialContext(ctx, "tcp", m.Client)
 		if err == nil {
 			conn.Close()
 		}
 		return err == nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.client+"/health", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.Client+"/health", nil)
 	if err != nil {
 		return false
 	}
