@@ -68,9 +68,9 @@
 // The latency of p2c is an average that rises at once and falls within some seconds. A failed
 // attempt counts as a slow one. An instance that was not chosen for 1 s is tried again. A new
 // instance has the median latency until its first call has ended, and gets its full share of calls
-// within 10 s. Latencies and counts belong to the address, and survive that discovery removes an
-// instance and adds it again. With the other balancers, the first calls of clients that start
-// together go to different instances. A further attempt of a call goes to a random instance that
+// within 10 s of its first connection. Latencies and counts belong to the address, and survive that
+// discovery removes an instance and adds it again. With the other balancers, the first calls of
+// clients that start together go to different instances. A further attempt of a call goes to a random instance that
 // the call has not tried, or with p2c to the better of two.
 //
 // Connections are made in the background, 500 a second, and made again when they are lost. Calls

@@ -98,7 +98,7 @@ func (in *instance) run() {
 				known = balance.Connecting
 			}
 		}
-		in.pool.balancer.SetState(in.endpoint, known)
+		in.setState(known)
 		if state == connectivity.Idle {
 			in.reconnect(time.Since(connected) < shortLived)
 		}
@@ -126,11 +126,16 @@ func (in *instance) dial() bool {
 	conn, set, err := in.pool.dial(in.addr)
 	if err != nil {
 		in.pool.logger.Warn("discovery", "instance", in.addr, "err", err)
-		in.pool.balancer.SetState(in.endpoint, balance.Broken)
+		in.setState(balance.Broken)
 		return false
 	}
 	in.conn, in.set = conn, set
 	return true
+}
+
+func (in *instance) setState(s balance.State) {
+	b := in.pool.balancer
+	b.SetState(b.Now(), in.endpoint, s)
 }
 
 // reconnect makes a lost connection again. After a short-lived one it waits before.

@@ -37,7 +37,7 @@ func unconnected(t testing.TB, n int) (*pool, chan<- sd.Event) {
 	t.Helper()
 	p := openPool(nil, defaultBalancing(), options{}, slog.New(slog.DiscardHandler))
 	p.launch = func(in *instance) {
-		p.balancer.SetState(in.endpoint, balance.Up)
+		p.balancer.SetState(0, in.endpoint, balance.Up)
 		p.open.Done()
 	}
 	s := subscribe(sd.FixedInstancer(addresses(n)), p)
@@ -145,7 +145,7 @@ func TestConnectionsAreMadeOutsideAnyLock(t *testing.T) {
 			go in.run()
 			return
 		}
-		p.balancer.SetState(in.endpoint, balance.Up)
+		p.balancer.SetState(0, in.endpoint, balance.Up)
 		p.open.Done()
 	}
 	s := subscribe(sd.FixedInstancer{}, p)
@@ -179,7 +179,7 @@ func TestConcurrentAttemptsDiffer(t *testing.T) {
 	for _, name := range balance.Names() {
 		b := balance.New(balance.Config{Picker: name})
 		for i := range 8 {
-			b.SetState(b.Add(0, addressOf(i), nil, balance.Attributes{Weight: 1}), balance.Up)
+			b.SetState(0, b.Add(0, addressOf(i), nil, balance.Attributes{Weight: 1}), balance.Up)
 		}
 		for range 50 {
 			cl := &call{}

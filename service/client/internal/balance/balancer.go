@@ -86,7 +86,6 @@ func (b *Balancer) Add(now time.Duration, address string, value any, a Attribute
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := &Endpoint{Address: address, Value: value, balancer: b, stats: b.known(address)}
-	e.since.Store(int64(now))
 	e.weight.Store(math.Float64bits(a.Weight))
 	e.stats.picked.Store(int64(now))
 	e.zone = b.zoneOf(a)
@@ -139,12 +138,17 @@ func (b *Balancer) Remove(e *Endpoint) {
 	b.settle()
 }
 
-// SetState sets the state of an endpoint. It has no effect after Remove.
-func (b *Balancer) SetState(e *Endpoint, s State) {
+// SetState sets the state of an endpoint. It has no effect after Remove. The ramp of an endpoint
+// begins when it is up for the first time after Add.
+func (b *Balancer) SetState(now time.Duration, e *Endpoint, s State) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.endpoints[e.Address] != e || e.state == s {
 		return
+	}
+	if s == Up && !e.ramped {
+		e.ramped = true
+		e.since.Store(int64(now))
 	}
 	b.setState(e, s)
 	b.settle()

@@ -166,7 +166,7 @@ func TestCostOfOneChange(t *testing.T) {
 		b.ReportAllocs()
 		for b.Loop() {
 			e := w.Add(ramp, "new", nil, Attributes{Weight: 1})
-			w.SetState(e, Up)
+			w.SetState(ramp, e, Up)
 			w.Remove(e)
 		}
 	})

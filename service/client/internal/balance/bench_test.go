@@ -15,7 +15,7 @@ func filled(c Config, n int) *Balancer {
 	for i := range n {
 		a := Attributes{Weight: float64(1 + i%3), Zone: string(rune('a' + i%3))}
 		e := b.Add(0, fmt.Sprintf("10.0.%d.%d:1", i/250, i%250), nil, a)
-		b.SetState(e, Up)
+		b.SetState(0, e, Up)
 		e.Begin(0)
 		e.End(0, time.Millisecond+time.Duration(i%7)*time.Microsecond, Success)
 	}

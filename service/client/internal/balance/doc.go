@@ -28,9 +28,10 @@
 // differences of microseconds would move all calls to one endpoint. An endpoint that was not picked
 // for 1 s, has no call in flight, and loses four more comparisons wins the fifth one, so that its
 // latency becomes known again. An endpoint without statistics has the median latency until its
-// first call has ended. If an endpoint is new in the list, or returns from an ejection, its chance
-// to be compared grows from a tenth to the full one within 10 s. With a tenth of the chance, it is
-// compared in any case with an endpoint that has 15 times its load, which may hang.
+// first call has ended. When an endpoint is up for the first time since it is in the list, or
+// returns from an ejection, its chance to be compared is a tenth; it grows to the full one within
+// 10 s. With a tenth of the chance, it is compared in any case with an endpoint that has 15 times
+// its load, which may hang.
 //
 // For a further attempt of a call, the pickers except p2c select a random endpoint that the call
 // has not tried. So the calls of an endpoint that fails are distributed to all others.

@@ -40,10 +40,11 @@ type Endpoint struct {
 	weight   atomic.Uint64 // a float64
 
 	// Guarded by Balancer.mu.
-	zone  string
-	state State
-	set   *set // that it is in, or nil
-	slot  int  // in set
+	zone   string
+	state  State
+	ramped bool // its ramp has begun
+	set    *set // that it is in, or nil
+	slot   int  // in set
 }
 
 // Weight returns the weight of the picker weighted.

@@ -35,6 +35,9 @@ func (w *world) add(address string, a Attributes) *Endpoint {
 	return e
 }
 
+// SetState sets the state of an endpoint at the world's time.
+func (w *world) SetState(e *Endpoint, s State) { w.Balancer.SetState(w.now, e, s) }
+
 // call makes a call of a duration with an outcome, and advances the clock by step.
 func (w *world) call(e *Endpoint, took, step time.Duration, o Outcome) {
 	e.Begin(w.now)

@@ -258,6 +258,25 @@ func TestNewEndpointRamps(t *testing.T) {
 	within(t, "full share", full, 2000, 0.2)
 }
 
+// The ramp of an endpoint that cannot be connected to for long begins when it is up. A connection
+// that is made again has no ramp.
+func TestRampBeginsWhenTheEndpointIsUp(t *testing.T) {
+	w := newWorld(Config{}, 4)
+	w.run(t, 1000, time.Millisecond, quickly)
+	e := w.Add(w.now, "late", nil, Attributes{Weight: 1})
+	w.SetState(e, Down)
+	w.now += ramp
+	w.SetState(e, Up)
+	if n := w.run(t, 1000, time.Millisecond, quickly)["late"]; n < 5 || n > 50 {
+		t.Errorf("have %d of the first 1000 calls at the new endpoint, want about 20", n)
+	}
+	w.now += ramp
+	w.SetState(e, Connecting)
+	w.SetState(e, Up)
+	n := w.run(t, 1000, time.Millisecond, quickly)["late"]
+	within(t, "after a reconnection", n, 200, 0.3)
+}
+
 // New endpoints have equal loads.
 func TestNewEndpointsAreEqual(t *testing.T) {
 	w := newWorld(Config{}, 4)
