@@ -70,8 +70,12 @@
 // instance has the median latency until its first call has ended, and gets its full share of calls
 // within 10 s of its first connection. Latencies and counts belong to the address, and survive that
 // discovery removes an instance and adds it again. With the other balancers, the first calls of
-// clients that start together go to different instances. A further attempt of a call goes to a random instance that
-// the call has not tried, or with p2c to the better of two.
+// clients that start together go to different instances. A further attempt of a call goes to a
+// random instance that the call has not tried, or with p2c to the better of two.
+//
+// With all balancers, an instance that has not answered for 4 times its latency, at least 40 ms and
+// at most 4 s, is chosen only to test it, if another one answers: once a second, and 5 times a
+// second for all such instances. Calls leave the zone of the client if all its instances hang.
 //
 // Connections are made in the background, 500 a second, and made again when they are lost. Calls
 // use connected instances only. If none is connected, calls wait for one as long as some are

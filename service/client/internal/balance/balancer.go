@@ -36,6 +36,7 @@ type Balancer struct {
 	median     atomic.Uint64 // latency of the endpoints that are up, a float64 in ns
 	connecting atomic.Int64  // number of endpoints
 	ejected    atomic.Int64  // number of endpoints in the list
+	tested     atomic.Int64  // when a silent endpoint was last tested
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed at the next change of a state; nil if nothing waits
@@ -158,7 +159,7 @@ func (b *Balancer) setState(e *Endpoint, s State) {
 	b.count(e, -1)
 	e.state = s
 	if s == Up { // a new connection says nothing about the former one
-		e.stats.pending.Store(0)
+		e.stats.answered()
 	}
 	b.count(e, 1)
 	b.place(e)

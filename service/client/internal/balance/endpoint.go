@@ -57,6 +57,9 @@ func (e *Endpoint) Begin(now time.Duration) {
 	if e.stats.pending.Load() == 0 {
 		e.stats.pending.Store(max(int64(now), 1))
 	}
+	if e.stats.waiting.Load() == 0 {
+		e.stats.waiting.Store(max(int64(now), 1))
+	}
 	if e.stats.passed.Load() != 0 {
 		e.stats.passed.Store(0)
 	}
@@ -83,10 +86,13 @@ const (
 func (e *Endpoint) End(now, took time.Duration, outcome Outcome) {
 	left := e.stats.inFlight.Add(-1)
 	latency := float64(took)
+	if outcome != Success && took < minSilence {
+		e.stats.waiting.Store(0)
+	}
 	switch outcome {
 	case Success:
 		e.stats.successes.Add(1)
-		e.stats.pending.Store(0)
+		e.stats.answered()
 	case Failure:
 		e.stats.failures.Add(1)
 		least := min(failureFactor*e.balancer.medianLatency(), float64(maxFailureLatency))

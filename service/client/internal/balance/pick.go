@@ -41,20 +41,19 @@ func (b *Balancer) Pick(now time.Duration, tried []*Endpoint) *Endpoint {
 	if len(up.sets) > 1 {
 		s = up.choose()
 	}
-	if e := b.pickFrom(s, int64(now), tried); e != nil {
+	e := b.pickFrom(s, int64(now), tried)
+	if e == nil && len(up.sets) > 1 { // the zone has none left
+		s = up.chooseOther(s)
+		e = b.pickFrom(s, int64(now), tried)
+		for i := 0; e == nil && i < len(up.sets); i++ {
+			s = up.sets[i]
+			e = b.pickFrom(s, int64(now), tried)
+		}
+	}
+	if e == nil || e.stats.waiting.Load() == 0 {
 		return e
 	}
-	if len(up.sets) > 1 { // the zone has none left
-		if e := b.pickFrom(up.chooseOther(s), int64(now), tried); e != nil {
-			return e
-		}
-		for _, s := range up.sets {
-			if e := b.pickFrom(s, int64(now), tried); e != nil {
-				return e
-			}
-		}
-	}
-	return nil
+	return b.avoidSilent(e, s, int64(now), tried)
 }
 
 // HasOther reports whether there is an endpoint to pick that is not tried and has been silent for

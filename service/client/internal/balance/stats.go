@@ -23,6 +23,7 @@ type stats struct {
 	picked   atomic.Int64  // when it was last picked
 	passed   atomic.Int64  // comparisons lost since it was due for a forced pick
 	pending  atomic.Int64  // begin of the first call since the last success; 0: none
+	waiting  atomic.Int64  // begin of the first call since the last answer; 0: none
 
 	successes, failures atomic.Uint64 // of the interval
 
@@ -37,8 +38,12 @@ func (s *stats) average() float64 { return math.Float64frombits(s.latency.Load()
 
 // silence returns the time for which calls have had no success: until now or, if none is in flight,
 // until the last one has ended.
-func (s *stats) silence(now int64) int64 {
-	begin := s.pending.Load()
+func (s *stats) silence(now int64) int64 { return s.since(s.pending.Load(), now) }
+
+// wait is silence for a success or a fast failure.
+func (s *stats) wait(now int64) int64 { return s.since(s.waiting.Load(), now) }
+
+func (s *stats) since(begin, now int64) int64 {
 	if begin == 0 {
 		return 0
 	}
@@ -62,6 +67,12 @@ func (s *stats) observe(now int64, latency float64) (first bool) {
 			return old == 0
 		}
 	}
+}
+
+// answered ends the silence.
+func (s *stats) answered() {
+	s.pending.Store(0)
+	s.waiting.Store(0)
 }
 
 // takeInterval ends an interval and returns its counts.
