@@ -139,6 +139,22 @@ func TestSlowServerIsAvoided(t *testing.T) {
 		fast[1].calls.Load(), time.Since(begin))
 }
 
+// Weights whose sum is no float64 are numbers like others: calls stay in the client's zone.
+func TestHugeWeights(t *testing.T) {
+	a, b := start(t, inmem.Default(), nil), start(t, inmem.Default(), nil)
+	zones := map[string]string{a.addr: "x", b.addr: "y"}
+	cfg := oneAttempt("weighted")
+	cfg.Zone = "x"
+	c := dialWith(t, &directory{instances: []string{a.addr, b.addr}}, nil, cfg,
+		client.WithMetadata(func(addr string) map[string]string {
+			return map[string]string{"zone": zones[addr], "weight": "1.7e308"}
+		}))
+	connected(t, c, 2)
+	if failed := calls(t, c, 100); failed > 0 || a.calls.Load() != 100 {
+		t.Errorf("have %d calls in the zone, and %d failed, want 100 and 0", a.calls.Load(), failed)
+	}
+}
+
 // The weights and zones of instances are read by WithMetadata: when an instance is new, and again
 // in each interval.
 func TestMetadata(t *testing.T) {

@@ -19,6 +19,9 @@ import (
 // maxTick is the time between two checks of the balancer, at most.
 const maxTick = time.Second
 
+// maxWeight is the largest weight of an instance, so that sums of weights are numbers.
+const maxWeight = math.MaxFloat32
+
 // A pool holds the instances that discovery provides. The goroutine of follow changes the list; the
 // goroutine of each instance makes its connection. Calls use the balancer alone.
 type pool struct {
@@ -179,7 +182,7 @@ func (p *pool) check() {
 }
 
 // attributes returns the zone and the weight in the metadata of an instance. The weight is 1 unless
-// there is one of 0 or more.
+// there is one of 0 or more. Larger ones than maxWeight count as it.
 func (p *pool) attributes(addr string) balance.Attributes {
 	a := balance.Attributes{Weight: 1}
 	if p.metadata == nil {
@@ -188,7 +191,7 @@ func (p *pool) attributes(addr string) balance.Attributes {
 	m := p.metadata(addr)
 	a.Zone = m["zone"]
 	if w, err := strconv.ParseFloat(m["weight"], 64); err == nil && w >= 0 && !math.IsInf(w, 1) {
-		a.Weight = w
+		a.Weight = min(w, maxWeight)
 	}
 	return a
 }

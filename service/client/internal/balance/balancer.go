@@ -249,9 +249,14 @@ func (b *Balancer) updateRoutes() {
 	}
 	names := slices.Sorted(maps.Keys(b.zones))
 	sets, capacities := make([]*set, len(names)), make([]float64, len(names))
+	total := 0.0
 	for i, name := range names {
 		sets[i] = b.zones[name].up
 		capacities[i] = sets[i].sum(b.picker == Weighted)
+		total += capacities[i]
+	}
+	for i := 0; total == 0 && i < len(sets); i++ { // if all have the weight 0, it has no effect
+		capacities[i] = sets[i].sum(false)
 	}
 	b.routes.Store(newRoutes(sets, capacities, slices.Index(names, b.zone)))
 }

@@ -204,7 +204,7 @@ func (s *set) weighted() *Endpoint {
 	if n == 0 || most == 0 {
 		return s.random(nil)
 	}
-	for range 2 * n { // the largest one is picked in each round
+	for range 2 * n { // the largest one is picked in each round, possibly by another caller
 		turn := s.turn.Add(1) - 1
 		i, round := turn%n, turn/n
 		e := slots[i].Load()
@@ -219,5 +219,5 @@ func (s *set) weighted() *Endpoint {
 			return e
 		}
 	}
-	return s.random(nil)
+	return s.randomByWeight(most)
 }

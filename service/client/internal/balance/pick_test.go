@@ -2,6 +2,8 @@ package balance
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,7 +106,7 @@ func TestCallsInFlightCount(t *testing.T) {
 // A hung endpoint, which never ends a call, gets no more than two in flight while others are fast.
 func TestHungEndpointIsAvoided(t *testing.T) {
 	w := newWorld(Config{}, 3)
-	for range 100_000 {
+	for range 10_000 {
 		e := w.Pick(w.now, nil)
 		if e == w.endpoints[0] {
 			e.Begin(w.now)
@@ -283,6 +285,30 @@ func TestNewEndpointsAreEqual(t *testing.T) {
 	w.now = 5 * time.Second
 	for address, calls := range w.run(t, 4000, time.Microsecond, quickly) {
 		within(t, address, calls, 1000, 0.2)
+	}
+}
+
+// The weight 0 gets no first attempt, also if callers take each other's turns.
+func TestWeightZeroConcurrently(t *testing.T) {
+	w := newWorld(Config{Picker: Weighted}, 0)
+	only := w.add("only", Attributes{Weight: 1})
+	for i := range 50 {
+		w.add(fmt.Sprint(i), Attributes{})
+	}
+	var wrong atomic.Int64
+	var callers sync.WaitGroup
+	for range 8 {
+		callers.Go(func() {
+			for range 100_000 {
+				if w.Pick(w.now, nil) != only {
+					wrong.Add(1)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	if n := wrong.Load(); n > 0 {
+		t.Errorf("have %d of 80,000 picks of an endpoint with the weight 0, want none", n)
 	}
 }
 

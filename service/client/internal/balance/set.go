@@ -91,6 +91,22 @@ func (s *set) sum(weighted bool) float64 {
 	return total
 }
 
+// randomByWeight returns an endpoint at random, by weight, or nil. most is the largest weight.
+func (s *set) randomByWeight(most float64) (chosen *Endpoint) {
+	slots, sum := s.list(), 0.0
+	for i := range slots {
+		e := slots[i].Load()
+		if e == nil || e.Weight() == 0 {
+			continue
+		}
+		part := e.Weight() / most
+		if sum += part; chosen == nil || rand.Float64()*sum < part {
+			chosen = e
+		}
+	}
+	return chosen
+}
+
 // random returns a random endpoint that is not tried, or nil.
 func (s *set) random(tried []*Endpoint) *Endpoint {
 	slots := s.list()

@@ -107,6 +107,17 @@ func TestFurtherAttemptsLeaveTheZone(t *testing.T) {
 	}
 }
 
+// If all endpoints have the weight 0, calls stay in the client's zone as if they had none.
+func TestZonesWithoutWeights(t *testing.T) {
+	w := newWorld(Config{Picker: Weighted, Zone: "a"}, 0)
+	for _, zone := range []string{"a", "b", "c"} {
+		w.add(zone, Attributes{Zone: zone})
+	}
+	if calls := w.run(t, 1000, time.Millisecond, quickly); calls["a"] != 1000 {
+		t.Errorf("have %v, want 1000 calls in zone a", calls)
+	}
+}
+
 // Without a zone of the client, zones have no effect.
 func TestClientWithoutZone(t *testing.T) {
 	w := newWorld(Config{}, 0)
