@@ -50,6 +50,18 @@ func (b *budget) take(now time.Time) bool {
 	return true
 }
 
+// giveBack undoes take: the retry that was permitted at this time has not been sent.
+func (b *budget) giveBack(taken time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.advance(taken)
+	n := int(taken.Sub(b.epoch) / time.Second)
+	if slot := &b.slots[n%budgetSlots]; n > b.newest-budgetSlots && slot.retries > 0 {
+		slot.retries--
+		b.retries--
+	}
+}
+
 // advance returns the slot of now, and forgets the slots that have left the window.
 func (b *budget) advance(now time.Time) *budgetSlot {
 	n := max(b.newest, int(now.Sub(b.epoch)/time.Second))

@@ -66,6 +66,22 @@ func TestBudgetForgets(t *testing.T) {
 	}
 }
 
+// A retry that is given back is permitted again, as long as its second is in the window.
+func TestBudgetTakesBack(t *testing.T) {
+	b := newBudget(20)
+	at := func(s float64) time.Time { return b.epoch.Add(time.Duration(s * float64(time.Second))) }
+	takeAll(b, at(0.5))
+	b.giveBack(at(0.5))
+	if have := takeAll(b, at(9)); have != 1 {
+		t.Errorf("have %d retries after one was given back, want 1", have)
+	}
+	b.advance(at(12))
+	b.giveBack(at(0.5))
+	if have := takeAll(b, at(12)); have != 2 || b.retries != 3 {
+		t.Errorf("have %d retries and %d in the window, want 2 and 3", have, b.retries)
+	}
+}
+
 // Retries and hedges take at most 20 % of the calls of each 10 s, at a constant rate of calls.
 func TestBudgetAtAConstantRate(t *testing.T) {
 	b := newBudget(20)

@@ -3,12 +3,14 @@ package client_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/mocktracer"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -172,6 +174,37 @@ func TestHedgesAreLimited(t *testing.T) {
 	if _, err := c.BookInfo(t.Context(), 1); err != nil || only.calls.Load() != 1 {
 		t.Errorf("one instance: have %v after %d attempts, want success after 1",
 			err, only.calls.Load())
+	}
+}
+
+// A hedge that could not be sent is no load: it does not count for the retry budget.
+func TestUnsentHedgesCostNoBudget(t *testing.T) {
+	slow := start(t, takes(20*time.Millisecond), nil)
+	other := start(t, inmem.Default(), nil)
+	var unsent atomic.Int64
+	lose := func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
+		invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		if strings.HasSuffix(conn.Target(), other.addr) {
+			unsent.Add(1)
+			return status.Error(codes.Unavailable, "connection lost")
+		}
+		return invoke(ctx, method, request, reply, conn, opts...)
+	}
+	c := dialWith(t, &directory{instances: []string{slow.addr, other.addr}}, nil, hedging("1ms"),
+		client.WithDialOptions(grpc.WithChainUnaryInterceptor(lose)))
+	connected(t, c, 2)
+	const calls = 30
+	for range calls {
+		if _, err := c.BookInfo(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if have := unsent.Load(); have != calls {
+		t.Errorf("have %d attempts at the instance without connection, want one of each of %d calls",
+			have, calls)
+	}
+	if have := slow.calls.Load(); have != calls {
+		t.Errorf("have %d attempts at the other instance, want one of each of %d calls", have, calls)
 	}
 }
 

@@ -185,10 +185,22 @@ func (cl *call) startHedgeLocked(now time.Time) {
 	go func() {
 		defer close(h.done)
 		cl.try(h)
+		if bookgrpc.NotSent(h.err) {
+			cl.uncount(h)
+		}
 		if decides(h.err) {
 			main.abandon(errOutrun)
 		}
 	}()
+}
+
+// uncount undoes that a hedge counts, because it could not be sent.
+func (cl *call) uncount(h *try) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.made--
+	cl.unsent++
+	cl.client.budget.giveBack(h.begin)
 }
 
 // replaceLocked cancels the active attempts. The caller must hold cl.mu.
