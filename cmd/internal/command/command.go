@@ -38,9 +38,9 @@ func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer)
 
 func signals() context.Context {
 	signal.Ignore(syscall.SIGPIPE)
-	parent, cancel := context.WithCancel(context.Background())
-	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, func() {
+	ctx, cancel := context.WithCancel(context.Background())
+	first, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(first, func() { // not after SIGHUP, which a SIGTERM follows in a logout
 		stop()
 		cancel()
 	})

@@ -194,6 +194,39 @@ func TestSignalDuringStart(t *testing.T) {
 	})
 }
 
+// A SIGTERM after SIGHUP does not end the shutdown: both come when a user logs out. The next one
+// does.
+func TestSIGTERMAfterSIGHUP(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t)
+	for _, again := range []bool{false, true} {
+		drain := "1s"
+		if again {
+			drain = "1h"
+		}
+		p, _ := serve(t, append(e.at(), "-drain-delay", drain)...)
+		p.signal(t, syscall.SIGHUP)
+		testkit.Eventually(t, "it deregisters", func() bool { return len(e.registered(t)) == 0 })
+		p.signal(t, syscall.SIGTERM)
+		want := 0
+		if again {
+			stays(t, 200*time.Millisecond, "it waits", func() bool {
+				select {
+				case <-p.done:
+					return false
+				default:
+					return true
+				}
+			})
+			p.signal(t, syscall.SIGTERM)
+			want = -1
+		}
+		if code := p.wait(t); code != want {
+			t.Errorf("again %v: have status %d and %q, want %d", again, code, p.errs.String(), want)
+		}
+	}
+}
+
 // A second signal kills a command at once, whatever it waits for.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
