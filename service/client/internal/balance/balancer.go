@@ -159,7 +159,7 @@ func (b *Balancer) setState(e *Endpoint, s State) {
 	b.count(e, -1)
 	e.state = s
 	if s == Up { // a new connection says nothing about the former one
-		e.stats.answered()
+		e.stats.succeeded()
 	}
 	b.count(e, 1)
 	b.place(e)

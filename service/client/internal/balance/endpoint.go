@@ -86,13 +86,17 @@ const (
 func (e *Endpoint) End(now, took time.Duration, outcome Outcome) {
 	left := e.stats.inFlight.Add(-1)
 	latency := float64(took)
-	if outcome != Success && took < minSilence {
-		e.stats.waiting.Store(0)
+	switch {
+	case outcome == Success:
+	case outcome == Failure && took < minSilence:
+		e.stats.answered()
+	case e.stats.usual.Load() == 0:
+		e.stats.usual.Store(e.stats.latency.Load())
 	}
 	switch outcome {
 	case Success:
 		e.stats.successes.Add(1)
-		e.stats.answered()
+		e.stats.succeeded()
 	case Failure:
 		e.stats.failures.Add(1)
 		least := min(failureFactor*e.balancer.medianLatency(), float64(maxFailureLatency))

@@ -85,7 +85,7 @@ func (b *Balancer) Tick(now time.Duration) []Change {
 		b.setEjected(e, false)
 		b.returns++
 		e.since.Store(int64(now))
-		e.stats.answered()
+		e.stats.succeeded()
 		changes = append(changes, Change{Address: e.Address})
 	}
 	if len(changes) > 0 {

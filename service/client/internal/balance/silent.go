@@ -8,8 +8,8 @@ import (
 
 const (
 	// An endpoint is silent if calls have had no answer for silentFactor times its latency, and for
-	// minSilence at least. maxSilence is enough at any latency: calls that hang raise it. A failure
-	// within minSilence is an answer, too: ejection needs the calls that an endpoint fails.
+	// minSilence at least. maxSilence is enough at any latency. A failure within minSilence is an
+	// answer, too: ejection needs the calls that an endpoint fails.
 	silentFactor = 4
 	minSilence   = 40 * time.Millisecond
 	maxSilence   = 4 * time.Second
@@ -31,7 +31,7 @@ func (b *Balancer) isSilent(e *Endpoint, now int64) bool {
 
 // hangs reports whether the silence of an endpoint is much longer than its calls take.
 func (e *Endpoint) hangs(silence int64) bool {
-	limit := min(silentFactor*e.stats.average(), float64(maxSilence))
+	limit := min(silentFactor*e.stats.usually(), float64(maxSilence))
 	return silence >= int64(minSilence) && float64(silence) >= limit
 }
 

@@ -43,6 +43,42 @@ func TestHungEndpointsAreTestedOnly(t *testing.T) {
 	}
 }
 
+// An endpoint whose calls are all cancelled, because their hedges answer, is avoided like one whose
+// calls are replaced.
+func TestEndpointThatIsOutrunIsAvoided(t *testing.T) {
+	for _, name := range Names() {
+		w := newWorld(Config{Picker: name}, 3)
+		w.run(t, 1000, 10*time.Millisecond, quickly)
+		behave := func(e *Endpoint) (time.Duration, Outcome) {
+			if e == w.endpoints[0] {
+				return 3 * time.Millisecond, Unknown
+			}
+			return time.Millisecond, Success
+		}
+		w.run(t, 500, 10*time.Millisecond, behave)
+		if n := w.run(t, 1000, 10*time.Millisecond, behave)["0"]; n > 11 {
+			t.Errorf("%s: have %d of 1000 calls in 10 s at one that is outrun, want one a second",
+				name, n)
+		}
+	}
+}
+
+// A zone whose endpoints hang keeps few of its calls, also in the first second.
+func TestCallsLeaveAZoneThatHangsAtOnce(t *testing.T) {
+	for _, name := range Names() {
+		w := newWorld(Config{Picker: name, Zone: "a"}, 0)
+		for i, zone := range []string{"a", "a", "b", "b"} {
+			w.add(string(rune('0'+i)), Attributes{Zone: zone, Weight: 1})
+		}
+		w.now += ramp
+		w.run(t, 1000, 10*time.Millisecond, quickly)
+		calls := w.run(t, 100, 10*time.Millisecond, w.hanging(2))
+		if n := calls["0"] + calls["1"]; n > 20 {
+			t.Errorf("%s: have %d of the first 100 calls in a zone that hangs, want a few", name, n)
+		}
+	}
+}
+
 // Further attempts of a call do not go to an endpoint that hangs while there is another.
 func TestFurtherAttemptAvoidsAHungEndpoint(t *testing.T) {
 	for _, name := range Names() {

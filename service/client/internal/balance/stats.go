@@ -24,6 +24,7 @@ type stats struct {
 	passed   atomic.Int64  // comparisons lost since it was due for a forced pick
 	pending  atomic.Int64  // begin of the first call since the last success; 0: none
 	waiting  atomic.Int64  // begin of the first call since the last answer; 0: none
+	usual    atomic.Uint64 // latency before the first call without an answer ended; 0: none has
 
 	successes, failures atomic.Uint64 // of the interval
 
@@ -38,12 +39,8 @@ func (s *stats) average() float64 { return math.Float64frombits(s.latency.Load()
 
 // silence returns the time for which calls have had no success: until now or, if none is in flight,
 // until the last one has ended.
-func (s *stats) silence(now int64) int64 { return s.since(s.pending.Load(), now) }
-
-// wait is silence for a success or a fast failure.
-func (s *stats) wait(now int64) int64 { return s.since(s.waiting.Load(), now) }
-
-func (s *stats) since(begin, now int64) int64 {
+func (s *stats) silence(now int64) int64 {
+	begin := s.pending.Load()
 	if begin == 0 {
 		return 0
 	}
@@ -69,10 +66,39 @@ func (s *stats) observe(now int64, latency float64) (first bool) {
 	}
 }
 
-// answered ends the silence.
-func (s *stats) answered() {
+// wait returns the time for which calls have had no answer: until now or, if none is in flight,
+// until the last one has begun or ended.
+func (s *stats) wait(now int64) int64 {
+	begin := s.waiting.Load()
+	if begin == 0 {
+		return 0
+	}
+	if s.inFlight.Load() == 0 {
+		now = max(s.picked.Load(), s.observed.Load())
+	}
+	return max(0, now-begin)
+}
+
+// succeeded ends the silence and the wait.
+func (s *stats) succeeded() {
 	s.pending.Store(0)
+	s.answered()
+}
+
+// answered ends the wait.
+func (s *stats) answered() {
 	s.waiting.Store(0)
+	if s.usual.Load() != 0 {
+		s.usual.Store(0)
+	}
+}
+
+// usually returns the average latency of calls that have had an answer.
+func (s *stats) usually() float64 {
+	if usual := s.usual.Load(); usual != 0 {
+		return math.Float64frombits(usual)
+	}
+	return s.average()
 }
 
 // takeInterval ends an interval and returns its counts.
