@@ -117,7 +117,7 @@ func connect(ctx context.Context, cfg configs.Client, log *slog.Logger, open *sh
 	if err != nil {
 		return nil, nil, err
 	}
-	open.Push("tracer", flush.Close)
+	open.PushWithin(shutdown.Beyond(cfg.Tracer.FlushTimeout), "tracer", flush.Close)
 	registry, err := discovery.Open(ctx, cfg.Discovery, discovery.WithLogger(log))
 	if err != nil {
 		return nil, nil, err

@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -192,6 +193,21 @@ func TestSignalDuringStart(t *testing.T) {
 			t.Errorf("have status %d and %q, want 0", code, p.errs.String())
 		}
 	})
+}
+
+// The largest duration is no limit: each step of the shutdown takes place.
+func TestShutdownWithTheLargestLimits(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t)
+	longest := time.Duration(math.MaxInt64).String()
+	p, _ := serve(t, append(e.at(), "-etcd-timeout", longest, "-drain-timeout", longest,
+		"-flush-timeout", longest)...)
+	p.signal(t, syscall.SIGTERM)
+	code, errs := p.wait(t), p.errs.String()
+	if code != 0 || strings.Contains(errs, "not closed") || len(e.registered(t)) > 0 {
+		t.Errorf("have status %d, %q and the keys %v, want 0, no error and no key",
+			code, errs, e.registered(t))
+	}
 }
 
 // A SIGTERM after SIGHUP does not end the shutdown: both come when a user logs out. The next one

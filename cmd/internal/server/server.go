@@ -29,11 +29,8 @@ import (
 	"bookservice/tracer/all"
 )
 
-// Limits of steps that have no setting.
-const (
-	lookupTimeout = 2 * time.Second // of the resolution of the registered name
-	closeMargin   = 5 * time.Second // of a part beyond its own limit; only a fault exceeds it
-)
+// lookupTimeout is the limit of the resolution of the registered name.
+const lookupTimeout = 2 * time.Second
 
 // A Server answers calls from Start until Stop.
 type Server struct {
@@ -83,7 +80,7 @@ func (s *Server) start(ctx context.Context, opts []tracer.Option) error {
 	if err != nil {
 		return err
 	}
-	s.open.PushWithin(s.cfg.Discovery.Timeout+closeMargin, "discovery", registry.Close)
+	s.open.PushWithin(shutdown.Beyond(s.cfg.Discovery.Timeout), "discovery", registry.Close)
 	if s.admin != nil {
 		if err := s.admin.AddDiscovery(registry.Status); err != nil {
 			return err
@@ -154,7 +151,7 @@ func (s *Server) openTracer(ctx context.Context, opts []tracer.Option) (opentrac
 	if err != nil {
 		return nil, err
 	}
-	s.open.PushWithin(s.cfg.Tracer.FlushTimeout+closeMargin, "tracer", closer.Close)
+	s.open.PushWithin(shutdown.Beyond(s.cfg.Tracer.FlushTimeout), "tracer", closer.Close)
 	return tr, nil
 }
 
@@ -197,7 +194,7 @@ func (s *Server) serve(books service.Service, tr opentracing.Tracer) *grpcserver
 	s.grpc = server
 	go func() { s.served <- server.Serve(s.listener) }()
 	limit := s.cfg.DrainTimeout
-	s.open.PushWithin(limit+closeMargin, "gRPC", func() error {
+	s.open.PushWithin(shutdown.Beyond(limit), "gRPC", func() error {
 		if err := server.Drain(limit); err != nil {
 			return fmt.Errorf("%w (-drain-timeout)", err)
 		}
@@ -212,7 +209,7 @@ func (s *Server) register(ctx context.Context, r discovery.Registrar) error {
 	if err := r.Register(ctx); err != nil {
 		return err
 	}
-	s.open.PushWithin(s.cfg.Discovery.Timeout+s.cfg.DrainDelay+closeMargin, "registration",
+	s.open.PushWithin(shutdown.Beyond(s.cfg.Discovery.Timeout, s.cfg.DrainDelay), "registration",
 		func() error { return s.deregister(r) })
 	return nil
 }

@@ -4,6 +4,7 @@ package shutdown
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 )
 
@@ -21,6 +22,18 @@ type part struct {
 
 // defaultLimit is the limit of a part that was pushed without one.
 const defaultLimit = 30 * time.Second
+
+// margin is the time that a part has beyond its own limits. Only a fault exceeds it.
+const margin = 5 * time.Second
+
+// Beyond returns the limit of a part that has these limits itself: a little more than their sum.
+func Beyond(limits ...time.Duration) time.Duration {
+	sum := margin
+	for _, limit := range limits {
+		sum += min(limit, math.MaxInt64-sum) // "no limit" can be the largest duration
+	}
+	return sum
+}
 
 // New returns an empty stack that logs to log.
 func New(log *slog.Logger) *Stack { return &Stack{log: log} }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -70,5 +71,24 @@ func TestAPartThatDoesNotClose(t *testing.T) {
 	if !closed || !strings.Contains(lines.String(), want) {
 		t.Errorf("have the part below closed: %v, and log %s, want true and %s",
 			closed, lines.String(), want)
+	}
+}
+
+// The limit of a part is never below its own, also if that is the largest duration.
+func TestBeyond(t *testing.T) {
+	const longest = time.Duration(math.MaxInt64)
+	for _, limits := range [][]time.Duration{
+		nil, {time.Second}, {time.Minute, time.Hour}, {longest}, {longest, longest},
+		{longest, longest, longest}, {longest - time.Second, time.Second},
+	} {
+		have := shutdown.Beyond(limits...)
+		for _, limit := range limits {
+			if have < limit {
+				t.Errorf("%v: have %v, want more than each", limits, have)
+			}
+		}
+	}
+	if have, want := shutdown.Beyond(time.Minute, time.Hour), time.Hour+65*time.Second; have != want {
+		t.Errorf("have %v, want %v", have, want)
 	}
 }
