@@ -21,7 +21,8 @@ import (
 // Limits of a connection.
 const (
 	connectTimeout = 10 * time.Second // for the HTTP/2 handshake
-	pingAfter      = time.Minute      // without received data, the server probes the client
+	minAge         = time.Millisecond
+	pingAfter      = time.Minute // without received data, the server probes the client
 	pingTimeout    = 20 * time.Second
 )
 
@@ -41,6 +42,15 @@ type Config struct {
 	// 0 is no limit. The client is told before (GOAWAY), and calls in flight may end within
 	// AgeGrace.
 	MaxIdle, MaxAge, AgeGrace time.Duration
+}
+
+// age returns MaxAge with a change of 10 % that is possible: gRPC panics if it is 0, and closes
+// connections at once if it overflows.
+func (c Config) age() time.Duration {
+	if c.MaxAge == 0 {
+		return 0
+	}
+	return min(max(c.MaxAge, minAge), math.MaxInt64/2)
 }
 
 // A Server is a gRPC server. Services are registered with the embedded server; Drain and Kill end
@@ -64,7 +74,7 @@ func New(c Config, opts ...grpc.ServerOption) *Server {
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.MaxConcurrentStreams(streams),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			MaxConnectionIdle: c.MaxIdle, MaxConnectionAge: c.MaxAge,
+			MaxConnectionIdle: c.MaxIdle, MaxConnectionAge: c.age(),
 			MaxConnectionAgeGrace: c.AgeGrace, Time: pingAfter, Timeout: pingTimeout,
 		}),
 		grpc.ChainStreamInterceptor(s.endStream),

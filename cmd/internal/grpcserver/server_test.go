@@ -2,6 +2,8 @@ package grpcserver_test
 
 import (
 	"context"
+	"io"
+	"math"
 	"net"
 	"strings"
 	"testing"
@@ -197,6 +199,61 @@ func TestAWatchEndsAfterNotServing(t *testing.T) {
 		}
 		if _, err := watch.Recv(); status.Code(err) != codes.Unavailable {
 			t.Fatalf("have %v, want Unavailable", err)
+		}
+	}
+}
+
+// Each age of connections is possible: the shortest does not end the server, and the longest does
+// not close connections.
+func TestAgesOfConnections(t *testing.T) {
+	for _, age := range []time.Duration{1, math.MaxInt64 - 1} {
+		for range 20 { // gRPC changes the age at random
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := grpcserver.New(grpcserver.Config{MaxAge: age, AgeGrace: time.Minute})
+			served := make(chan error, 1)
+			go func() { served <- s.Serve(l) }()
+			c, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			hello := "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+			if _, err := c.Write([]byte(hello)); err != nil {
+				t.Fatal(err)
+			}
+			if age > time.Hour && hasFrame(t, c, 7, 100*time.Millisecond) {
+				t.Errorf("have GOAWAY within 100ms with an age of %v", age)
+			} else if age == 1 && !hasFrame(t, c, 7, time.Minute) {
+				t.Error("have no GOAWAY with an age of 1ns")
+			}
+			c.Close()
+			s.Kill()
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// hasFrame reports whether an HTTP/2 frame of this type is received within a time.
+func hasFrame(t *testing.T, c net.Conn, frameType byte, within time.Duration) bool {
+	t.Helper()
+	if err := c.SetReadDeadline(time.Now().Add(within)); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		var header [9]byte
+		if _, err := io.ReadFull(c, header[:]); err != nil {
+			return false
+		}
+		if header[3] == frameType {
+			return true
+		}
+		n := int64(header[0])<<16 | int64(header[1])<<8 | int64(header[2])
+		if _, err := io.CopyN(io.Discard, c, n); err != nil {
+			return false
 		}
 	}
 }
