@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -59,6 +60,9 @@ func TestServersRetrySignalsAreObeyed(t *testing.T) {
 			retryInfo(t, codes.ResourceExhausted, 0), 1, 0},
 		{"RetryInfo, later than the deadline", nil,
 			retryInfo(t, codes.Unavailable, time.Hour), 1, 0},
+		{"RetryInfo, the longest", nil,
+			retryInfo(t, codes.Unavailable, math.MaxInt64), 1, 0},
+		{"RetryInfo, negative", nil, retryInfo(t, codes.Unavailable, -time.Hour), 2, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -49,7 +49,7 @@ func (cl *call) next(err error) (delay time.Duration, reason string, ok bool) {
 	if d, ok := bookgrpc.RetryDelay(err); ok {
 		delay = d
 	}
-	if left := cl.deadline.Sub(now); left < delay+cl.needed() {
+	if left := cl.deadline.Sub(now); left-cl.needed() < delay {
 		return 0, fmt.Sprintf("; no retry: %v left", left.Round(time.Millisecond)), false
 	}
 	if !notSent && !paid && !cl.client.budget.take(now) {
