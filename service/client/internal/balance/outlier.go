@@ -48,7 +48,10 @@ func DefaultEjection() *Ejection {
 
 // duration returns how long an ejection lasts.
 func (c *Ejection) duration(multiplier int) time.Duration {
-	return min(c.BaseTime*time.Duration(multiplier), max(c.BaseTime, c.MaxTime))
+	if c.BaseTime >= c.MaxTime { // its multiple may be no duration
+		return c.BaseTime
+	}
+	return min(c.BaseTime*time.Duration(multiplier), c.MaxTime)
 }
 
 // A Change is an ejection or a return.
@@ -188,7 +191,7 @@ func (b *Balancer) nextReturn(now time.Duration) (next *Endpoint) {
 	for _, e := range b.endpoints {
 		s := e.stats
 		if !s.ejected ||
-			now <= time.Duration(s.ejectedAt)+b.ejection.duration(s.multiplier) {
+			now-time.Duration(s.ejectedAt) <= b.ejection.duration(s.multiplier) {
 			continue
 		}
 		if next == nil || s.ejectedAt < next.stats.ejectedAt {

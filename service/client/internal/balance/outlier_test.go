@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -194,6 +195,23 @@ func TestReturns(t *testing.T) {
 	}
 	if have := w.endpoints[0].stats.multiplier; have != multiplier-3 {
 		t.Errorf("have a multiplier of %d after 3 good intervals, want %d", have, multiplier-3)
+	}
+}
+
+// The longest ejection does not end.
+func TestLongestEjection(t *testing.T) {
+	config := DefaultEjection()
+	config.BaseTime = math.MaxInt64
+	w := newWorld(Config{Ejection: config}, 10)
+	if have := names(w.interval(100, always("0"))); have != "+0" {
+		t.Fatalf("have %q, want an ejection", have)
+	}
+	w.now += 1000 * time.Hour
+	if have := w.Tick(w.now); len(have) != 0 {
+		t.Errorf("have %v, want nothing", have)
+	}
+	if have := config.duration(2); have != config.BaseTime {
+		t.Errorf("have %v for the second ejection, want %v", have, config.BaseTime)
 	}
 }
 
