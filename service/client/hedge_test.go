@@ -200,11 +200,11 @@ func TestUnsentHedgesCostNoBudget(t *testing.T) {
 		}
 	}
 	if have := unsent.Load(); have != calls {
-		t.Errorf("have %d attempts at the instance without connection, want one of each of %d calls",
+		t.Errorf("have %d attempts at the lost connection, want one of each of %d calls",
 			have, calls)
 	}
 	if have := slow.calls.Load(); have != calls {
-		t.Errorf("have %d attempts at the other instance, want one of each of %d calls", have, calls)
+		t.Errorf("have %d attempts at the other one, want one of each of %d calls", have, calls)
 	}
 }
 

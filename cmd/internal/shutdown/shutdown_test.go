@@ -88,7 +88,7 @@ func TestBeyond(t *testing.T) {
 			}
 		}
 	}
-	if have, want := shutdown.Beyond(time.Minute, time.Hour), time.Hour+65*time.Second; have != want {
-		t.Errorf("have %v, want %v", have, want)
+	if have := shutdown.Beyond(time.Minute, time.Hour); have != time.Hour+65*time.Second {
+		t.Errorf("have %v, want 1h1m5s", have)
 	}
 }
