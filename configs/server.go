@@ -50,8 +50,8 @@ type Server struct {
 	Warnings Warnings // to log; of ParseServer
 }
 
-// defaultHeap is the default of -heap-bytes: four times that of Go. A larger heap costs more in misses
-// of the processor's caches than it saves in collections.
+// defaultHeap is the default of -heap-bytes: four times that of Go. A larger heap costs more in
+// misses of the processor's caches than it saves in collections.
 const defaultHeap = 16 << 20
 
 func registerHeap(fs *flag.FlagSet, size *int) {
