@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"bookservice/configs"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // An error about a setting shows the value without secrets.
@@ -118,6 +119,7 @@ var carriers = []string{
 // No output shows a secret, in whatever setting it is, wherever it comes from, in force or not,
 // well-formed or not.
 func TestNoOutputShowsASecret(t *testing.T) {
+	testkit.Slow(t)
 	file := filepath.Join(t.TempDir(), "settings.yaml")
 	for name, parse := range commands {
 		for k, key := range append(keys(t, parse), "config") {

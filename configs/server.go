@@ -50,8 +50,9 @@ type Server struct {
 	Warnings Warnings // to log; of ParseServer
 }
 
-// defaultHeap is the default of -heap-bytes: eight times that of Go.
-const defaultHeap = 32 << 20
+// defaultHeap is the default of -heap-bytes: four times that of Go. A larger heap costs more in
+// misses of the processor's caches than it saves in collections.
+const defaultHeap = 16 << 20
 
 func registerHeap(fs *flag.FlagSet, size *int) {
 	fs.IntVar(size, "heap-bytes", *size,

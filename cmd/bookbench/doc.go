@@ -43,7 +43,7 @@
 //
 // Our rows have the defaults of the commands, with the named backend or headers. The rows "whole
 // client" are bookserver and bookclient without their command lines: discovery, guards, metrics,
-// balancing, retries and breaker. All of ours let the heap grow to 32 MiB before a collection, as
+// balancing, retries and breaker. All of ours let the heap grow to 16 MiB before a collection, as
 // the commands do (-heap-bytes). Peers have Go's 4 MiB. The row "raw grpc-go, heap as ours" shows
 // what this setting saves by itself. Peers are used as their documentation does, with these
 // differences: go-zero does not refuse calls while the processors are busy, and the limits of

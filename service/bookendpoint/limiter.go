@@ -27,6 +27,7 @@ type Limiter struct {
 
 	mu      sync.Mutex
 	waiting list.List // of chan struct{}; closing the channel grants the call
+	spare   int       // tokens that were granted to calls that left
 	armed   bool      // the timer is going to call grant
 }
 
@@ -96,7 +97,7 @@ func (l *Limiter) take(ctx context.Context) error {
 func (l *Limiter) enqueue(ctx context.Context) (*list.Element, error) {
 	now := time.Now()
 	l.mu.Lock()
-	if l.waiting.Len() == 0 && l.bucket.AllowN(now, 1) {
+	if l.waiting.Len() == 0 && l.allow(now) {
 		l.mu.Unlock()
 		return nil, nil
 	}
@@ -129,14 +130,26 @@ func (l *Limiter) refuse(ctx context.Context, now time.Time, delay time.Duration
 	return nil
 }
 
+// allow takes a token. The caller holds mu.
+func (l *Limiter) allow(now time.Time) bool {
+	if l.spare > 0 {
+		l.spare--
+		return true
+	}
+	return l.bucket.AllowN(now, 1)
+}
+
 // leave removes a cancelled call from the queue. If the call was granted at the same time, the next
-// one is granted instead.
+// one is granted instead, which may be one that is not in the queue yet.
 func (l *Limiter) leave(element *list.Element) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	select {
 	case <-element.Value.(chan struct{}):
-		l.grantFirst()
+		missing := float64(l.config.RateBurst) - l.bucket.TokensAt(time.Now())
+		if !l.grantFirst() && float64(l.spare) < missing {
+			l.spare++
+		}
 	default:
 		l.waiting.Remove(element)
 	}
@@ -170,12 +183,15 @@ func (l *Limiter) grant() {
 	l.arm(now)
 }
 
-// grantFirst grants the first call of the queue. The caller holds mu.
-func (l *Limiter) grantFirst() {
-	if first := l.waiting.Front(); first != nil {
-		l.waiting.Remove(first)
-		close(first.Value.(chan struct{}))
+// grantFirst grants the first call of the queue, if there is one. The caller holds mu.
+func (l *Limiter) grantFirst() bool {
+	first := l.waiting.Front()
+	if first == nil {
+		return false
 	}
+	l.waiting.Remove(first)
+	close(first.Value.(chan struct{}))
+	return true
 }
 
 // A limitedError is [ErrLimited] or [ErrTooLate] with the time after which a call is allowed.

@@ -69,6 +69,29 @@ func TestACancelledCallGivesItsTurnBack(t *testing.T) {
 	})
 }
 
+// A call that is granted and cancelled at the same time leaves its token for the next call, which
+// comes later.
+func TestATokenOfACallThatLeavesIsNotLost(t *testing.T) {
+	left := 0
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			l := limiter(t, 1, nil)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if take(ctx, l) == nil {
+				return
+			}
+			left++
+			if start := time.Now(); take(t.Context(), l) != nil || time.Since(start) > 0 {
+				t.Fatalf("the next call had to wait %v", time.Since(start))
+			}
+		})
+	}
+	if left == 0 {
+		t.Error("no call was cancelled when it was granted")
+	}
+}
+
 // The delayed calls are granted in the order of their arrival, one every RateEvery.
 func TestDelayedCallsKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
