@@ -19,7 +19,7 @@ import (
 // share one timer.
 //
 // The first call that the limit rejects or delays is logged at warning level. Further ones are
-// counted, and the counts are logged every 10 s.
+// counted, and the counts are logged every 10 s, and by [Limiter.Report].
 type Limiter struct {
 	config Config
 	bucket *rate.Limiter
@@ -76,6 +76,10 @@ func (l *Limiter) Stats() RateStats {
 	l.mu.Unlock()
 	return l.report.stats(waiting)
 }
+
+// Report logs the counts of the calls that are not logged yet, if there are any: a server calls it
+// when it stops.
+func (l *Limiter) Report() { l.report.log(context.Background(), false) }
 
 // take takes a token of the bucket, if need be after a delay.
 func (l *Limiter) take(ctx context.Context) error {

@@ -92,6 +92,24 @@ func TestATokenOfACallThatLeavesIsNotLost(t *testing.T) {
 	}
 }
 
+// Report logs what the lines so far do not count, once.
+func TestReportLogsTheLastCounts(t *testing.T) {
+	var lines testkit.Buffer
+	l := bookendpoint.NewLimiter(bookendpoint.Config{
+		RateEvery: time.Hour, RateBurst: 1, RateMode: bookendpoint.RateReject,
+	}, slog.New(slog.NewTextHandler(&lines, nil)))
+	for range 5 { // of which the first one is allowed
+		_ = take(t.Context(), l)
+	}
+	l.Report()
+	l.Report()
+	have := lines.String()
+	if n := strings.Count(have, "\n"); n != 2 ||
+		!strings.Contains(have, "rejected=1 ") || !strings.Contains(have, "rejected=3 ") {
+		t.Errorf("have\n%s\nwant two lines, for 1 and 3 rejected calls", have)
+	}
+}
+
 // The delayed calls are granted in the order of their arrival, one every RateEvery.
 func TestDelayedCallsKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -15,7 +15,7 @@ const reportInterval = 10 * time.Second
 
 // A report counts what a rate limit does, and logs it.
 type report struct {
-	log *slog.Logger
+	logger *slog.Logger
 
 	mu     sync.Mutex
 	total  RateStats
@@ -24,7 +24,7 @@ type report struct {
 }
 
 func newReport(c Config, logger *slog.Logger) *report {
-	return &report{log: kitlog.OrDiscard(logger).With(
+	return &report{logger: kitlog.OrDiscard(logger).With(
 		"mode", c.RateMode, "every", c.RateEvery.String(), "burst", c.RateBurst)}
 }
 
@@ -66,17 +66,27 @@ func (r *report) addLeft() {
 
 // line logs the counts since the last line, if there are any, and does so again after the interval.
 func (r *report) line(ctx context.Context) {
+	if r.log(ctx, true) {
+		time.AfterFunc(reportInterval, func() { r.line(context.Background()) })
+	}
+}
+
+// log logs the counts since the last line. It reports false if there are none. again is whether the
+// caller calls it again if it reports true.
+func (r *report) log(ctx context.Context, again bool) bool {
 	r.mu.Lock()
 	now, before := r.total, r.logged
+	r.logged = now
 	delayed, rejected := now.Delayed-before.Delayed, now.Rejected-before.Rejected
 	late := now.TooLate - before.TooLate
-	r.logged, r.active = now, delayed+rejected+late > 0
-	again := r.active
-	r.mu.Unlock()
-	if !again {
-		return
+	exceeded := delayed+rejected+late > 0
+	if again {
+		r.active = exceeded
 	}
-	r.log.WarnContext(ctx, "rate limit exceeded",
-		"delayed", delayed, "rejected", rejected, "too_late", late)
-	time.AfterFunc(reportInterval, func() { r.line(context.Background()) })
+	r.mu.Unlock()
+	if exceeded {
+		r.logger.WarnContext(ctx, "rate limit exceeded",
+			"delayed", delayed, "rejected", rejected, "too_late", late)
+	}
+	return exceeded
 }

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -96,7 +97,7 @@ func TestAForeignClient(t *testing.T) {
 
 func TestRateLimitAsAForeignClientSeesIt(t *testing.T) {
 	t.Parallel()
-	_, conn := alone(t, "-rate-mode", "reject", "-rate-burst", "2", "-rate-every", "1h")
+	p, conn := alone(t, "-rate-mode", "reject", "-rate-burst", "2", "-rate-every", "1h")
 	c := book.NewBookServiceClient(conn)
 	if _, err := c.GetBookInfo(t.Context(), &book.BookInfoParams{BookId: 1}); err != nil {
 		t.Error(err)
@@ -115,6 +116,17 @@ func TestRateLimitAsAForeignClientSeesIt(t *testing.T) {
 		len(status.Convert(err).Details()) != 1 {
 		t.Errorf("have the trailer %v and the details %v, want a delay of 1 h in both",
 			trailer, status.Convert(err).Details())
+	}
+	for range 3 {
+		if _, err := c.GetBookInfo(t.Context(), params); err == nil {
+			t.Error("have a response beyond the limit")
+		}
+	}
+	p.signal(t, syscall.SIGTERM)
+	p.wait(t)
+	counted := regexp.MustCompile(`rejected=(\d+) `).FindAllStringSubmatch(p.errs.String(), -1)
+	if len(counted) != 2 || counted[0][1] != "1" || counted[1][1] != "3" {
+		t.Errorf("have the counts %q in the log, want 1 and, at the end, 3", counted)
 	}
 }
 

@@ -192,6 +192,7 @@ func (s *Server) serve(books service.Service, tr opentracing.Tracer) *grpcserver
 	status.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	bookgrpc.RegisterReflection(server.Server)
 	s.grpc = server
+	s.open.Push("rate limit", func() error { s.limiter.Report(); return nil })
 	go func() { s.served <- server.Serve(s.listener) }()
 	limit := s.cfg.DrainTimeout
 	s.open.PushWithin(shutdown.Beyond(limit), "gRPC", func() error {
