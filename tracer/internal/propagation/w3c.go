@@ -49,8 +49,10 @@ func parseTraceparent(s string) (c spancontext.Context, ok bool) {
 	if len(s) < lenTraceparent || s[2] != '-' || s[35] != '-' || s[52] != '-' {
 		return c, false
 	}
-	if !lowerHex(s[:2]) || !lowerHex(s[3:35]) || !lowerHex(s[36:52]) || !lowerHex(s[53:55]) {
-		return c, false
+	for _, field := range [...]string{s[:2], s[3:35], s[36:52], s[53:55]} {
+		if !spancontext.IsLowerHex(field) {
+			return c, false
+		}
 	}
 	switch version := s[:2]; {
 	case version == "ff":
@@ -65,14 +67,4 @@ func parseTraceparent(s string) (c spancontext.Context, ok bool) {
 	}
 	c.Random = flags&w3cRandom != 0
 	return c, c.SetTraceID(s[3:35]) && c.SetSpanID(s[36:52])
-}
-
-// lowerHex reports whether s consists of W3C's HEXDIGLC.
-func lowerHex(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; !('0' <= c && c <= '9' || 'a' <= c && c <= 'f') {
-			return false
-		}
-	}
-	return true
 }
