@@ -125,9 +125,11 @@ func (r *readme) bridgeProgram() string {
 `)
 }
 
-// discoveryProgram wraps the lines that use package discovery. It finds a static instance.
+// discoveryProgram wraps the lines that use package discovery, of which the last one closes it. It
+// finds a static instance.
 func (r *readme) discoveryProgram() string {
 	lines := strings.SplitAfter(strings.TrimSuffix(r.discovery, "\n"), "\n")
+	last := len(lines) - 1
 	imports := []string{"context", "log", "time", "bookservice/discovery"}
 	return program(imports, `
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -139,9 +141,10 @@ func (r *readme) discoveryProgram() string {
 	}
 	c := discovery.DefaultConfig()
 	c.Kind, c.Instances = "static", []string{"10.0.0.7:8080"}
-`+strings.Join(lines, "\n	check(err)\n")+`
+`+strings.Join(lines[:last], "\n	check(err)\n")+`
 	check(err)
 	check(discovery.Wait(ctx, instancer))
-	check(registry.Close())
+`+lines[last]+`
+	check(err)
 `)
 }
