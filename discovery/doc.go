@@ -29,6 +29,8 @@
 //     two TTLs after etcd answers again.
 //   - A key under the lease of another process is reported and left alone until that lease ends. A
 //     call of Register takes it over once.
+//   - A registration is logged as lost if a check has found its key or its lease gone, or the key
+//     under the lease of another process. If etcd does not answer, it is logged as not confirmed.
 //   - Registering again creates no second key.
 //   - Registrars of different instances do not affect each other.
 //   - Deregister removes the key before it returns, and the key is not restored. The key of another
