@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -244,8 +245,8 @@ func (s *instanceSet) remove(key string, now time.Time) {
 	}
 }
 
-// set sets one instance. A key with a further slash belongs to another service and is ignored. An
-// empty value removes the instance. The return of one instance extends the grace period of others.
+// set sets one instance. A key with a further slash belongs to another service and is ignored. A
+// value that is no address, such as the empty one, removes the instance. The return of one instance extends the grace period of others.
 func (s *instanceSet) set(kv *mvccpb.KeyValue, now time.Time) {
 	key := string(kv.Key)
 	if strings.Contains(strings.TrimPrefix(key, s.prefix), "/") {
@@ -282,19 +283,21 @@ func (s *instanceSet) known(kv *mvccpb.KeyValue, i *instance) bool {
 	return true
 }
 
+var errEmptyValue = errors.New("is empty")
+
 // parseValue sets the address and metadata of i. It reports whether the value is that of an
-// instance. Other values than the empty one are counted as skipped.
+// instance. Other values are counted as skipped.
 func (s *instanceSet) parseValue(key string, text []byte, i *instance) bool {
 	delete(s.skipped, key)
-	if len(text) == 0 {
-		return false
-	}
 	i.text = string(text)
 	i.address = i.text
-	if s.parse == nil {
-		return true
+	v, err := value{address: i.text}, error(nil)
+	switch {
+	case len(text) == 0:
+		err = errEmptyValue
+	case s.parse != nil:
+		v, err = s.parse(text)
 	}
-	v, err := s.parse(text)
 	if err != nil {
 		if s.skipped == nil {
 			s.skipped = map[string]error{}
