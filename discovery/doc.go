@@ -56,7 +56,8 @@
 //   - It follows etcd through a compaction, the loss of a member, and a restart, with or without
 //     its data.
 //   - The last list stays in use during an outage. The outage is reported once, as an event with an
-//     error.
+//     error. If it is logged as well, the error wraps one with a method Logged() bool that returns
+//     true, so that a receiver that uses the same log need not repeat it.
 //   - An instance that deregisters is removed at once, and one whose server dies when its lease
 //     expires.
 //   - If etcd loses its data, the known instances are kept for a grace period of one TTL, in which

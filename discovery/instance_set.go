@@ -47,6 +47,7 @@ type instanceSet struct {
 	stale             map[string]instance
 	graceEnd, holdEnd time.Time
 
+	below      string           // a longer prefix that ignored keys have, or empty
 	skipped    map[string]error // why the value of a key is not that of an instance
 	metadataMu sync.Mutex
 	metadata   map[string]map[string]string // by address; see metadataOf
@@ -89,6 +90,7 @@ func (s *instanceSet) replace(kvs []*mvccpb.KeyValue, revision int64, now time.T
 	s.interrupted = false
 	s.current = make(map[string]instance, len(kvs))
 	clear(s.skipped)
+	s.below = ""
 	for _, kv := range kvs {
 		s.set(kv, now)
 	}
@@ -246,10 +248,12 @@ func (s *instanceSet) remove(key string, now time.Time) {
 }
 
 // set sets one instance. A key with a further slash belongs to another service and is ignored. A
-// value that is no address, such as the empty one, removes the instance. The return of one instance extends the grace period of others.
+// value that is no address, such as the empty one, removes the instance. The return of one instance
+// extends the grace period of others.
 func (s *instanceSet) set(kv *mvccpb.KeyValue, now time.Time) {
 	key := string(kv.Key)
-	if strings.Contains(strings.TrimPrefix(key, s.prefix), "/") {
+	if service, _, ok := strings.Cut(strings.TrimPrefix(key, s.prefix), "/"); ok {
+		s.below = s.prefix + service + "/"
 		return
 	}
 	_, returned := s.stale[key]

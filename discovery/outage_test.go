@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -251,4 +252,24 @@ func TestLossOfTheMajorityIsReported(t *testing.T) {
 	_ = f.WaitForError(t, limit)
 	e.restart(t, true)
 	f.WaitFor(t, limit, addrA)
+}
+
+// An event says whether its error is logged already, so that its receiver need not repeat it.
+func TestErrorsSayWhetherTheyAreLogged(t *testing.T) {
+	t.Parallel()
+	c := config(testkit.ClosedAddr(t))
+	c.Timeout = 100 * time.Millisecond
+	for name, log := range map[string]*slog.Logger{
+		"logged": slog.New(newRecorder()), "no logger": nil,
+		"only errors": slog.New(slog.NewTextHandler(io.Discard,
+			&slog.HandlerOptions{Level: slog.LevelError})),
+	} {
+		r := open(t, c, discovery.WithLogger(log))
+		err := discoverytest.Follow(t, instancer(t, r)).WaitForError(t, limit)
+		var e interface{ Logged() bool }
+		logged := errors.As(err, &e) && e.Logged()
+		if want := name == "logged"; logged != want {
+			t.Errorf("%s: have %t for %v, want %t", name, logged, err, want)
+		}
+	}
 }
