@@ -26,7 +26,7 @@ func main() { command.Main(run) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseClient(args, stdout)
 	if errors.Is(err, configs.ErrDone) {
-		return 0
+		return output.Printed("bookclient", stdout, stderr)
 	}
 	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
 	if err == nil {

@@ -23,7 +23,7 @@ func main() { command.Main(run) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseServer(args, stdout)
 	if errors.Is(err, configs.ErrDone) {
-		return 0
+		return output.Printed("bookserver", stdout, stderr)
 	}
 	lost, counts := stderr.(interface{ Lost() uint64 })
 	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
