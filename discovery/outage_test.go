@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -261,7 +260,7 @@ func TestErrorsSayWhetherTheyAreLogged(t *testing.T) {
 	c.Timeout = 100 * time.Millisecond
 	for name, log := range map[string]*slog.Logger{
 		"logged": slog.New(newRecorder()), "no logger": nil,
-		"only errors": slog.New(slog.NewTextHandler(io.Discard,
+		"only errors": slog.New(slog.NewTextHandler(&testkit.Buffer{},
 			&slog.HandlerOptions{Level: slog.LevelError})),
 	} {
 		r := open(t, c, discovery.WithLogger(log))

@@ -176,8 +176,8 @@ func TestStopCancelsCallsInFlight(t *testing.T) {
 	}
 }
 
-// With -register background a server starts while etcd is down, and registers when etcd answers. The
-// log says that it is registered only then.
+// With -register background a server starts while etcd is down, and registers when etcd answers.
+// Only then does the log say that it is registered.
 func TestServerStartsBeforeEtcd(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
