@@ -46,7 +46,7 @@ func TestOnlyWhatIsGoneIsLoggedAsLost(t *testing.T) {
 		"no lease":                   {rpctypes.ErrLeaseNotFound, keep, []string{lost, restored}},
 		"no key":                     {nil, none, []string{lost, restored}},
 		"the key of another process": {nil, foreign, []string{lost, restored}},
-		"no lease, and no answer":    {rpctypes.ErrLeaseNotFound, failing, []string{lost, restored}},
+		"no lease, no answer":        {rpctypes.ErrLeaseNotFound, failing, []string{lost, restored}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
