@@ -41,12 +41,12 @@ func TestOnlyWhatIsGoneIsLoggedAsLost(t *testing.T) {
 		get   func(context.Context) (*clientv3.GetResponse, error)
 		want  []string // beginning with the first failure
 	}{
-		"no answer to the renewal":   {silent, keep, []string{doubt, confirmed}},
-		"no answer to the read":      {nil, failing, []string{doubt, confirmed}},
-		"no lease":                   {rpctypes.ErrLeaseNotFound, keep, []string{lost, restored}},
-		"no key":                     {nil, none, []string{lost, restored}},
-		"the key of another process": {nil, foreign, []string{lost, restored}},
-		"no lease, no answer":        {rpctypes.ErrLeaseNotFound, failing, []string{lost, restored}},
+		"no answer to the renewal": {silent, keep, []string{doubt, confirmed}},
+		"no answer to the read":    {nil, failing, []string{doubt, confirmed}},
+		"no lease":                 {rpctypes.ErrLeaseNotFound, keep, []string{lost, restored}},
+		"no key":                   {nil, none, []string{lost, restored}},
+		"a foreign key":            {nil, foreign, []string{lost, restored}},
+		"no lease, no answer":      {rpctypes.ErrLeaseNotFound, failing, []string{lost, restored}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -64,7 +64,7 @@ func TestStopIsFinal(t *testing.T) {
 			}
 		}()
 	}
-	for range 300 {
+	for range 100 {
 		stop := heap.Keep(32 << 20)
 		runtime.GC() // starts the cleanup
 		stop()
