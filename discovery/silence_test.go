@@ -286,10 +286,15 @@ func TestListStaysThroughAPausedEtcd(t *testing.T) {
 	if have := shortest(); have < 3 {
 		t.Errorf("have a list of %d instances, want 3", have)
 	}
-	// A client that is not connected again sees only that an instance is gone, and keeps it.
-	testkit.Eventually(t, "the client follows etcd again", func() bool {
+	// A client that is not connected again sees only that an instance is gone, and keeps it. Its
+	// connection may end shortly after etcd continues, because a ping was answered too late.
+	var since time.Time
+	testkit.Eventually(t, "the client follows etcd for a TTL", func() bool {
 		s := clients.Status().Services[0]
-		return s.Err == nil && s.Kept == 0 && s.Age < ttl/8
+		if s.Err != nil || s.Kept > 0 || s.Age >= ttl*3/4 || since.IsZero() {
+			since = time.Now()
+		}
+		return time.Since(since) > ttl
 	})
 	leavesAtOnce(t, i, all[0], addrB, addrC)
 	leavesAtOnce(t, i, all[1], addrC)
