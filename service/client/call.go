@@ -31,6 +31,8 @@ type call struct {
 	request  any
 	observe  func(Attempt) // may be nil
 	denied   bool          // the budget has denied a retry at an instance that was not tried
+	early    bool          // at the latest error, instances were connecting for the first time
+	mixed    bool          // the instance of an attempt serves the method, and the attempt failed
 
 	attempts
 
@@ -99,6 +101,7 @@ func (cl *call) run(now time.Time) (any, error) {
 		if err == nil {
 			return response, nil
 		}
+		cl.early = cl.client.pool.balancer.Joining() // before hasUntried
 		if !retryable(err) || cl.expired() {
 			return response, err
 		}

@@ -177,7 +177,9 @@ func WithMetadata(metadata func(addr string) map[string]string) Option {
 }
 
 // New returns a client of the instances that instancer provides, each a host:port. The client
-// follows changes; instances that instancer provides immediately are known when New returns.
+// follows changes. Instances that the method Register of instancer sends before it returns are known
+// when New returns. Until instancer has sent an event, calls wait for it within their time: so no
+// call fails because it is made at once.
 //
 // The error is that of [Config.Validate]. The caller must close the client. New does not take
 // ownership of instancer; the caller stops it after closing the client.
@@ -200,6 +202,7 @@ func New(instancer sd.Instancer, tracer opentracing.Tracer, cfg Config,
 		hedge:    cfg.hedgePolicy(),
 		watches:  sync.Pool{New: newWatch},
 	}
+	c.pool.joined = c.health.joined
 	infoOf := func(s *bookendpoint.Set) endpoint.Endpoint { return s.Info }
 	listOf := func(s *bookendpoint.Set) endpoint.Endpoint { return s.List }
 	c.set = bookendpoint.Set{

@@ -35,7 +35,7 @@ var (
 // retryable reports whether another attempt, possibly at another instance, can succeed after err.
 func retryable(err error) bool {
 	if err == nil || errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed) ||
-		isSameEverywhere(err) {
+		isFinal(err) {
 		return false
 	}
 	delay, ok := bookgrpc.RetryDelay(err)
@@ -45,7 +45,11 @@ func retryable(err error) bool {
 	return !ok || delay >= 0
 }
 
-// isSameEverywhere reports whether all instances would return err for the same call.
+// isFinal reports whether err ends a call: it is the same everywhere, and the instance serves the
+// method.
+func isFinal(err error) bool { return isSameEverywhere(err) && !bookgrpc.NotServed(err) }
+
+// isSameEverywhere reports whether all instances of the service would return err for the same call.
 func isSameEverywhere(err error) bool {
 	if bookendpoint.IsBusiness(err) {
 		return true
@@ -66,6 +70,7 @@ func (cl *call) classify(err error) outcome {
 	case errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed),
 		callerGone(cl.caller, err), isSameEverywhere(err),
 		cl.denied && cl.client.health.works(),
+		cl.early && cl.client.health.excuses(),
 		status.Code(err) == codes.ResourceExhausted:
 		return ignored
 	}

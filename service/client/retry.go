@@ -10,7 +10,7 @@ import (
 
 const (
 	// maxUnsent is the largest number of attempts of a call that do not count because they were not
-	// sent.
+	// sent, or because the instance does not serve the method and is not set aside.
 	maxUnsent = 10
 
 	// Limits of an attempt that is derived from the latency: before it is known, its smallest
@@ -32,12 +32,17 @@ func (cl *call) next(err error) (delay time.Duration, reason string, ok bool) {
 	defer cl.mu.Unlock()
 	paid := cl.paid
 	cl.paid = false
-	notSent := bookgrpc.NotSent(err)
+	notSent, notServed := bookgrpc.NotSent(err), bookgrpc.NotServed(err)
 	untried := cl.hasUntried()
-	if notSent && untried && !paid && cl.unsent < maxUnsent {
+	another := untried || notServed && cl.client.pool.balancer.MustWait()
+	if (notSent || notServed) && another && !paid && cl.unsent-cl.numAside() < maxUnsent {
 		cl.unsent++
 		cl.made--
 		return 0, "", true
+	}
+	cl.mixed = cl.mixed || !notServed
+	if !untried && !cl.mixed { // no instance serves the method
+		return 0, "", false
 	}
 	cfg := &cl.client.cfg
 	if cl.made >= cfg.RetryAttempts {

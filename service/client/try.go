@@ -67,7 +67,7 @@ func (cl *call) round(now time.Time) (any, error) {
 // an error that all instances would return. An instance that refuses a call, and forbids a further
 // attempt, says nothing about one that is active.
 func decides(err error) bool {
-	return err == nil || bookendpoint.IsBusiness(err) || isSameEverywhere(err)
+	return err == nil || bookendpoint.IsBusiness(err) || isFinal(err)
 }
 
 // join waits until the hedge h of the attempt cl.main, which has ended, has ended too. It returns
@@ -185,7 +185,7 @@ func (cl *call) startHedgeLocked(now time.Time) {
 	go func() {
 		defer close(h.done)
 		cl.try(h)
-		if bookgrpc.NotSent(h.err) {
+		if bookgrpc.NotSent(h.err) || bookgrpc.NotServed(h.err) {
 			cl.uncount(h)
 		}
 		if decides(h.err) {
@@ -194,7 +194,7 @@ func (cl *call) startHedgeLocked(now time.Time) {
 	}()
 }
 
-// uncount undoes that a hedge counts, because it could not be sent.
+// uncount undoes that a hedge counts, because it could not be sent or was not served.
 func (cl *call) uncount(h *try) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
