@@ -28,7 +28,7 @@ type attempts struct {
 	tried   []*balance.Endpoint
 	buf     [3]*balance.Endpoint // initial array of tried, part of the call's allocation
 	lastErr error                // of the attempt that ended last
-	aside   int                  // attempts whose instance was set aside
+	aside   int                  // attempts whose instance is set aside
 }
 
 // pick returns an instance that the call has not tried, and marks it as tried. If the call has
@@ -71,14 +71,14 @@ func (a *attempts) ended(err error) {
 	a.lastErr = err
 }
 
-// setAside counts an attempt whose instance was set aside.
-func (a *attempts) setAside() {
+// countAside counts an attempt whose instance is set aside.
+func (a *attempts) countAside() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.aside++
 }
 
-// numAside returns the number of attempts whose instance was set aside.
+// numAside returns the number of attempts whose instance is set aside.
 func (a *attempts) numAside() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -186,8 +186,11 @@ func (in *instance) attempt(ctx context.Context, cl *call) (response any, err er
 	outcome := balance.Unknown // if the endpoint panics
 	defer func() {
 		end := clock.Now()
-		if in.endpoint.End(end, end-start, outcome) {
-			cl.setAside()
+		setAside := in.endpoint.End(end, end-start, outcome)
+		if outcome == balance.NotServed && in.endpoint.IsAside() {
+			cl.countAside()
+		}
+		if setAside {
 			in.pool.logger.Warn("instance does not serve the method and is set aside",
 				"instance", in.addr, "method", cl.name, "err", err)
 		}

@@ -7,8 +7,8 @@ const (
 	aside                 // it is set aside: it does not serve a method, and has had no success
 )
 
-// isAside reports whether the endpoint is set aside.
-func (e *Endpoint) isAside() bool { return e.served.Load() == aside }
+// IsAside reports whether the endpoint is set aside.
+func (e *Endpoint) IsAside() bool { return e.served.Load() == aside }
 
 // setAside sets an endpoint aside that has had no success on its connection. It reports whether it
 // has done so.

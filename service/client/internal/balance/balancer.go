@@ -182,7 +182,7 @@ func (b *Balancer) count(e *Endpoint, n int) {
 	case Connecting:
 		b.connecting.Add(int64(n))
 	case Up:
-		if e.isAside() {
+		if e.IsAside() {
 			return
 		}
 		b.up += n
@@ -198,7 +198,7 @@ func (b *Balancer) place(e *Endpoint) {
 	switch {
 	case e.state == Down:
 		target = b.down
-	case e.state == Up && e.isAside():
+	case e.state == Up && e.IsAside():
 		target = b.aside
 	case e.state == Up && (!e.stats.ejected || b.panicking):
 		target = b.zones[e.zone].up

@@ -38,7 +38,7 @@ type Endpoint struct {
 	stats    *stats
 	since    atomic.Int64  // begin of its ramp
 	weight   atomic.Uint64 // a float64
-	served   atomic.Int32  // unproven, proven or aside; changed with Balancer.mu
+	served   atomic.Int32  // unproven, proven or aside; Balancer.mu guards changes
 
 	// Guarded by Balancer.mu.
 	zone    string

@@ -102,7 +102,7 @@ func (b *Balancer) sweep(now time.Duration) (changes []Change) {
 	all := make([]interval, 0, len(b.endpoints))
 	for _, e := range b.endpoints {
 		successes, failures := e.stats.takeInterval()
-		if e.isAside() {
+		if e.IsAside() {
 			continue
 		}
 		i := interval{endpoint: e, calls: successes + failures}
