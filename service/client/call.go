@@ -90,7 +90,7 @@ func (c *Client) do(cl *call) (any, error) {
 	if err != nil {
 		err = cl.explain(err)
 	}
-	result = cl.classify(err)
+	result = cl.classify(err, now)
 	return response, err
 }
 

@@ -62,15 +62,15 @@ func isSameEverywhere(err error) bool {
 	return bookgrpc.IsCodecError(err)
 }
 
-// classify returns the outcome of a call for the breaker.
-func (cl *call) classify(err error) outcome {
+// classify returns the outcome for the breaker of a call that began at a time.
+func (cl *call) classify(err error, begin time.Time) outcome {
 	switch {
 	case err == nil || bookendpoint.IsBusiness(err):
 		return succeeded
 	case errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed),
 		callerGone(cl.caller, err), isSameEverywhere(err),
-		cl.denied && cl.client.health.works(),
-		cl.early && cl.client.health.excuses(),
+		cl.denied && cl.client.health.works(begin),
+		cl.early && cl.client.health.excuses(begin),
 		status.Code(err) == codes.ResourceExhausted:
 		return ignored
 	}
