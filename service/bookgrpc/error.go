@@ -9,7 +9,8 @@ import (
 
 // An Error is an error with a gRPC status. Clients return it. It wraps the error that the status
 // code stands for, such as [service.ErrNotFound], so [errors.Is] returns the same on the client as
-// on the server. See [RetryDelay], [NotSent] and [NotServed] for what else a client's error contains.
+// on the server. See [RetryDelay], [NotSent] and [NotServed] for what else a client's error
+// contains.
 type Error struct {
 	st      *status.Status
 	cause   error // may be nil

@@ -90,9 +90,9 @@ func NotSent(err error) bool {
 
 // NotServed reports whether the call that failed with err was not executed because the server does
 // not serve the method. Its code is Unimplemented, or the answer is that of a server of another
-// protocol: HTTP with a status below 500, except for 429, and without the content type of gRPC. gRPC
-// converts 401 to Unauthenticated and 403 to PermissionDenied. Such an answer is recognized if the
-// connection has [DialOptions].
+// protocol: HTTP with a status below 500, except for 429, and without the content type of gRPC.
+// gRPC converts 401 to Unauthenticated and 403 to PermissionDenied. Such an answer is recognized if
+// the connection has [DialOptions].
 func NotServed(err error) bool {
 	if status.Code(err) == codes.Unimplemented {
 		return true
@@ -154,8 +154,8 @@ func (e *invokeError) GRPCStatus() *status.Status { return status.Convert(e.erro
 
 // reportInvoke is an interceptor that converts the error of a call to an [*invokeError]. It reads
 // header and trailer from the call's own options: go-kit's client has them, and does not pass those
-// of a failed call on. gRPC sets the trailer of a call, possibly to an empty one, if it has opened a
-// stream for the call.
+// of a failed call on. gRPC sets the trailer of a call, possibly to an empty one, if it has opened
+// a stream for the call.
 func reportInvoke(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	err := invoke(ctx, method, request, reply, conn, opts...)

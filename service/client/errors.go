@@ -55,8 +55,8 @@ func isSameEverywhere(err error) bool {
 		return true
 	}
 	switch status.Code(err) {
-	case codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated,
-		codes.FailedPrecondition, codes.OutOfRange, codes.AlreadyExists:
+	case codes.PermissionDenied, codes.Unauthenticated, codes.FailedPrecondition,
+		codes.OutOfRange, codes.AlreadyExists:
 		return true
 	}
 	return bookgrpc.IsCodecError(err)
@@ -68,7 +68,7 @@ func (cl *call) classify(err error, begin time.Time) outcome {
 	case err == nil || bookendpoint.IsBusiness(err):
 		return succeeded
 	case errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed),
-		callerGone(cl.caller, err), isSameEverywhere(err),
+		callerGone(cl.caller, err), isSameEverywhere(err), bookgrpc.NotServed(err),
 		cl.denied && cl.client.health.works(begin),
 		cl.early && cl.client.health.excuses(begin),
 		status.Code(err) == codes.ResourceExhausted:

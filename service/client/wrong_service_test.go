@@ -159,10 +159,9 @@ func TestManyAddressesOfAnotherServiceCostNoCall(t *testing.T) {
 			if failed, err := failedOf(t, c, 4000); failed > 0 {
 				t.Errorf("%d of 4000 calls failed, as %v", failed, err)
 			}
-			t.Logf("have %d attempts at the other service", calls.Load())
-			if have := calls.Load(); have > 400 {
-				t.Errorf("have %d attempts at 200 addresses of the other service, want about 200",
-					have)
+			// Each of the eight calls that are active at a time can try an address once.
+			if have := calls.Load(); have > 8*200+100 {
+				t.Errorf("have %d attempts at 200 addresses of the other service, want less", have)
 			}
 		})
 	}

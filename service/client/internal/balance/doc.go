@@ -43,8 +43,8 @@
 //
 // An endpoint that does not serve a method, and has had no success since its connection was made,
 // is set aside: it gets calls only if no other endpoint is up, connecting or down. The median, the
-// ejections and the zones leave it out. Once a second it is tested by the first attempt of a call; all
-// such endpoints together get 5 tests a second. With a success, or a new connection, it can be
+// ejections and the zones leave it out. Once a second it is tested by the first attempt of a call;
+// all such endpoints together get 5 tests a second. With a success, or a new connection, it can be
 // picked again. An endpoint that serves other methods stays in use, and the call counts as a
 // failure.
 //
