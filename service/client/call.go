@@ -46,6 +46,7 @@ type call struct {
 	hedgeAt time.Time     // zero: no hedge
 	replace time.Time     // when the active attempts may be replaced; zero: never
 	limit   time.Duration // of an attempt
+	recheck time.Time     // when to look for a shorter limit; zero: not
 	paid    bool          // the budget has permitted the next attempt already
 	first   try           // part of the call's allocation
 }

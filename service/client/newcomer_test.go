@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"bookservice/service/client"
+	"bookservice/service/inmem"
 	"bookservice/tracer/tracertest/testkit"
 )
 
@@ -72,4 +74,38 @@ func TestCallWaitsForInstancesBesideAnotherService(t *testing.T) {
 	if err := receive(t, result, "the call ends"); err != nil {
 		t.Error(err)
 	}
+}
+
+// The first calls of a client, before it knows how long answers take, have a limit of 1 s. A call at
+// an instance that hangs is replaced earlier, as soon as the others have shown how long they take.
+func TestCallOfANewClientDoesNotWaitForTheFirstLimit(t *testing.T) {
+	testkit.Eventually(t, "the call at the hanging instance ends within 1 s", func() bool {
+		entered := make(chan struct{}, 100)
+		hung := start(t, answer(func(ctx context.Context) error {
+			entered <- struct{}{}
+			<-ctx.Done()
+			return ctx.Err()
+		}), nil)
+		cfg := client.DefaultConfig()
+		cfg.Balancer = "round_robin"
+		c := dial(t, cfg, hung.addr, start(t, inmem.Default(), nil).addr,
+			start(t, inmem.Default(), nil).addr)
+		connected(t, c, 3)
+		took := make(chan time.Duration, 100)
+		for range 60 {
+			go func() {
+				begin := time.Now()
+				if _, err := c.BookInfo(t.Context(), 1); err != nil {
+					t.Error(err)
+				}
+				took <- time.Since(begin)
+			}()
+			<-time.After(5 * time.Millisecond)
+		}
+		var longest time.Duration
+		for range 60 {
+			longest = max(longest, receive(t, took, "the call ends"))
+		}
+		return len(entered) > 0 && longest < time.Second
+	})
 }

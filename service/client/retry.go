@@ -19,6 +19,9 @@ const (
 	minLimit    = 40 * time.Millisecond
 	limitFactor = 4
 
+	// recheckAfter is when an attempt that began before the latency was known looks for it.
+	recheckAfter = 50 * time.Millisecond
+
 	// minLeft is the time that must be left for a further attempt if answers are faster.
 	minLeft = time.Millisecond
 )
@@ -81,6 +84,11 @@ func backoff(base time.Duration, n int) time.Duration {
 // needed returns the time that must be left for a further attempt: the fastest recent answer.
 func (cl *call) needed() time.Duration {
 	return max(minLeft, time.Duration(cl.latency.fastest.Load()))
+}
+
+// isLimitUnknown reports whether the limit of an attempt depends on the latency, which is not known.
+func (cl *call) isLimitUnknown() bool {
+	return cl.client.cfg.AttemptTimeout == 0 && cl.latency.p99.Load() == 0
 }
 
 // attemptLimit returns the time after which an attempt may be replaced, or 0 if no other attempt

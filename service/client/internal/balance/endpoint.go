@@ -95,7 +95,11 @@ func (e *Endpoint) End(now, took time.Duration, outcome Outcome) (setAside bool)
 	case outcome != Unknown && took < minSilence:
 		e.stats.answered()
 	case e.stats.usual.Load() == 0:
-		e.stats.usual.Store(e.stats.latency.Load())
+		usual := e.stats.average()
+		if usual == 0 { // none was answered yet
+			usual = max(e.balancer.medianLatency(), 1)
+		}
+		e.stats.usual.Store(math.Float64bits(usual))
 	}
 	switch outcome {
 	case Success:
