@@ -1,17 +1,17 @@
 package bookgrpc_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-
-	"context"
 
 	"bookservice/api/book"
 	"bookservice/service/bookgrpc"
@@ -91,7 +91,9 @@ func dialWeb(t *testing.T, handler http.Handler) *grpc.ClientConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Protocols: &http.Protocols{}, Handler: handler}
+	server := &http.Server{
+		Protocols: &http.Protocols{}, Handler: handler, ReadHeaderTimeout: time.Minute,
+	}
 	server.Protocols.SetUnencryptedHTTP2(true)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()

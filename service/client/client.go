@@ -44,9 +44,9 @@
 // than servers that work; see [Config]. An attempt that could not be sent because its instance has
 // no connection is no load: it is repeated at once at an instance that the call has not tried, and
 // counts neither as an attempt (10 times in a call) nor for that share. The same holds for an
-// attempt at an instance that does not serve the method. If all instances do not, the call fails
-// after one attempt at each of them, or after 10 if they serve other methods. Attempts after the
-// first have their number in the metadata grpc-previous-rpc-attempts (gRFC A6).
+// attempt at an instance that does not serve the method; those at instances that are then set aside
+// are not limited to 10. If no instance serves the method, the call fails after at most one attempt
+// at each of them. Attempts after the first have their number in the metadata grpc-previous-rpc-attempts (gRFC A6).
 //
 // An attempt that has no answer in time is replaced: it is cancelled, and another one is made at
 // another instance. Only an attempt that another one may follow is replaced, so servers that are

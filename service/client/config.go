@@ -25,8 +25,8 @@ type Config struct {
 	RetryBudget float64
 	// AttemptTimeout is the time after which an attempt without an answer is replaced by one at
 	// another instance: 0 or more. 0 derives it from the answers of the method: 4 times the 99th
-	// percentile, at least 40 ms, or 1 s until there are 20 answers. It is shorter if less than that
-	// is left for each of the call's attempts, but not less than twice the 99th percentile.
+	// percentile, at least 40 ms, or 1 s until there are 20 answers. It is shorter if less than
+	// that is left for each of the call's attempts, but not less than twice the 99th percentile.
 	//
 	// An attempt is replaced only if another one may follow: there is an instance that the call has
 	// not tried and that answers, RetryAttempts and RetryBudget permit it, and enough time is left.

@@ -76,8 +76,9 @@ func TestCallWaitsForInstancesBesideAnotherService(t *testing.T) {
 	}
 }
 
-// The first calls of a client, before it knows how long answers take, have a limit of 1 s. A call at
-// an instance that hangs is replaced earlier, as soon as the others have shown how long they take.
+// The first calls of a client, before it knows how long answers take, have a limit of 1 s. A call
+// at an instance that hangs is replaced earlier, as soon as the others have shown how long they
+// take.
 func TestCallOfANewClientDoesNotWaitForTheFirstLimit(t *testing.T) {
 	testkit.Eventually(t, "the call at the hanging instance ends within 1 s", func() bool {
 		entered := make(chan struct{}, 100)

@@ -86,7 +86,8 @@ func (cl *call) needed() time.Duration {
 	return max(minLeft, time.Duration(cl.latency.fastest.Load()))
 }
 
-// isLimitUnknown reports whether the limit of an attempt depends on the latency, which is not known.
+// isLimitUnknown reports whether the limit of an attempt depends on the latency, which is not
+// known.
 func (cl *call) isLimitUnknown() bool {
 	return cl.client.cfg.AttemptTimeout == 0 && cl.latency.p99.Load() == 0
 }

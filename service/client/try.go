@@ -114,8 +114,8 @@ func (cl *call) scheduleLocked(now time.Time) time.Time {
 	return cl.nextTime()
 }
 
-// nextTime returns the first of hedgeAt, replace and recheck that is set. If none is set, it returns
-// the zero time.
+// nextTime returns the first of hedgeAt, replace and recheck that is set. If none is set, it
+// returns the zero time.
 func (cl *call) nextTime() time.Time {
 	return firstTime(firstTime(cl.hedgeAt, cl.replace), cl.recheck)
 }
@@ -185,7 +185,8 @@ func (cl *call) overdue(now time.Time) time.Time {
 		if cl.mayAddLocked(now, now.Sub(cl.began)) {
 			cl.paid = true
 			cl.replaceLocked(now)
-			cl.replace, cl.recheck = time.Time{}, time.Time{} // join must not charge the budget again
+			// join must not charge the budget again.
+			cl.replace, cl.recheck = time.Time{}, time.Time{}
 			return time.Time{}
 		}
 		cl.replace = now.Add(cl.limit) // the budget can permit it later

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -55,11 +56,13 @@ func webServer(t *testing.T, code int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Protocols: &http.Protocols{}, Handler: http.HandlerFunc(
-		func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(code)
-			fmt.Fprint(w, "no gRPC here")
-		})}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(code)
+		fmt.Fprint(w, "no gRPC here")
+	})
+	server := &http.Server{
+		Protocols: &http.Protocols{}, Handler: handler, ReadHeaderTimeout: time.Minute,
+	}
 	server.Protocols.SetUnencryptedHTTP2(true)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
@@ -230,8 +233,8 @@ func (oldServer) BookList(context.Context, int32, int32) ([]service.Book, error)
 func TestInstanceWithoutAMethodServesTheOthers(t *testing.T) {
 	cfg := client.DefaultConfig()
 	cfg.Balancer, cfg.RetryBudget = "round_robin", 0
-	old, new := start(t, oldServer{inmem.Default()}, nil), start(t, inmem.Default(), nil)
-	c := dial(t, cfg, old.addr, new.addr)
+	old := start(t, oldServer{inmem.Default()}, nil)
+	c := dial(t, cfg, old.addr, start(t, inmem.Default(), nil).addr)
 	connected(t, c, 2)
 	for range 100 {
 		if _, err := c.BookInfo(t.Context(), 1); err != nil {

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -8,10 +9,8 @@ import (
 // notServed is the behaviour of a world in which some endpoints are of another service.
 func notServed(w *world, n int) func(*Endpoint) (time.Duration, Outcome) {
 	return func(e *Endpoint) (time.Duration, Outcome) {
-		for _, wrong := range w.endpoints[:n] {
-			if e == wrong {
-				return time.Millisecond, NotServed
-			}
+		if slices.Contains(w.endpoints[:n], e) {
+			return time.Millisecond, NotServed
 		}
 		return time.Millisecond, Success
 	}
@@ -47,8 +46,11 @@ func TestEndpointsOfAnotherServiceAreSetAside(t *testing.T) {
 // An endpoint that is set aside is back after a success, and after it has connected anew.
 func TestEndpointThatWasSetAsideIsBack(t *testing.T) {
 	back := map[string]func(w *world, e *Endpoint){
-		"success":        func(w *world, e *Endpoint) { w.call(e, time.Millisecond, 0, Success) },
-		"new connection": func(w *world, e *Endpoint) { w.SetState(e, Connecting); w.SetState(e, Up) },
+		"success": func(w *world, e *Endpoint) { w.call(e, time.Millisecond, 0, Success) },
+		"new connection": func(w *world, e *Endpoint) {
+			w.SetState(e, Connecting)
+			w.SetState(e, Up)
+		},
 	}
 	for name, event := range back {
 		w := newWorld(Config{Picker: RoundRobin}, 3)
