@@ -236,6 +236,9 @@ func TestInstanceWithoutAMethodServesTheOthers(t *testing.T) {
 	old := start(t, oldServer{inmem.Default()}, nil)
 	c := dial(t, cfg, old.addr, start(t, inmem.Default(), nil).addr)
 	connected(t, c, 2)
+	if failed := calls(t, c, 2); failed > 0 { // one at each
+		t.Fatalf("%d of 2 calls failed", failed)
+	}
 	for range 100 {
 		if _, err := c.BookInfo(t.Context(), 1); err != nil {
 			t.Fatal(err)
