@@ -55,8 +55,9 @@ type Config struct {
 	Format string
 
 	// Metadata is written with each registered address, for example its version, zone and weight.
-	// Names and values must not contain a comma, and names no equals sign. If it is empty, the
-	// value of a key is the address alone, which every reader understands.
+	// Names and values must not contain a comma, and names no equals sign. A weight must be a
+	// number of 0 or more. If Metadata is empty, the value of a key is the address alone, which
+	// every reader understands.
 	Metadata map[string]string
 
 	// TTL is the lifetime of a registration after its server has died: 2 s or more, in whole

@@ -163,6 +163,8 @@ func TestValidateOthers(t *testing.T) {
 			func(c *discovery.Config) { c.Register = "later" }},
 		{"instance-metadata", `"zone=": must be name=value, separated by commas`,
 			func(c *discovery.Config) { c.Metadata = map[string]string{"zone": ""} }},
+		{"instance-metadata", `"weight=-1": must have a weight that is a number of 0 or more`,
+			func(c *discovery.Config) { c.Metadata = map[string]string{"weight": "-1"} }},
 		{"subset", "-1: must be 0 or more", func(c *discovery.Config) { c.Subset = -1 }},
 		{"etcd-ca", `"ca.pem": must be empty unless -etcd is https://`,
 			func(c *discovery.Config) { c.CA = "ca.pem" }},

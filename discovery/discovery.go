@@ -66,8 +66,8 @@ type options struct {
 
 // WithLogger sets the logger. The default is [slog.Default]. If log is nil, nothing is logged.
 //
-// A lost registration and an outage of etcd are logged at level Warn, and their ends at level Info,
-// each once.
+// A registration is logged at level Info. A lost one, one that a check did not confirm because it
+// failed, and an outage of etcd are logged at level Warn, and their ends at level Info, each once.
 func WithLogger(log *slog.Logger) Option {
 	return func(o *options) {
 		if log == nil {

@@ -29,6 +29,8 @@
 //     two TTLs after etcd answers again.
 //   - A key under the lease of another process is reported and left alone until that lease ends. A
 //     call of Register takes it over once.
+//   - A registration is logged as lost if a check has found its key or its lease gone, or the key
+//     under the lease of another process. If etcd does not answer, it is logged as not confirmed.
 //   - Registering again creates no second key.
 //   - Registrars of different instances do not affect each other.
 //   - Deregister removes the key before it returns, and the key is not restored. The key of another
@@ -54,7 +56,8 @@
 //   - It follows etcd through a compaction, the loss of a member, and a restart, with or without
 //     its data.
 //   - The last list stays in use during an outage. The outage is reported once, as an event with an
-//     error.
+//     error. If it is logged as well, the error wraps one with a method Logged() bool that returns
+//     true, so that a receiver that uses the same log need not repeat it.
 //   - An instance that deregisters is removed at once, and one whose server dies when its lease
 //     expires.
 //   - If etcd loses its data, the known instances are kept for a grace period of one TTL, in which

@@ -104,13 +104,17 @@ func (l *addressList) Set(text string) error {
 	return nil
 }
 
-// A metadataFlag is a [flag.Value] of comma-separated name=value pairs.
+// A metadataFlag is a [flag.Value] of comma-separated name=value pairs. A text that is none has the
+// empty name, so that errors can quote it.
 type metadataFlag map[string]string
 
 // String returns the pairs, sorted by name.
 func (m *metadataFlag) String() string {
 	if m == nil {
 		return ""
+	}
+	if text, ok := (*m)[""]; ok {
+		return text
 	}
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(*m)) {
@@ -119,19 +123,37 @@ func (m *metadataFlag) String() string {
 	return strings.Join(pairs, ",")
 }
 
-// Set replaces the pairs. It never fails: Config.Validate checks them. A part without an equals
-// sign is a name without a value.
+// Set replaces the pairs. It never fails: Config.Validate checks them.
 func (m *metadataFlag) Set(text string) error {
 	*m = nil
 	if strings.TrimSpace(text) == "" {
 		return nil
 	}
-	*m = metadataFlag{}
+	pairs, must := parsePairs(text)
+	if must != "" {
+		pairs = map[string]string{"": text}
+	}
+	*m = pairs
+	return nil
+}
+
+const mustBePairs = "must be name=value, separated by commas"
+
+// parsePairs reads comma-separated name=value pairs. must says what is wrong, or is empty.
+func parsePairs(text string) (pairs map[string]string, must string) {
+	pairs = map[string]string{}
 	for pair := range strings.SplitSeq(text, ",") {
 		name, value, _ := strings.Cut(pair, "=")
-		(*m)[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if name == "" || value == "" {
+			return nil, mustBePairs
+		}
+		if _, ok := pairs[name]; ok {
+			return nil, "must have each name once"
+		}
+		pairs[name] = value
 	}
-	return nil
+	return pairs, ""
 }
 
 // A secretFlag is a [flag.Value] that is never shown.

@@ -165,3 +165,43 @@ func TestListFlagsReplaceAndPrint(t *testing.T) {
 		t.Error("setting a flag has changed the default")
 	}
 }
+
+// An error about metadata quotes what was typed. Nothing wrong is accepted silently.
+func TestErrorsOfMetadataQuoteWhatWasTyped(t *testing.T) {
+	const pairs, weight = "must be name=value, separated by commas",
+		"must have a weight that is a number of 0 or more"
+	for typed, want := range map[string]string{
+		"a":             `"a": ` + pairs,
+		"a=":            `"a=": ` + pairs,
+		"=b":            `"=b": ` + pairs,
+		"zone=a,,b":     `"zone=a,,b": ` + pairs,
+		"zone=a,":       `"zone=a,": ` + pairs,
+		"zone=a,zone=b": `"zone=a,zone=b": must have each name once`,
+		"weight=x":      `"weight=x": ` + weight,
+		"weight=-1":     `"weight=-1": ` + weight,
+		"weight=NaN":    `"weight=NaN": ` + weight,
+		"weight=+Inf":   `"weight=+Inf": ` + weight,
+		"weight=0":      "",
+		"weight=2.5":    "",
+		"zone=a=b,v=1":  "",
+	} {
+		c := discovery.DefaultConfig()
+		fs := newFlagSet()
+		if err := c.RegisterFlags(fs, ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := fs.Parse([]string{"-instance-metadata", typed}); err != nil {
+			t.Error(err)
+		}
+		have := ""
+		if err := c.Validate(); err != nil {
+			have = err.Error()
+		}
+		if want != "" {
+			want = "-instance-metadata " + want
+		}
+		if have != want {
+			t.Errorf("%s: have %q, want %q", typed, have, want)
+		}
+	}
+}

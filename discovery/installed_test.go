@@ -69,6 +69,7 @@ func etcdTests() []func(*testing.T) {
 		TestValuesOfGRPCAreRead,
 		TestValuesOfOtherRegistriesAreRead,
 		TestValuesThatAreNoAddressAreSkipped,
+		TestWaitErrorNamesALongerPrefix,
 		TestWaitErrorNamesTheCause,
 		TestWaitReturnsWithTheFirstInstance,
 	}

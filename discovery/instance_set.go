@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -46,6 +47,7 @@ type instanceSet struct {
 	stale             map[string]instance
 	graceEnd, holdEnd time.Time
 
+	below      string           // a longer prefix that ignored keys have, or empty
 	skipped    map[string]error // why the value of a key is not that of an instance
 	metadataMu sync.Mutex
 	metadata   map[string]map[string]string // by address; see metadataOf
@@ -88,6 +90,7 @@ func (s *instanceSet) replace(kvs []*mvccpb.KeyValue, revision int64, now time.T
 	s.interrupted = false
 	s.current = make(map[string]instance, len(kvs))
 	clear(s.skipped)
+	s.below = ""
 	for _, kv := range kvs {
 		s.set(kv, now)
 	}
@@ -244,11 +247,13 @@ func (s *instanceSet) remove(key string, now time.Time) {
 	}
 }
 
-// set sets one instance. A key with a further slash belongs to another service and is ignored. An
-// empty value removes the instance. The return of one instance extends the grace period of others.
+// set sets one instance. A key with a further slash belongs to another service and is ignored. A
+// value that is no address, such as the empty one, removes the instance. The return of one instance
+// extends the grace period of others.
 func (s *instanceSet) set(kv *mvccpb.KeyValue, now time.Time) {
 	key := string(kv.Key)
-	if strings.Contains(strings.TrimPrefix(key, s.prefix), "/") {
+	if service, _, ok := strings.Cut(strings.TrimPrefix(key, s.prefix), "/"); ok {
+		s.below = s.prefix + service + "/"
 		return
 	}
 	_, returned := s.stale[key]
@@ -282,19 +287,21 @@ func (s *instanceSet) known(kv *mvccpb.KeyValue, i *instance) bool {
 	return true
 }
 
+var errEmptyValue = errors.New("is empty")
+
 // parseValue sets the address and metadata of i. It reports whether the value is that of an
-// instance. Other values than the empty one are counted as skipped.
+// instance. Other values are counted as skipped.
 func (s *instanceSet) parseValue(key string, text []byte, i *instance) bool {
 	delete(s.skipped, key)
-	if len(text) == 0 {
-		return false
-	}
 	i.text = string(text)
 	i.address = i.text
-	if s.parse == nil {
-		return true
+	v, err := value{address: i.text}, error(nil)
+	switch {
+	case len(text) == 0:
+		err = errEmptyValue
+	case s.parse != nil:
+		v, err = s.parse(text)
 	}
-	v, err := s.parse(text)
 	if err != nil {
 		if s.skipped == nil {
 			s.skipped = map[string]error{}

@@ -259,3 +259,18 @@ func TestInstanceSetKeepsInstancesWhoseLeasesHaveExpired(t *testing.T) {
 		})
 	}
 }
+
+// An empty value is no address, and counts as skipped until it is replaced.
+func TestEmptyValuesAreCounted(t *testing.T) {
+	s := &instanceSet{prefix: "/"}
+	now := time.Now()
+	s.replace([]*mvccpb.KeyValue{leased(10, "a", "1")}, 10, now)
+	s.applyAt(now, mvccpb.PUT, leased(11, "a", ""))
+	if have := len(s.skipped); have != 1 || len(s.addresses()) != 0 {
+		t.Errorf("have %d skipped values and the list %q, want 1 and none", have, s.addresses())
+	}
+	s.applyAt(now, mvccpb.PUT, leased(12, "a", "1"))
+	if have := len(s.skipped); have != 0 || len(s.addresses()) != 1 {
+		t.Errorf("have %d skipped values and the list %q, want 0 and one", have, s.addresses())
+	}
+}

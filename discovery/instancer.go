@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type etcdInstancer struct {
 
 	fallenBack bool // the list is that of fallBack
 
+	below     atomic.Value // string: instanceSet.below
 	skipped   atomic.Int64 // number of keys whose value is no address
 	kept      atomic.Int64 // number of stale instances
 	confirmed atomic.Int64 // Unix time in ns of the last response
@@ -86,7 +88,11 @@ func (i *etcdInstancer) Stop() {
 // location implements locator.
 func (i *etcdInstancer) location() (where, source string) {
 	source = i.registry.client.name
-	return fmt.Sprintf("under %s on %s", i.prefix, source), source
+	where = fmt.Sprintf("under %s on %s", i.prefix, source)
+	if below, _ := i.below.Load().(string); below != "" {
+		where += fmt.Sprintf(", but a key below the longer prefix %q", shorten(below))
+	}
+	return where, source
 }
 
 // failure implements locator.
@@ -131,7 +137,11 @@ func (i *etcdInstancer) read(ctx, epoch context.Context) (revision int64, err er
 	}
 	if err != nil {
 		i.instances.interrupted = true
-		if err = fmt.Errorf("discovery: %w", err); i.fail(err) {
+		err = fmt.Errorf("discovery: %w", err)
+		if i.registry.log.Enabled(ctx, slog.LevelWarn) {
+			err = loggedError{err}
+		}
+		if i.fail(err) {
 			i.registry.log.Warn("cannot read instances", "prefix", i.prefix, "err", err)
 		}
 		return 0, err
@@ -146,6 +156,15 @@ func (i *etcdInstancer) read(ctx, epoch context.Context) (revision int64, err er
 	i.publishChanges()
 	return resp.Header.GetRevision(), nil
 }
+
+// A loggedError is an error of an event that is also logged.
+type loggedError struct{ error }
+
+// Unwrap returns the error itself.
+func (e loggedError) Unwrap() error { return e.error }
+
+// Logged returns true: the receiver of the event need not log the error again.
+func (loggedError) Logged() bool { return true }
 
 // watch applies changes beginning at revision. It returns an error if the watch fails, and nil if
 // ctx or epoch ends.
@@ -195,6 +214,7 @@ const manyChanges = 200
 func (i *etcdInstancer) publishChanges() {
 	i.confirmed.Store(time.Now().UnixNano())
 	i.kept.Store(int64(len(i.instances.stale)))
+	i.below.Store(i.instances.below)
 	if touched := i.instances.takeTouched(); len(touched) > manyChanges || i.fallenBack {
 		i.fallenBack = false
 		i.update(i.instances.addresses())

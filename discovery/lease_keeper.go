@@ -23,6 +23,7 @@ type leaseKeeper struct {
 	interval  time.Duration // between two checks
 	timeout   time.Duration // of one request
 	lost      bool          // a loss was logged, and no recovery since
+	doubted   bool          // a check that learned nothing was logged, and no recovery since
 	renewals  int           // since the key was last read
 	pending   bool          // has not registered yet: Config.Register is "background"
 
@@ -168,7 +169,7 @@ func (k *leaseKeeper) check(ctx context.Context) (repaired bool, err error) {
 	if err != nil {
 		return repaired, err
 	}
-	if k.renewals++; k.renewals < readEvery && !repaired && !k.lost {
+	if k.renewals++; k.renewals < readEvery && !repaired && !k.lost && !k.doubted {
 		return false, nil
 	}
 	k.renewals = 0
@@ -221,17 +222,17 @@ func (r *etcdRegistrar) owns(kvs []*mvccpb.KeyValue) bool {
 		clientv3.LeaseID(kvs[0].Lease) == r.lease && string(kvs[0].Value) == r.value
 }
 
-// report stores the state of the registration. It logs when the registration is lost and when it
-// is restored, and no attempt in between.
+// report stores the state of the registration. It logs when the registration is lost or in doubt,
+// and when it is known to be in etcd again, and no attempt in between.
 func (k *leaseKeeper) report(repaired bool, err error) {
 	k.registrar.setState(err)
 	log := k.registrar.registry.log.With("key", k.registrar.key)
 	switch {
-	case err != nil && !k.lost && k.pending:
-		k.lost = true
+	case err != nil && !k.doubted && k.pending:
+		k.doubted = true
 		log.Warn("cannot register yet", "err", err)
 	case err == nil && k.pending:
-		k.lost, k.pending = false, false
+		k.doubted, k.pending = false, false
 		log.Info("registered")
 	case k.pending:
 	default:
@@ -239,18 +240,29 @@ func (k *leaseKeeper) report(repaired bool, err error) {
 	}
 }
 
+// reportLoss tells a loss, which a check has seen, from a check that failed: then the key and its
+// lease may still be in etcd.
 func (k *leaseKeeper) reportLoss(repaired bool, err error) {
 	log := k.registrar.registry.log.With("key", k.registrar.key)
-	if (repaired || err != nil) && !k.lost {
+	attrs := []any{}
+	if err != nil {
+		attrs = append(attrs, "err", err)
+	}
+	switch lost := repaired || errors.Is(err, errOwned); {
+	case lost && !k.lost:
 		k.lost = true
-		attrs := []any{}
-		if err != nil {
-			attrs = append(attrs, "err", err)
-		}
 		log.Warn("registration lost", attrs...)
+	case !lost && err != nil && !k.lost && !k.doubted:
+		k.doubted = true
+		log.Warn("registration not confirmed", attrs...)
 	}
-	if err == nil && k.lost {
-		k.lost = false
+	switch {
+	case err != nil:
+		return
+	case k.lost:
 		log.Info("registration restored")
+	case k.doubted:
+		log.Info("registration confirmed")
 	}
+	k.lost, k.doubted = false, false
 }

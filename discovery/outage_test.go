@@ -49,6 +49,7 @@ func (r *recorder) reset() {
 	r.messages = nil
 }
 
+// A registration is logged as lost only if etcd has lost it.
 func TestRegistrationSurvivesARestartOfEtcd(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -74,8 +75,9 @@ func TestRegistrationSurvivesARestartOfEtcd(t *testing.T) {
 
 			e.Stop()
 			_ = f.WaitForError(t, limit)
-			testkit.Eventually(t, "both losses are logged", func() bool {
-				return len(log.sorted()) == 2
+			doubt, lost := "registration not confirmed", "registration lost"
+			testkit.Eventually(t, "both doubts are logged", func() bool {
+				return slices.Equal(log.sorted(), []string{doubt, doubt})
 			})
 			e.restart(t, test.keepData)
 
@@ -85,11 +87,14 @@ func TestRegistrationSurvivesARestartOfEtcd(t *testing.T) {
 			if same := e.get(t, key(addrA)).lease == before.lease; same != test.keepData {
 				t.Errorf("have the former lease: %t, want %t", same, test.keepData)
 			}
+			confirmed, restored := "registration confirmed", "registration restored"
+			want := []string{confirmed, confirmed, doubt, doubt}
+			if !test.keepData {
+				want = []string{lost, lost, doubt, doubt, restored, restored}
+			}
 			testkit.Eventually(t, "both recoveries are logged", func() bool {
-				return len(log.sorted()) == 4
+				return len(log.sorted()) >= len(want)
 			})
-			lost, restored := "registration lost", "registration restored"
-			want := []string{lost, lost, restored, restored}
 			if have := log.sorted(); !slices.Equal(have, want) {
 				t.Errorf("have log %q, want %q", have, want)
 			}
@@ -246,4 +251,24 @@ func TestLossOfTheMajorityIsReported(t *testing.T) {
 	_ = f.WaitForError(t, limit)
 	e.restart(t, true)
 	f.WaitFor(t, limit, addrA)
+}
+
+// An event says whether its error is logged already, so that its receiver need not repeat it.
+func TestErrorsSayWhetherTheyAreLogged(t *testing.T) {
+	t.Parallel()
+	c := config(testkit.ClosedAddr(t))
+	c.Timeout = 100 * time.Millisecond
+	for name, log := range map[string]*slog.Logger{
+		"logged": slog.New(newRecorder()), "no logger": nil,
+		"only errors": slog.New(slog.NewTextHandler(&testkit.Buffer{},
+			&slog.HandlerOptions{Level: slog.LevelError})),
+	} {
+		r := open(t, c, discovery.WithLogger(log))
+		err := discoverytest.Follow(t, instancer(t, r)).WaitForError(t, limit)
+		var e interface{ Logged() bool }
+		logged := errors.As(err, &e) && e.Logged()
+		if want := name == "logged"; logged != want {
+			t.Errorf("%s: have %t for %v, want %t", name, logged, err, want)
+		}
+	}
 }

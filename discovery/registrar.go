@@ -131,6 +131,7 @@ func (r *etcdRegistrar) register(ctx context.Context) error {
 		return err
 	}
 	r.setState(nil)
+	r.registry.log.Info("registered", "key", r.key)
 	r.keeper = startLeaseKeeper(r, false)
 	return nil
 }

@@ -16,11 +16,12 @@ type Status struct {
 type RegistrationStatus struct {
 	Service, Address string
 
-	// Registered reports whether the last request found or created the registration. Requests are
-	// sent three times in a TTL, or more often after a failure.
+	// Registered reports whether the last check found or created the registration. Checks take
+	// place three times in a TTL, or more often after a failure.
 	Registered bool
 
-	// Err says why the instance is not registered. It is nil if Registered is true.
+	// Err is the error of the last check, and nil if Registered is true. If etcd did not answer,
+	// the key may still be in etcd.
 	Err error
 
 	// Since is when Registered has changed, or when Register was called.

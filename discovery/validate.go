@@ -1,7 +1,11 @@
 package discovery
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,12 +69,8 @@ func checkEtcd(c Config, selected bool) error {
 			return c.invalid(d.flag, d.value.String(), "must be more than 0")
 		}
 	}
-	for name, text := range c.Metadata {
-		if name == "" || text == "" || strings.ContainsAny(name, "=,") ||
-			strings.Contains(text, ",") {
-			return c.invalid("instance-metadata", strconv.Quote(name+"="+text),
-				"must be name=value, separated by commas")
-		}
+	if err := c.checkMetadata(); err != nil {
+		return err
 	}
 	switch c.Register {
 	case "", RegisterWait, RegisterBackground:
@@ -79,6 +79,26 @@ func checkEtcd(c Config, selected bool) error {
 		return c.invalid("register", quote(c.Register),
 			"must be one of "+RegisterBackground+", "+RegisterWait)
 	}
+}
+
+func (c Config) checkMetadata() error {
+	for _, name := range slices.Sorted(maps.Keys(c.Metadata)) {
+		text := c.Metadata[name]
+		pair := strconv.Quote(name + "=" + text)
+		if name == "" { // what the flag has not read
+			_, must := parsePairs(text)
+			return c.invalid("instance-metadata", strconv.Quote(text), cmp.Or(must, mustBePairs))
+		}
+		if text == "" || strings.ContainsAny(name, "=,") || strings.Contains(text, ",") {
+			return c.invalid("instance-metadata", pair, mustBePairs)
+		}
+		if w, err := strconv.ParseFloat(text, 64); name == "weight" &&
+			(err != nil || !(w >= 0) || math.IsInf(w, 1)) {
+			return c.invalid("instance-metadata", pair,
+				"must have a weight that is a number of 0 or more")
+		}
+	}
+	return nil
 }
 
 func checkStatic(c Config, selected bool) error {

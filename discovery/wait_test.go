@@ -27,6 +27,23 @@ func TestWaitReturnsWithTheFirstInstance(t *testing.T) {
 	}
 }
 
+// A prefix without the name of the service is a likely mistake.
+func TestWaitErrorNamesALongerPrefix(t *testing.T) {
+	t.Parallel()
+	e := startEtcd(t, 1)
+	c := config(e.Endpoints()...)
+	c.Prefix = "/services/"
+	e.put(t, "/services/books/"+addrA, addrA)
+	i := instancer(t, open(t, c))
+	discoverytest.Follow(t, i).WaitFor(t, limit) // etcd has answered
+	err := discovery.Wait(testkit.Context(t, time.Second/4), i)
+	want := fmt.Sprintf("discovery: no instance under /services/ on etcd %s, "+
+		`but a key below the longer prefix "/services/books/"`, e.Endpoints()[0])
+	if err == nil || err.Error() != want {
+		t.Errorf("have %v, want %s", err, want)
+	}
+}
+
 func TestWaitErrorNamesTheCause(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t, 1)

@@ -26,7 +26,7 @@ func main() { command.Main(run) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseClient(args, stdout)
 	if errors.Is(err, configs.ErrDone) {
-		return 0
+		return output.Printed("bookclient", stdout, stderr)
 	}
 	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
 	if err == nil {
@@ -38,11 +38,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil || output.IsClosed(err) {
 		return 0
 	}
-	fmt.Fprintln(stderr, "bookclient:", output.Line(cfg.Sources.Locate(err).Error()))
-	switch {
-	case ctx.Err() != nil:
+	line := output.Line(cfg.Sources.Locate(err).Error())
+	if ctx.Err() != nil {
+		fmt.Fprintln(stderr, "bookclient: interrupted:", line)
 		return 0
-	case errors.As(err, new(bookclient.RunError)):
+	}
+	fmt.Fprintln(stderr, "bookclient:", line)
+	if errors.As(err, new(bookclient.RunError)) {
 		return 1
 	}
 	return 2

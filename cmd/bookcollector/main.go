@@ -21,7 +21,7 @@ func main() { command.Main(run) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseCollector(args, stdout)
 	if errors.Is(err, configs.ErrDone) {
-		return 0
+		return output.Printed("bookcollector", stdout, stderr)
 	}
 	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
 	var s *collector.Server

@@ -25,7 +25,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseDemo(args, stdout)
 	switch {
 	case errors.Is(err, configs.ErrDone):
-		return 0
+		return output.Printed("bookdemo", stdout, stderr)
 	case err != nil:
 		fmt.Fprintln(stderr, "bookdemo:", output.Line(err.Error()))
 		return 2

@@ -23,7 +23,7 @@ func main() { command.Main(run) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := configs.ParseServer(args, stdout)
 	if errors.Is(err, configs.ErrDone) {
-		return 0
+		return output.Printed("bookserver", stdout, stderr)
 	}
 	lost, counts := stderr.(interface{ Lost() uint64 })
 	stdout, stderr = cfg.Sources.Mask(stdout), cfg.Sources.Mask(stderr)
@@ -41,10 +41,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "bookserver:", output.Line(cfg.Sources.Locate(err).Error()))
-		if ctx.Err() != nil {
-			return 0 // a signal ended the start
+		line := output.Line(cfg.Sources.Locate(err).Error())
+		if ctx.Err() != nil { // a signal ended the start
+			fmt.Fprintln(stderr, "bookserver: interrupted:", line)
+			return 0
 		}
+		fmt.Fprintln(stderr, "bookserver:", line)
 		return 2
 	}
 	err = s.Wait(ctx)

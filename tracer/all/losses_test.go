@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,8 @@ import (
 )
 
 // TestLossesAreReported has collectors that are down until spans are dropped. The posts that follow
-// have a header with the number of lost spans by reason. Earlier posts do not have it.
+// have a header with the number of lost spans by reason. Earlier posts do not have it. One sender
+// sends one post after the other: the last one to arrive is the last one that began.
 func TestLossesAreReported(t *testing.T) {
 	for name, protocol := range map[string]string{
 		"zipkin": "", "otlp over HTTP": otlp.HTTP, "otlp over gRPC": otlp.GRPC,
@@ -29,7 +31,7 @@ func TestLossesAreReported(t *testing.T) {
 			t.Parallel()
 			c := all.DefaultConfig()
 			c.Backend, c.ServiceName = "zipkin", "my books"
-			c.Delivery.QueueBytes = 1 << 20
+			c.Delivery.QueueBytes, c.Delivery.Senders = 1<<20, 1
 			d := &downCollector{}
 			if protocol == "" {
 				srv := httptest.NewServer(d)
@@ -52,8 +54,7 @@ func TestLossesAreReported(t *testing.T) {
 			for range 300 {
 				tr.StartSpan("call").SetTag("text", strings.Repeat("x", 4000)).Finish()
 			}
-			dropped := m.Stats().Sinks[c.Backend].Dropped
-			if dropped == 0 {
+			if m.Stats().Sinks[c.Backend].Dropped == 0 {
 				t.Fatal("have no dropped spans")
 			}
 			testkit.Eventually(t, "a post arrives", func() bool { return len(d.headers()) > 0 })
@@ -89,11 +90,12 @@ func (d *downCollector) setUp() {
 }
 
 func (d *downCollector) headers() (all []string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if d.otlp == nil {
-		return d.have
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return slices.Clone(d.have)
 	}
+	// Without d.mu, which answer locks while the receiver holds its own lock.
 	for _, r := range d.otlp.Requests() {
 		all = append(all, strings.Join(r.Header.Get("X-Span-Losses"), " "))
 	}

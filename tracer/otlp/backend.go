@@ -49,7 +49,7 @@ func (c *Config) open(_ context.Context, s tracer.Settings) (tracer.Sink, error)
 		address = c.url().String()
 		cl = dialHTTP(address, to)
 	} else {
-		address = c.endpoint().text
+		address = c.grpcAddress()
 		cl = dialGRPC(c.target(), to)
 	}
 	e := &exporter{

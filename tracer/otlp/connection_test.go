@@ -309,3 +309,26 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestDefaultEndpointIsNamed checks that errors and the log name the endpoint if none is set.
+func TestDefaultEndpointIsNamed(t *testing.T) {
+	for protocol, want := range map[string]string{
+		otlp.GRPC: "http://127.0.0.1:4317", otlp.HTTP: "http://127.0.0.1:4318/v1/traces",
+	} {
+		if conn, err := net.Dial("tcp", strings.Split(want, "/")[2]); err == nil {
+			conn.Close()
+			t.Skip("a collector is running at ", want)
+		}
+		s := config("otlp")
+		s.OTLP.Protocol, s.FlushTimeout = protocol, 100*time.Millisecond
+		var log testkit.Buffer
+		err := s.run(t, func(tr opentracing.Tracer) { tr.StartSpan("call").Finish() },
+			tracer.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		if err == nil || !strings.Contains(err.Error(), "otlp "+want+": 1 spans lost") {
+			t.Errorf("have %v, want it to name %s", err, want)
+		}
+		if !strings.Contains(log.String(), "to="+want+" ") {
+			t.Errorf("have log\n%s\nwant it to name %s", log.String(), want)
+		}
+	}
+}

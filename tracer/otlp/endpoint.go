@@ -99,8 +99,13 @@ func isHost(text string) bool {
 
 // target returns what to connect to over gRPC. The settings are valid.
 func (c *Config) target() target {
-	to, _ := parseTarget(cmp.Or(c.endpoint().text, "http://127.0.0.1:"+plainPort), c.insecure())
+	to, _ := parseTarget(c.grpcAddress(), c.insecure())
 	return to
+}
+
+// grpcAddress returns the endpoint for gRPC, or the default.
+func (c *Config) grpcAddress() string {
+	return cmp.Or(c.endpoint().text, "http://127.0.0.1:"+plainPort)
 }
 
 // url returns the URL to post to over HTTP, with OpenTelemetry's rules for the path. The settings

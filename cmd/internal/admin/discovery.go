@@ -25,7 +25,8 @@ func newDiscoveryCollector(status func() discovery.Status) *discoveryCollector {
 	return &discoveryCollector{
 		status: status,
 		registered: prometheus.NewDesc("discovery_registered",
-			"Whether the instance is registered: 1 or 0.", []string{"service", "address"}, nil),
+			"Whether the last check of the registration found or created it: 1 or 0.",
+			[]string{"service", "address"}, nil),
 		instances: service("instances", "Number of instances in the list."),
 		kept: service("kept_instances",
 			"Number of instances in the list that are not in etcd any more."),

@@ -355,3 +355,23 @@ func TestAServerWhoseTreeIsNotRead(t *testing.T) {
 		t.Errorf("have status %d and %q, want 1 and %q", code, p.errs.String(), want)
 	}
 }
+
+// A help or version that cannot be written is an error, unless its reader is gone.
+func TestAHelpThatCannotBeWrittenIsStatus1(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"bookclient", "bookserver", "bookcollector", "bookdemo"} {
+		for _, arg := range []string{"-h", "-version", "-print-config"} {
+			full, closed := fullDisk(t), closedPipe(t)
+			p := startWith(t, name, []string{arg}, func(c *exec.Cmd) { c.Stdout = full })
+			code, errs := p.wait(t), p.errs.String()
+			if code != 1 || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, name+": ") {
+				t.Errorf("%s %s: have status %d and %q, want 1 and one line", name, arg, code, errs)
+			}
+			p = startWith(t, name, []string{arg}, func(c *exec.Cmd) { c.Stdout = closed })
+			if code, errs := p.wait(t), p.errs.String(); code != 0 || errs != "" {
+				t.Errorf("%s %s: have status %d and %q without a reader, want 0 and no line",
+					name, arg, code, errs)
+			}
+		}
+	}
+}

@@ -139,7 +139,7 @@ func do(t testing.TB, name string, args []string, env ...string) (code int, stdo
 	return code, p.out.String(), p.errs.String()
 }
 
-var serving = regexp.MustCompile(`msg=serving grpc=(\S+) registered=(\S+)`)
+var serving = regexp.MustCompile(`msg=serving grpc=(\S+) advertised=(\S+)`)
 
 // serve starts a bookserver on a free port and returns it and its address when it is registered.
 func serve(t testing.TB, args ...string) (*process, string) {

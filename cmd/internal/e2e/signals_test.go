@@ -166,7 +166,7 @@ func TestFirstSignalEndsTheClientInOrder(t *testing.T) {
 	}
 }
 
-// A signal while a command waits for etcd ends it, in order.
+// A signal while a command waits for etcd ends it, in order. One line names the etcd.
 func TestSignalDuringStart(t *testing.T) {
 	t.Parallel()
 	for command, args := range map[string][]string{
@@ -180,8 +180,11 @@ func TestSignalDuringStart(t *testing.T) {
 			arrives(t, "a connection to etcd", accepted)
 			p.signal(t, syscall.SIGTERM)
 			code, out, errs := p.wait(t), p.out.String(), p.errs.String()
-			if code != 0 || strings.Count(errs, "\n") != 1 || out != "" {
-				t.Errorf("have status %d, %q and %q, want 0 and one line", code, out, errs)
+			line := strings.HasPrefix(errs, command+": interrupted: ") &&
+				strings.Contains(errs, silent) && strings.Count(errs, "\n") == 1
+			if code != 0 || !line || out != "" {
+				t.Errorf("have status %d, %q and %q, want 0 and one line that names %s",
+					code, out, errs, silent)
 			}
 		})
 	}

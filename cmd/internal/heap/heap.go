@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"sync/atomic"
+	"sync"
 )
 
 // The runtime's own settings.
@@ -32,7 +32,9 @@ func Keep(size int) (stop func()) {
 	k.set(defaultMinimum)
 	k.watch()
 	return func() {
-		k.stopped.Store(true)
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.stopped = true
 		debug.SetGCPercent(defaultPercent)
 	}
 }
@@ -41,13 +43,17 @@ func Keep(size int) (stop func()) {
 type keeper struct {
 	size    uint64
 	percent int
-	stopped atomic.Bool
+
+	mu      sync.Mutex
+	stopped bool
 }
 
 // watch adjusts the percentage after each garbage collection, which an unreachable object reveals.
 func (k *keeper) watch() {
 	runtime.AddCleanup(&struct{ k *keeper }{}, func(k *keeper) {
-		if k.stopped.Load() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.stopped {
 			return
 		}
 		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}

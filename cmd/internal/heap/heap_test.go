@@ -1,15 +1,25 @@
 package heap_test
 
 import (
+	"context"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 
 	"bookservice/cmd/internal/heap"
 	"bookservice/tracer/tracertest/testkit"
 )
 
-// collections returns how many garbage collections happen while 256 MB are allocated.
+// goal returns the size at which the heap is collected next.
+func goal() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// collections returns how many garbage collections happen while 256 MB are allocated. A busy
+// machine ends collections late, and then there are fewer.
 func collections() uint32 {
 	runtime.GC()
 	var before, after runtime.MemStats
@@ -24,14 +34,44 @@ func collections() uint32 {
 var sink []byte
 
 func TestKeepDelaysCollections(t *testing.T) {
-	without := collections()
-	stop := heap.Keep(32 << 20)
-	with := collections()
+	const size = 32 << 20
+	runtime.GC()
+	if have := goal(); have > size/2 {
+		t.Errorf("have a goal of %d bytes without Keep, want less than %d", have, size/2)
+	}
+	stop := heap.Keep(size)
+	if have := goal(); have < size*3/4 {
+		t.Errorf("have a goal of %d bytes, want about %d", have, size)
+	}
+	if have := collections(); have == 0 || have > 256/(32*3/4) {
+		t.Errorf("have %d collections of %d bytes in 256 MB", have, size)
+	}
 	stop()
-	restored := collections()
-	if with == 0 || with > without/3 || restored < without/2 {
-		t.Errorf("have %d collections, %d with Keep, %d after it, want a third with it",
-			without, with, restored)
+	runtime.GC()
+	if have := goal(); have > size/2 {
+		t.Errorf("have a goal of %d bytes after stop, want less than %d", have, size/2)
+	}
+}
+
+// The end of a collection that stop runs into does not change the percentage again.
+func TestStopIsFinal(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for range 4 { // readers of metrics make the end of a collection last longer
+		go func() {
+			for ctx.Err() == nil {
+				goal()
+			}
+		}()
+	}
+	for range 100 {
+		stop := heap.Keep(32 << 20)
+		runtime.GC() // starts the cleanup
+		stop()
+		runtime.GC()
+		if have := debug.SetGCPercent(100); have != 100 {
+			t.Fatalf("have %d percent after stop, want 100", have)
+		}
 	}
 }
 

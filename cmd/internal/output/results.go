@@ -72,3 +72,15 @@ func (r *Results) write(p []byte) error {
 
 // IsClosed reports whether err is of a write to a pipe whose reader is gone.
 func IsClosed(err error) bool { return errors.Is(err, syscall.EPIPE) }
+
+// Printed returns the exit status of a command that has only printed a text: 0, or 1 if the text
+// cannot be written, which one line on stderr says. A reader that is gone is no error. stdout must
+// be a [Results], which keeps its error.
+func Printed(name string, stdout, stderr io.Writer) int {
+	_, err := stdout.Write(nil)
+	if err == nil || IsClosed(err) {
+		return 0
+	}
+	fmt.Fprintf(stderr, "%s: %s\n", name, Line(err.Error()))
+	return 1
+}

@@ -91,7 +91,7 @@ func (s *Server) start(ctx context.Context, opts []tracer.Option) error {
 		return err
 	}
 	s.open.Push("health", func() error { status.Shutdown(); return nil })
-	s.log.Info("serving", "grpc", s.listener.Addr().String(), "registered", s.Addr(),
+	s.log.Info("serving", "grpc", s.listener.Addr().String(), "advertised", s.Addr(),
 		"tracer", s.cfg.Tracer.Backend)
 	if g := s.cfg.Guards; g.RateMode != bookendpoint.RateOff {
 		s.log.Info("calls are limited", "mode", g.RateMode, "burst", g.RateBurst,
@@ -170,7 +170,7 @@ func (s *Server) spanAddress(ctx context.Context) string {
 	if err != nil {
 		bound := s.listener.Addr().String()
 		s.log.Warn("spans have the bound address",
-			"registered", s.Addr(), "bound", bound, "err", err)
+			"advertised", s.Addr(), "bound", bound, "err", err)
 		return bound
 	}
 	return s.Addr()
@@ -205,9 +205,14 @@ func (s *Server) serve(books service.Service, tr opentracing.Tracer) *grpcserver
 }
 
 func (s *Server) register(ctx context.Context, r discovery.Registrar) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Discovery.Timeout)
+	timeout, cancel := context.WithTimeout(ctx, s.cfg.Discovery.Timeout)
 	defer cancel()
-	if err := r.Register(ctx); err != nil {
+	err := r.Register(timeout)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("registering %s in etcd at %s", s.Addr(),
+			strings.Join(s.cfg.Discovery.Etcd, ", "))
+	}
+	if err != nil {
 		return err
 	}
 	s.open.PushWithin(shutdown.Beyond(s.cfg.Discovery.Timeout, s.cfg.DrainDelay), "registration",
@@ -236,7 +241,7 @@ func (s *Server) ShowLostLines(lost func() uint64) error {
 	return s.admin.AddLostLines(lost)
 }
 
-// Addr returns the address that is registered.
+// Addr returns the advertised address: the one that is registered, if a registry is in use.
 func (s *Server) Addr() string {
 	if s.cfg.Advertise != "" {
 		return s.cfg.Advertise

@@ -177,6 +177,7 @@ func TestStopCancelsCallsInFlight(t *testing.T) {
 }
 
 // With -register background a server starts while etcd is down, and registers when etcd answers.
+// Only then does the log say that it is registered.
 func TestServerStartsBeforeEtcd(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -190,11 +191,16 @@ func TestServerStartsBeforeEtcd(t *testing.T) {
 	c.AdminAddr = testkit.FreeAddr(t)
 	c.Discovery.Kind, c.Discovery.Etcd = "etcd", etcd.Endpoints()
 	c.Discovery.Register, c.Discovery.TTL = discovery.RegisterBackground, 2*time.Second
-	s, err := server.Start(ctx, c, quiet)
+	var lines testkit.Buffer
+	s, err := server.Start(ctx, c, slog.New(slog.NewTextHandler(&lines, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Stop()
+	have := lines.String()
+	if !strings.Contains(have, "advertised="+s.Addr()) || strings.Contains(have, "registered") {
+		t.Errorf("have log\n%s\nwant the advertised address and no registration", have)
+	}
 	if err := call(t, s.Addr()); err != nil {
 		t.Errorf("call while etcd is down: %v", err)
 	}
@@ -208,6 +214,9 @@ func TestServerStartsBeforeEtcd(t *testing.T) {
 		t.Fatal(err)
 	}
 	testkit.Eventually(t, "/metrics has the registration", registered("1"))
+	testkit.Eventually(t, "the log has the registration", func() bool {
+		return strings.Contains(lines.String(), "msg=registered key=")
+	})
 	clients, err := discovery.Open(ctx, c.Discovery, discovery.WithLogger(nil))
 	if err != nil {
 		t.Fatal(err)

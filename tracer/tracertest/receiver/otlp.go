@@ -20,7 +20,7 @@ import (
 )
 
 // An Answer decides the answer to a request; n counts requests from 1. If both results are nil the
-// spans are accepted. For HTTP the error may be an [HTTPError].
+// spans are accepted. For HTTP the error may be an [HTTPError]; any other is answered with 503.
 type Answer func(n int) (*coltracepb.ExportTraceServiceResponse, error)
 
 // An HTTPError is an answer over HTTP with this status.
@@ -102,6 +102,10 @@ func (o *OTLP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if refused, ok := errors.AsType[HTTPError](err); ok {
 		w.Header().Set("Retry-After", refused.RetryAfter)
 		w.WriteHeader(refused.Status)
+		return
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	answer, _ := proto.Marshal(out)

@@ -32,7 +32,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -42,6 +41,7 @@ import (
 	"time"
 
 	"bookservice/cmd/internal/heap"
+	"bookservice/cmd/internal/outside/flags"
 	"bookservice/configs"
 )
 
@@ -64,17 +64,12 @@ const (
 // interrupted, 2 if the arguments are wrong.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("calltable", flag.ContinueOnError)
-	fs.SetOutput(stderr)
 	lasts := fs.Duration("time", time.Minute, "time of the measurement, 30s to 1h")
 	rate := fs.Int("rate", 500, "calls per second of each client, 1 to 10000")
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil: // which fs has printed
-		return 2
-	case fs.NArg() > 0:
-		fmt.Fprintf(stderr, "calltable: unexpected argument %q\n", fs.Arg(0))
-		return 2
+	if status, done := flags.Parse(fs, args, stderr); done {
+		return status
+	}
+	switch {
 	case *lasts < minTime || *lasts > maxTime:
 		fmt.Fprintf(stderr, "calltable: -time %v: must be 30s to 1h\n", *lasts)
 		return 2

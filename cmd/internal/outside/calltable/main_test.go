@@ -127,3 +127,13 @@ func TestPlanLasts(t *testing.T) {
 		}
 	}
 }
+
+// A wrong flag is one line, without the usage, and status 2.
+func TestWrongFlagIsOneLine(t *testing.T) {
+	var out, errs strings.Builder
+	code := run(t.Context(), []string{"-nope"}, &out, &errs)
+	if line := errs.String(); code != 2 || strings.Count(line, "\n") != 1 ||
+		!strings.Contains(line, "-nope") || out.Len() > 0 {
+		t.Errorf("have status %d, %q and %q, want 2 and one line", code, &out, line)
+	}
+}

@@ -26,6 +26,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"bookservice/cmd/internal/outside/flags"
 )
 
 func main() {
@@ -40,16 +42,9 @@ func main() {
 // wrong.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("discoverytable", flag.ContinueOnError)
-	fs.SetOutput(stderr)
 	only := fs.String("only", "", "measure only the faults whose names contain this `text`")
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil: // which fs has printed
-		return 2
-	case fs.NArg() > 0:
-		fmt.Fprintf(stderr, "discoverytable: unexpected argument %q\n", fs.Arg(0))
-		return 2
+	if status, done := flags.Parse(fs, args, stderr); done {
+		return status
 	}
 	chosen := slices.DeleteFunc(allFaults(), func(f fault) bool {
 		return !strings.Contains(f.name, *only)

@@ -7,7 +7,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"strings"
 	"sync"
 
+	"bookservice/cmd/internal/outside/flags"
 	"bookservice/tracer"
 	"bookservice/tracer/tracertest/faults"
 )
@@ -32,16 +32,9 @@ func main() {
 // wrong.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("faulttable", flag.ContinueOnError)
-	fs.SetOutput(stderr)
 	only := fs.String("only", "", "measure only the faults whose names contain this `text`")
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil: // which fs has printed
-		return 2
-	case fs.NArg() > 0:
-		fmt.Fprintf(stderr, "faulttable: unexpected argument %q\n", fs.Arg(0))
-		return 2
+	if status, done := flags.Parse(fs, args, stderr); done {
+		return status
 	}
 	chosen := slices.DeleteFunc(faults.All(), func(f faults.Fault) bool {
 		return !strings.Contains(f.Name, *only)
