@@ -46,7 +46,8 @@
 // counts neither as an attempt (10 times in a call) nor for that share. The same holds for an
 // attempt at an instance that does not serve the method; those at instances that are then set aside
 // are not limited to 10. If no instance serves the method, the call fails after at most one attempt
-// at each of them. Attempts after the first have their number in the metadata grpc-previous-rpc-attempts (gRFC A6).
+// at each of them. Attempts after the first have their number in the metadata
+// grpc-previous-rpc-attempts (gRFC A6).
 //
 // An attempt that has no answer in time is replaced: it is cancelled, and another one is made at
 // another instance. Only an attempt that another one may follow is replaced, so servers that are
