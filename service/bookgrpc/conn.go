@@ -91,7 +91,7 @@ func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
 
 // DialOptions returns the options of the connections that [Dial] makes, except the dialer: plain
 // text, fixed flow-control windows, keepalive pings, the backoff between attempts to connect, and
-// an interceptor for [RetryDelay] and [NotSent].
+// an interceptor for [RetryDelay], [NotSent] and [NotServed].
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),

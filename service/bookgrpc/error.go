@@ -9,12 +9,14 @@ import (
 
 // An Error is an error with a gRPC status. Clients return it. It wraps the error that the status
 // code stands for, such as [service.ErrNotFound], so [errors.Is] returns the same on the client as
-// on the server. See [RetryDelay] and [NotSent] for what else a client's error contains.
+// on the server. See [RetryDelay], [NotSent] and [NotServed] for what else a client's error
+// contains.
 type Error struct {
 	st      *status.Status
 	cause   error // may be nil
 	retry   retryDelay
 	notSent bool
+	notGRPC bool // the answer is not gRPC, so the method was not executed
 }
 
 // WithStatus returns an [*Error] that wraps err. Its status has this code and the message of err.
@@ -34,7 +36,7 @@ func FromStatus(err error) error {
 	}
 	e := &Error{st: st, cause: sentinel(st.Code()), retry: retryInfo(st)}
 	if failed, ok := errors.AsType[*invokeError](err); ok {
-		e.notSent = failed.notSent
+		e.notSent, e.notGRPC = failed.notSent, failed.notGRPC
 		if failed.pushback.known {
 			e.retry = failed.pushback
 		}
@@ -43,13 +45,13 @@ func FromStatus(err error) error {
 }
 
 // Wrap returns an [*Error] that wraps err and has another message. Its status has the code and the
-// details of err, and [RetryDelay] and [NotSent] return the same as for err.
+// details of err, and [RetryDelay], [NotSent] and [NotServed] return the same as for err.
 func Wrap(err error, message string) error {
 	st := status.Convert(err).Proto()
 	st.Message = message
 	wrapped := &Error{st: status.FromProto(st), cause: err}
 	if e, ok := errors.AsType[*Error](err); ok {
-		wrapped.retry, wrapped.notSent = e.retry, e.notSent
+		wrapped.retry, wrapped.notSent, wrapped.notGRPC = e.retry, e.notSent, e.notGRPC
 	}
 	return wrapped
 }

@@ -88,6 +88,19 @@ func NotSent(err error) bool {
 	return ok && e.notSent
 }
 
+// NotServed reports whether the call that failed with err was not executed because the server does
+// not serve the method. Its code is Unimplemented, or the answer is that of a server of another
+// protocol: HTTP with a status below 500, except for 429, and without the content type of gRPC.
+// gRPC converts 401 to Unauthenticated and 403 to PermissionDenied. Such an answer is recognized if
+// the connection has [DialOptions].
+func NotServed(err error) bool {
+	if status.Code(err) == codes.Unimplemented {
+		return true
+	}
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.notGRPC
+}
+
 // IsCodecError reports whether the call that failed with err has a request or a response that
 // cannot be encoded or decoded, such as a name that is not UTF-8. gRPC's client and server report
 // this only by codes.Internal and the beginning of the message.
@@ -132,6 +145,7 @@ func pushback(trailer metadata.MD) retryDelay {
 type invokeError struct {
 	error
 	notSent  bool
+	notGRPC  bool
 	pushback retryDelay
 }
 
@@ -139,20 +153,43 @@ func (e *invokeError) Unwrap() error              { return e.error }
 func (e *invokeError) GRPCStatus() *status.Status { return status.Convert(e.error) }
 
 // reportInvoke is an interceptor that converts the error of a call to an [*invokeError]. It reads
-// the trailer from the call's own option: go-kit's client has one, and does not pass the trailer of
-// a failed call on. gRPC sets the trailer of a call, possibly to an empty one, if it has opened a
-// stream for the call.
+// header and trailer from the call's own options: go-kit's client has them, and does not pass those
+// of a failed call on. gRPC sets the trailer of a call, possibly to an empty one, if it has opened
+// a stream for the call.
 func reportInvoke(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	err := invoke(ctx, method, request, reply, conn, opts...)
 	if err == nil {
 		return nil
 	}
+	var header, trailer metadata.MD
+	reported := false
 	for _, opt := range opts {
-		if o, ok := opt.(grpc.TrailerCallOption); ok {
-			trailer := *o.TrailerAddr
-			return &invokeError{error: err, notSent: trailer == nil, pushback: pushback(trailer)}
+		switch o := opt.(type) {
+		case grpc.HeaderCallOption:
+			header = *o.HeaderAddr
+		case grpc.TrailerCallOption:
+			trailer, reported = *o.TrailerAddr, true
 		}
 	}
-	return err
+	if !reported {
+		return err
+	}
+	return &invokeError{
+		error: err, notSent: trailer == nil, notGRPC: isNotGRPC(err, header, trailer),
+		pushback: pushback(trailer),
+	}
+}
+
+// isNotGRPC reports whether err is an answer of HTTP that proves that no method was executed. A
+// gateway sends 429 and those from 500 on for calls that may have been executed, or that it does
+// not execute at present. The answer of a gRPC server has a content type, in the header or in a
+// trailer without header, whatever its message is.
+func isNotGRPC(err error, header, trailer metadata.MD) bool {
+	if len(header["content-type"])+len(trailer["content-type"]) > 0 {
+		return false
+	}
+	rest, ok := strings.CutPrefix(status.Convert(err).Message(),
+		"unexpected HTTP status code received from server: ")
+	return ok && rest != "" && rest[0] < '5' && !strings.HasPrefix(rest, "429")
 }

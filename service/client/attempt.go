@@ -15,8 +15,12 @@ import (
 	"bookservice/service/client/internal/balance"
 )
 
-// errNotConnected is the latest error of a call that ends before an instance is connected.
-var errNotConnected = errors.New("no instance is connected")
+// Latest errors of a call that ends before discovery has provided a list, or before an instance is
+// connected.
+var (
+	errNoAnswer     = errors.New("discovery has provided no list")
+	errNotConnected = errors.New("no instance is connected")
+)
 
 // attempts is what the attempts of a call share. They may be concurrent.
 type attempts struct {
@@ -24,6 +28,7 @@ type attempts struct {
 	tried   []*balance.Endpoint
 	buf     [3]*balance.Endpoint // initial array of tried, part of the call's allocation
 	lastErr error                // of the attempt that ended last
+	aside   int                  // attempts whose instance is set aside
 }
 
 // pick returns an instance that the call has not tried, and marks it as tried. If the call has
@@ -66,6 +71,20 @@ func (a *attempts) ended(err error) {
 	a.lastErr = err
 }
 
+// countAside counts an attempt whose instance is set aside.
+func (a *attempts) countAside() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.aside++
+}
+
+// numAside returns the number of attempts whose instance is set aside.
+func (a *attempts) numAside() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.aside
+}
+
 // latestErr returns the error of the attempt that ended last.
 func (a *attempts) latestErr() error {
 	a.mu.Lock()
@@ -102,9 +121,11 @@ func (c *Client) tryNext(ctx context.Context, cl *call) (any, error) {
 }
 
 // acquire returns the instance for the next attempt of a call. The caller must release it. While
-// instances are connecting and none is up, acquire waits.
+// instances are connecting and none is up, acquire waits. It also waits for the first event of
+// discovery.
 func (c *Client) acquire(ctx context.Context, cl *call) (*instance, error) {
 	b := c.pool.balancer
+	answered := false // by discovery
 	for {
 		if c.closed.Load() {
 			return nil, ErrClosed
@@ -114,10 +135,16 @@ func (c *Client) acquire(ctx context.Context, cl *call) (*instance, error) {
 			var changed <-chan struct{}
 			switch e, changed = cl.pickOrWait(b); {
 			case e != nil: // since the pick
-			case changed == nil:
+			case changed == nil && answered:
 				return nil, ErrNoInstance
+			case changed == nil:
+				if err := cl.waitForDiscovery(ctx); err != nil {
+					return nil, err
+				}
+				answered = true
+				continue
 			default:
-				if err := cl.waitFor(ctx, changed); err != nil {
+				if err := cl.waitFor(ctx, changed, errNotConnected); err != nil {
 					return nil, err
 				}
 				continue
@@ -129,13 +156,24 @@ func (c *Client) acquire(ctx context.Context, cl *call) (*instance, error) {
 	}
 }
 
+// waitForDiscovery waits until the pool has applied an event. At the end of the call's time it
+// returns ErrNoInstance; the error is that of the caller's context if this is done.
+func (cl *call) waitForDiscovery(ctx context.Context) error {
+	err := cl.waitFor(ctx, cl.client.pool.answered, errNoAnswer)
+	if err != nil && !isDone(cl.caller) {
+		return bookgrpc.Wrap(ErrNoInstance, ErrNoInstance.Error()+": "+errNoAnswer.Error())
+	}
+	return err
+}
+
 // waitFor waits until the channel is closed. The error is that of the context, with its status.
-func (a *attempts) waitFor(ctx context.Context, changed <-chan struct{}) error {
+// The reason is then the latest error of the call.
+func (a *attempts) waitFor(ctx context.Context, changed <-chan struct{}, reason error) error {
 	select {
 	case <-changed:
 		return nil
 	case <-ctx.Done():
-		a.ended(errNotConnected)
+		a.ended(reason)
 		return bookgrpc.WithStatus(status.FromContextError(ctx.Err()).Code(), ctx.Err())
 	}
 }
@@ -148,7 +186,14 @@ func (in *instance) attempt(ctx context.Context, cl *call) (response any, err er
 	outcome := balance.Unknown // if the endpoint panics
 	defer func() {
 		end := clock.Now()
-		in.endpoint.End(end, end-start, outcome)
+		setAside := in.endpoint.End(end, end-start, outcome)
+		if outcome == balance.NotServed && in.endpoint.IsAside() {
+			cl.countAside()
+		}
+		if setAside {
+			in.pool.logger.Warn("instance does not serve the method and is set aside",
+				"instance", in.addr, "method", cl.name, "err", err)
+		}
 	}()
 	response, err = cl.endpointOf(&in.set)(ctx, cl.request)
 	if err == nil {
@@ -165,6 +210,8 @@ func outcomeOf(ctx context.Context, err error) balance.Outcome {
 		return balance.Success
 	case errors.Is(err, context.Canceled) && ctx.Err() == context.Canceled:
 		return balance.Unknown // by the caller, or because another attempt has succeeded
+	case bookgrpc.NotServed(err):
+		return balance.NotServed
 	}
 	return balance.Failure
 }

@@ -36,19 +36,46 @@ type breaker struct {
 // recently is how long an answer shows that an instance works.
 const recently = time.Second
 
+// joinLimit is how long failures are not counted because instances are connecting for the first
+// time. gRPC reports within 3 s that a connection cannot be made.
+const joinLimit = 5 * time.Second
+
 // A health tells whether a failure at one instance can be a failure of all.
 type health struct {
 	epoch time.Time
 	last  atomic.Int64 // time of the latest answer, or of the start, in ns since epoch
+
+	// Begin of the first call since the latest answer whose failure was not counted, in ns since
+	// epoch. 0: none.
+	excused atomic.Int64
 }
 
 func newHealth() *health { return &health{epoch: time.Now()} }
 
-func (h *health) answered(now time.Time) { h.last.Store(int64(now.Sub(h.epoch))) }
+func (h *health) answered(now time.Time) {
+	h.last.Store(int64(now.Sub(h.epoch)))
+	if h.excused.Load() != 0 {
+		h.excused.Store(0)
+	}
+}
 
-// works reports whether a call was answered within the last second. In its first second a client
-// has no failures of all instances.
-func (h *health) works() bool { return time.Since(h.epoch)-time.Duration(h.last.Load()) < recently }
+// joined records that an instance is about to be used for the first time.
+func (h *health) joined(now time.Time) { h.last.Store(int64(now.Sub(h.epoch))) }
+
+// excuses reports whether the failure of a call is not counted because instances are connecting for
+// the first time: up to joinLimit after the first such call since the latest answer.
+func (h *health) excuses(begin time.Time) bool {
+	now := max(1, int64(begin.Sub(h.epoch)))
+	return h.excused.CompareAndSwap(0, now) || now-h.excused.Load() < int64(joinLimit)
+}
+
+// works reports whether, since a second before the begin of a call, another one was answered or an
+// instance was used for the first time. In its first second a client has no failures of all
+// instances. The end of the call does not matter: a process that has just been stopped for a second
+// has had no answers meanwhile.
+func (h *health) works(begin time.Time) bool {
+	return begin.Sub(h.epoch)-time.Duration(h.last.Load()) < recently
+}
 
 func newBreaker(cfg Config) *breaker {
 	b := &breaker{

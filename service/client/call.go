@@ -31,6 +31,8 @@ type call struct {
 	request  any
 	observe  func(Attempt) // may be nil
 	denied   bool          // the budget has denied a retry at an instance that was not tried
+	early    bool          // at the latest error, instances were connecting for the first time
+	mixed    bool          // the instance of an attempt serves the method, and the attempt failed
 
 	attempts
 
@@ -44,6 +46,7 @@ type call struct {
 	hedgeAt time.Time     // zero: no hedge
 	replace time.Time     // when the active attempts may be replaced; zero: never
 	limit   time.Duration // of an attempt
+	recheck time.Time     // when to look for a shorter limit; zero: not
 	paid    bool          // the budget has permitted the next attempt already
 	first   try           // part of the call's allocation
 }
@@ -88,7 +91,7 @@ func (c *Client) do(cl *call) (any, error) {
 	if err != nil {
 		err = cl.explain(err)
 	}
-	result = cl.classify(err)
+	result = cl.classify(err, now)
 	return response, err
 }
 
@@ -99,6 +102,7 @@ func (cl *call) run(now time.Time) (any, error) {
 		if err == nil {
 			return response, nil
 		}
+		cl.early = cl.client.pool.balancer.Joining() // before hasUntried
 		if !retryable(err) || cl.expired() {
 			return response, err
 		}

@@ -16,9 +16,11 @@
 //	NotFound, InvalidArgument                 no            success
 //	cancellation or deadline of the caller    no            not counted
 //	no instance known                         no            not counted
-//	Unimplemented, PermissionDenied,          no            not counted
-//	Unauthenticated, FailedPrecondition,
-//	OutOfRange, AlreadyExists
+//	PermissionDenied, Unauthenticated,        no            not counted
+//	FailedPrecondition, OutOfRange,
+//	AlreadyExists
+//	Unimplemented, or HTTP instead of gRPC,   yes, freely   not counted
+//	with a status below 500, except for 429
 //	Internal: a message that cannot be        no            not counted
 //	encoded or decoded
 //	ResourceExhausted, also a message that    if the server not counted
@@ -27,8 +29,9 @@
 //	no answer within the attempt's limit      yes           failure
 //	any other error                           yes           failure
 //
-// Only the result of a call's last attempt is counted. The first six are the same at every instance
-// or say nothing about the service, so they do not stop other calls.
+// Only the result of a call's last attempt is counted. Those that are not counted are the same at
+// every instance or say nothing about the service, so they do not stop other calls. Until discovery
+// has sent an event, a call waits for it; then "no instance known" is the end of its time.
 //
 // # Retries
 //
@@ -40,8 +43,11 @@
 // Retries and hedges are limited to a share of the calls, so servers that fail get little more load
 // than servers that work; see [Config]. An attempt that could not be sent because its instance has
 // no connection is no load: it is repeated at once at an instance that the call has not tried, and
-// counts neither as an attempt (10 times in a call) nor for that share. Attempts after the first
-// have their number in the metadata grpc-previous-rpc-attempts (gRFC A6).
+// counts neither as an attempt (10 times in a call) nor for that share. The same holds for an
+// attempt at an instance that does not serve the method; those at instances that are then set aside
+// are not limited to 10. If no instance serves the method, the call fails after at most one attempt
+// at each of them. Attempts after the first have their number in the metadata
+// grpc-previous-rpc-attempts (gRFC A6).
 //
 // An attempt that has no answer in time is replaced: it is cancelled, and another one is made at
 // another instance. Only an attempt that another one may follow is replaced, so servers that are
@@ -76,6 +82,16 @@
 // With all balancers, an instance that has not answered for 4 times its latency, at least 40 ms and
 // at most 4 s, is chosen only to test it, if another one answers: once a second, and 5 times a
 // second for all such instances. Calls leave the zone of the client if all its instances hang.
+//
+// An address of another service, or of an HTTP server, answers that it does not serve the method.
+// It costs no call, whatever the balancer: the call is repeated elsewhere, and an instance that has
+// had no success on its connection is set aside, which is logged at warn level. Ejection is not
+// needed for that, so it also holds for one of three instances. An instance that is set aside is
+// tested by the first attempt of a call once a second, 5 times a second for all. It is used again
+// after a success or on a new connection, and if there is no other one. An instance that serves
+// other methods stays in use; p2c prefers others, because the failure counts as a slow call. An
+// HTTP answer with 429, or 500 and above, is an error like any other: it does not show which server
+// has sent it.
 //
 // Connections are made in the background, 500 a second, and made again when they are lost. Calls
 // use connected instances only. If none is connected, calls wait for one as long as some are
@@ -177,7 +193,9 @@ func WithMetadata(metadata func(addr string) map[string]string) Option {
 }
 
 // New returns a client of the instances that instancer provides, each a host:port. The client
-// follows changes; instances that instancer provides immediately are known when New returns.
+// follows changes. Instances that the method Register of instancer sends before it returns are
+// known when New returns. Until instancer has sent an event, calls wait for it within their time:
+// so no call fails because it is made at once.
 //
 // The error is that of [Config.Validate]. The caller must close the client. New does not take
 // ownership of instancer; the caller stops it after closing the client.
@@ -200,6 +218,7 @@ func New(instancer sd.Instancer, tracer opentracing.Tracer, cfg Config,
 		hedge:    cfg.hedgePolicy(),
 		watches:  sync.Pool{New: newWatch},
 	}
+	c.pool.joined = c.health.joined
 	infoOf := func(s *bookendpoint.Set) endpoint.Endpoint { return s.Info }
 	listOf := func(s *bookendpoint.Set) endpoint.Endpoint { return s.List }
 	c.set = bookendpoint.Set{

@@ -161,6 +161,7 @@ func TestBreakerCountsFaultsOnly(t *testing.T) {
 func TestBreakerCountsTimeouts(t *testing.T) {
 	c := dial(t, quick(func(cfg *client.Config) { cfg.BreakerTimeout = 5 * time.Millisecond }),
 		start(t, hang(), nil).addr)
+	connected(t, c, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for range 5 {

@@ -20,11 +20,12 @@ type Config struct {
 	RetryBackoff time.Duration
 
 	// RetryBudget limits the retries and hedges to a percentage of the calls of the last 10 s: 0 or
-	// more. Three in 10 s are always permitted. Attempts that could not be sent are not counted.
+	// more. Three in 10 s are always permitted. Attempts that could not be sent are not counted,
+	// nor those at an instance that does not serve the method.
 	RetryBudget float64
 	// AttemptTimeout is the time after which an attempt without an answer is replaced by one at
 	// another instance: 0 or more. 0 derives it from the answers of the method: 4 times the 99th
-	// percentile, at least 40 ms, or 1 s before there are 20 answers. It is shorter if less than
+	// percentile, at least 40 ms, or 1 s until there are 20 answers. It is shorter if less than
 	// that is left for each of the call's attempts, but not less than twice the 99th percentile.
 	//
 	// An attempt is replaced only if another one may follow: there is an instance that the call has
@@ -40,9 +41,11 @@ type Config struct {
 	Hedge string
 
 	// The circuit breaker is for a service that fails as a whole: it stops all calls, and the
-	// servers can recover. It counts calls after their retries. A call is not counted if it has not
-	// tried all instances because its retry exceeds RetryBudget, and another call was answered
-	// within the last second: one bad instance does not open the breaker.
+	// servers can recover. It counts calls after their retries. One bad instance does not open
+	// the breaker. A failed call is not counted if it has not tried all instances because its retry
+	// exceeds RetryBudget, and another call was answered, or an instance connected for the first
+	// time, since one second before the call. Neither is a failed call counted while instances are
+	// connecting for the first time; without an answer, this holds for 5 s.
 
 	BreakerTimeout      time.Duration // timeout for a call with all its attempts; more than 0
 	BreakerErrorPercent float64       // failure rate that opens the breaker; 0 < rate ≤ 100

@@ -17,7 +17,8 @@ type subscription struct {
 	done      chan struct{}
 }
 
-// subscribe returns after the pool has applied the events that Register sends. The channel is
+// subscribe returns after the pool has applied the events that Register sends itself. Those that
+// another goroutine sends for it, as in package discovery, can come later. The channel is
 // unbuffered, and the pool receives an event only after it has applied the previous one. An event
 // with an error changes nothing, so it can follow as a barrier.
 func subscribe(instancer sd.Instancer, p *pool) *subscription {

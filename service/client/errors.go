@@ -35,7 +35,7 @@ var (
 // retryable reports whether another attempt, possibly at another instance, can succeed after err.
 func retryable(err error) bool {
 	if err == nil || errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed) ||
-		isSameEverywhere(err) {
+		isFinal(err) {
 		return false
 	}
 	delay, ok := bookgrpc.RetryDelay(err)
@@ -45,27 +45,32 @@ func retryable(err error) bool {
 	return !ok || delay >= 0
 }
 
-// isSameEverywhere reports whether all instances would return err for the same call.
+// isFinal reports whether err ends a call: it is the same everywhere, and the instance serves the
+// method.
+func isFinal(err error) bool { return isSameEverywhere(err) && !bookgrpc.NotServed(err) }
+
+// isSameEverywhere reports whether all instances of the service would return err for the same call.
 func isSameEverywhere(err error) bool {
 	if bookendpoint.IsBusiness(err) {
 		return true
 	}
 	switch status.Code(err) {
-	case codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated,
-		codes.FailedPrecondition, codes.OutOfRange, codes.AlreadyExists:
+	case codes.PermissionDenied, codes.Unauthenticated, codes.FailedPrecondition,
+		codes.OutOfRange, codes.AlreadyExists:
 		return true
 	}
 	return bookgrpc.IsCodecError(err)
 }
 
-// classify returns the outcome of a call for the breaker.
-func (cl *call) classify(err error) outcome {
+// classify returns the outcome for the breaker of a call that began at a time.
+func (cl *call) classify(err error, begin time.Time) outcome {
 	switch {
 	case err == nil || bookendpoint.IsBusiness(err):
 		return succeeded
 	case errors.Is(err, ErrNoInstance) || errors.Is(err, ErrClosed),
-		callerGone(cl.caller, err), isSameEverywhere(err),
-		cl.denied && cl.client.health.works(),
+		callerGone(cl.caller, err), isSameEverywhere(err), bookgrpc.NotServed(err),
+		cl.denied && cl.client.health.works(begin),
+		cl.early && cl.client.health.excuses(begin),
 		status.Code(err) == codes.ResourceExhausted:
 		return ignored
 	}

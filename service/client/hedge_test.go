@@ -171,6 +171,7 @@ func TestHedgesAreLimited(t *testing.T) {
 	}
 	only := start(t, slow, nil)
 	c = dial(t, hedging("1ms"), only.addr)
+	connected(t, c, 1)
 	if _, err := c.BookInfo(t.Context(), 1); err != nil || only.calls.Load() != 1 {
 		t.Errorf("one instance: have %v after %d attempts, want success after 1",
 			err, only.calls.Load())

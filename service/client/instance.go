@@ -83,7 +83,7 @@ func (in *instance) run() {
 	if !in.connect() {
 		return
 	}
-	known, connected := balance.Connecting, time.Time{}
+	known, connected, joined := balance.Connecting, time.Time{}, false
 	for {
 		state := in.conn.GetState()
 		switch state {
@@ -91,6 +91,10 @@ func (in *instance) run() {
 			return
 		case connectivity.Ready:
 			known, connected = balance.Up, time.Now()
+			if !joined {
+				joined = true
+				in.pool.joined(connected)
+			}
 		case connectivity.TransientFailure:
 			known = balance.Down
 		default: // a connection that has failed stays down until it succeeds

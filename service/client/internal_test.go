@@ -59,7 +59,7 @@ func TestClassify(t *testing.T) {
 	}
 	for _, tt := range tests {
 		cl := &call{caller: tt.caller}
-		if have := cl.classify(tt.err); have != tt.want {
+		if have := cl.classify(tt.err, time.Now()); have != tt.want {
 			t.Errorf("%s: have outcome %d, want %d", tt.name, have, tt.want)
 		}
 	}

@@ -31,6 +31,9 @@ type pool struct {
 	launch   func(*instance)                     // starts the instance's goroutine
 	metadata func(addr string) map[string]string // nil if the balancer needs none
 	interval time.Duration                       // of ejections
+	joined   func(time.Time)                     // before an instance is up for the first time
+
+	answered chan struct{} // closed when the pool has applied the first event
 
 	first chan struct{} // closed when the pool gets its first instance
 	slots chan struct{} // has an element for each instance that has just begun to connect
@@ -50,6 +53,8 @@ func newPool(c balance.Config, interval time.Duration, logger *slog.Logger) *poo
 		logger:   logger,
 		launch:   func(in *instance) { go in.run() },
 		interval: interval,
+		joined:   func(time.Time) {},
+		answered: make(chan struct{}),
 		first:    make(chan struct{}),
 		slots:    make(chan struct{}, connectSlots),
 	}
@@ -67,6 +72,7 @@ func (p *pool) follow(events <-chan sd.Event, stop <-chan struct{}) {
 			p.check()
 		case <-stop:
 			p.update(nil)
+			p.setAnswered()
 			p.balancer.Wake()
 			return
 		}
@@ -78,8 +84,20 @@ func (p *pool) apply(e sd.Event) {
 	switch {
 	case e.Err == nil:
 		p.update(e.Instances)
-	case !errors.Is(e.Err, errSync):
+	case errors.Is(e.Err, errSync):
+		return
+	default:
 		p.logger.Warn("discovery", "err", e.Err)
+	}
+	p.setAnswered()
+}
+
+// setAnswered ends the waiting for the first event.
+func (p *pool) setAnswered() {
+	select {
+	case <-p.answered:
+	default:
+		close(p.answered)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 const (
 	// maxUnsent is the largest number of attempts of a call that do not count because they were not
-	// sent.
+	// sent, or because the instance does not serve the method and is not set aside.
 	maxUnsent = 10
 
 	// Limits of an attempt that is derived from the latency: before it is known, its smallest
@@ -18,6 +18,9 @@ const (
 	firstLimit  = time.Second
 	minLimit    = 40 * time.Millisecond
 	limitFactor = 4
+
+	// recheckAfter is when an attempt that began before the latency was known looks for it.
+	recheckAfter = 50 * time.Millisecond
 
 	// minLeft is the time that must be left for a further attempt if answers are faster.
 	minLeft = time.Millisecond
@@ -32,12 +35,17 @@ func (cl *call) next(err error) (delay time.Duration, reason string, ok bool) {
 	defer cl.mu.Unlock()
 	paid := cl.paid
 	cl.paid = false
-	notSent := bookgrpc.NotSent(err)
+	notSent, notServed := bookgrpc.NotSent(err), bookgrpc.NotServed(err)
 	untried := cl.hasUntried()
-	if notSent && untried && !paid && cl.unsent < maxUnsent {
+	another := untried || notServed && cl.client.pool.balancer.MustWait()
+	if (notSent || notServed) && another && !paid && cl.unsent-cl.numAside() < maxUnsent {
 		cl.unsent++
 		cl.made--
 		return 0, "", true
+	}
+	cl.mixed = cl.mixed || !notServed
+	if !untried && !cl.mixed { // no instance serves the method
+		return 0, "", false
 	}
 	cfg := &cl.client.cfg
 	if cl.made >= cfg.RetryAttempts {
@@ -76,6 +84,12 @@ func backoff(base time.Duration, n int) time.Duration {
 // needed returns the time that must be left for a further attempt: the fastest recent answer.
 func (cl *call) needed() time.Duration {
 	return max(minLeft, time.Duration(cl.latency.fastest.Load()))
+}
+
+// isLimitUnknown reports whether the limit of an attempt depends on the latency, which is not
+// known.
+func (cl *call) isLimitUnknown() bool {
+	return cl.client.cfg.AttemptTimeout == 0 && cl.latency.p99.Load() == 0
 }
 
 // attemptLimit returns the time after which an attempt may be replaced, or 0 if no other attempt

@@ -38,7 +38,7 @@ func (cl *call) round(now time.Time) (any, error) {
 	}
 	cl.startLocked(t, now)
 	cl.main, cl.hedge, cl.began = t, nil, now
-	cl.hedgeAt, cl.replace = time.Time{}, time.Time{}
+	cl.hedgeAt, cl.replace, cl.recheck = time.Time{}, time.Time{}, time.Time{}
 	at := cl.scheduleLocked(now)
 	cl.mu.Unlock()
 
@@ -67,7 +67,7 @@ func (cl *call) round(now time.Time) (any, error) {
 // an error that all instances would return. An instance that refuses a call, and forbids a further
 // attempt, says nothing about one that is active.
 func decides(err error) bool {
-	return err == nil || bookendpoint.IsBusiness(err) || isSameEverywhere(err)
+	return err == nil || bookendpoint.IsBusiness(err) || isFinal(err)
 }
 
 // join waits until the hedge h of the attempt cl.main, which has ended, has ended too. It returns
@@ -104,6 +104,9 @@ func (cl *call) scheduleLocked(now time.Time) time.Time {
 	cl.limit = cl.attemptLimit(now)
 	if cl.limit > 0 {
 		cl.replace = now.Add(cl.limit)
+		if cl.isLimitUnknown() && cl.limit > recheckAfter {
+			cl.recheck = now.Add(recheckAfter)
+		}
 	}
 	if delay := cl.client.hedge.delay(&cl.latency); delay > 0 && cl.made == 1 {
 		cl.hedgeAt = now.Add(delay)
@@ -111,13 +114,36 @@ func (cl *call) scheduleLocked(now time.Time) time.Time {
 	return cl.nextTime()
 }
 
-// nextTime returns the first of hedgeAt and replace that is set. If none is set, it returns the
-// zero time.
+// nextTime returns the first of hedgeAt, replace and recheck that is set. If none is set, it
+// returns the zero time.
 func (cl *call) nextTime() time.Time {
-	if cl.hedgeAt.IsZero() || !cl.replace.IsZero() && cl.replace.Before(cl.hedgeAt) {
-		return cl.replace
+	return firstTime(firstTime(cl.hedgeAt, cl.replace), cl.recheck)
+}
+
+// firstTime returns the first of two times. The zero time is none.
+func firstTime(x, y time.Time) time.Time {
+	if x.IsZero() || !y.IsZero() && y.Before(x) {
+		return y
 	}
-	return cl.hedgeAt
+	return x
+}
+
+// shortenLocked shortens the limit of the active attempt, which began before the latency was known,
+// if it is known now. The caller must hold cl.mu.
+func (cl *call) shortenLocked(now time.Time) {
+	if cl.isLimitUnknown() {
+		cl.recheck = now.Add(recheckAfter)
+		return
+	}
+	cl.recheck = time.Time{}
+	limit := cl.attemptLimit(cl.began)
+	if cl.hedge != nil || limit <= 0 || limit >= cl.limit {
+		return
+	}
+	cl.limit = limit
+	if at := cl.began.Add(limit); at.Before(cl.replace) {
+		cl.replace = at
+	}
 }
 
 // try makes the attempt t.
@@ -145,6 +171,9 @@ func (t *try) abandon(reason error) {
 func (cl *call) overdue(now time.Time) time.Time {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
+	if !cl.recheck.IsZero() && !now.Before(cl.recheck) {
+		cl.shortenLocked(now)
+	}
 	if !cl.hedgeAt.IsZero() && !now.Before(cl.hedgeAt) {
 		cl.hedgeAt = time.Time{}
 		if cl.mayAddLocked(now, math.MaxInt64) {
@@ -156,7 +185,8 @@ func (cl *call) overdue(now time.Time) time.Time {
 		if cl.mayAddLocked(now, now.Sub(cl.began)) {
 			cl.paid = true
 			cl.replaceLocked(now)
-			cl.replace = time.Time{} // join must not charge the budget again
+			// join must not charge the budget again.
+			cl.replace, cl.recheck = time.Time{}, time.Time{}
 			return time.Time{}
 		}
 		cl.replace = now.Add(cl.limit) // the budget can permit it later
@@ -185,7 +215,7 @@ func (cl *call) startHedgeLocked(now time.Time) {
 	go func() {
 		defer close(h.done)
 		cl.try(h)
-		if bookgrpc.NotSent(h.err) {
+		if bookgrpc.NotSent(h.err) || bookgrpc.NotServed(h.err) {
 			cl.uncount(h)
 		}
 		if decides(h.err) {
@@ -194,7 +224,7 @@ func (cl *call) startHedgeLocked(now time.Time) {
 	}()
 }
 
-// uncount undoes that a hedge counts, because it could not be sent.
+// uncount undoes that a hedge counts, because it could not be sent or was not served.
 func (cl *call) uncount(h *try) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()

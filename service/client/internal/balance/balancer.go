@@ -33,8 +33,10 @@ type Balancer struct {
 
 	routes     atomic.Pointer[routes] // those that are up
 	down       *set
+	aside      *set          // those that are up and set aside
 	median     atomic.Uint64 // latency of the endpoints that are up, a float64 in ns
 	connecting atomic.Int64  // number of endpoints
+	joining    atomic.Int64  // number of those that connect for the first time
 	ejected    atomic.Int64  // number of endpoints in the list
 	tested     atomic.Int64  // when a silent endpoint was last tested
 
@@ -71,6 +73,7 @@ func New(c Config) *Balancer {
 		ejection:  c.Ejection,
 		start:     time.Now(),
 		down:      newSet(),
+		aside:     newSet(),
 		endpoints: map[string]*Endpoint{},
 		zones:     map[string]*zone{},
 		departed:  map[string]*list.Element{},
@@ -95,6 +98,8 @@ func (b *Balancer) Add(now time.Duration, address string, value any, a Attribute
 	}
 	b.endpoints[address] = e
 	b.connecting.Add(1)
+	b.joining.Add(1)
+	e.joining = true
 	b.enterZone(e.zone)
 	b.updateRoutes()
 	return e
@@ -160,17 +165,26 @@ func (b *Balancer) setState(e *Endpoint, s State) {
 	e.state = s
 	if s == Up { // a new connection says nothing about the former one
 		e.stats.succeeded()
+		e.served.Store(unproven)
 	}
 	b.count(e, 1)
 	b.place(e)
+	if e.joining && s != Connecting { // after place: see Joining
+		e.joining = false
+		b.joining.Add(-1)
+	}
 }
 
-// count adds n to the numbers of endpoints with the state of e.
+// count adds n to the numbers of endpoints with the state of e. Those that are set aside are not
+// among those that are up.
 func (b *Balancer) count(e *Endpoint, n int) {
 	switch e.state {
 	case Connecting:
 		b.connecting.Add(int64(n))
 	case Up:
+		if e.IsAside() {
+			return
+		}
 		b.up += n
 		if e.stats.ejected {
 			b.upEjected += n
@@ -184,6 +198,8 @@ func (b *Balancer) place(e *Endpoint) {
 	switch {
 	case e.state == Down:
 		target = b.down
+	case e.state == Up && e.IsAside():
+		target = b.aside
 	case e.state == Up && (!e.stats.ejected || b.panicking):
 		target = b.zones[e.zone].up
 	}
@@ -201,7 +217,8 @@ func (b *Balancer) place(e *Endpoint) {
 // settle updates what depends on the states of all endpoints, and wakes those that wait for a
 // change.
 func (b *Balancer) settle() {
-	usable, known := b.up-b.upEjected, len(b.endpoints)-int(b.connecting.Load())
+	usable := b.up - b.upEjected
+	known := len(b.endpoints) - int(b.connecting.Load()+b.aside.n.Load())
 	if panicking := 2*usable < known && b.upEjected > 0; panicking != b.panicking {
 		b.panicking = panicking
 		for _, e := range b.endpoints {
@@ -283,9 +300,9 @@ func (b *Balancer) SetAttributes(e *Endpoint, a Attributes) {
 }
 
 // PickOrWait does what Pick does for a call that has tried no endpoint. If none is up but some are
-// connecting, it returns a channel that is closed at the next change. If all are down, it returns
-// one that the call has not tried, if any. It takes a lock, so that it sees no endpoint between two
-// states.
+// connecting, it returns a channel that is closed at the next change. If none is, it returns one
+// that is down, or else one that is set aside, and that the call has not tried, if any. It takes a
+// lock, so that it sees no endpoint between two states.
 func (b *Balancer) PickOrWait(
 	now time.Duration, tried []*Endpoint,
 ) (e *Endpoint, changed <-chan struct{}) {
@@ -295,8 +312,13 @@ func (b *Balancer) PickOrWait(
 		return e, nil
 	}
 	if b.connecting.Load() == 0 {
-		if e = b.down.random(tried); e == nil {
-			e = b.down.random(nil)
+		for _, s := range []*set{b.down, b.aside} {
+			if e = s.random(tried); e == nil {
+				e = s.random(nil)
+			}
+			if e != nil {
+				break
+			}
 		}
 		return e, nil
 	}

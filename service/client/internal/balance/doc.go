@@ -34,10 +34,22 @@
 // its load, which may hang.
 //
 // An endpoint is silent if calls have had no success, and no failure within 40 ms, for four times
-// its latency, 40 ms at least and 4 s at most. If a pick is a silent endpoint, a random one that is
+// its latency, 40 ms at least and 4 s at most. The latency of an endpoint that has never
+// answered is the median. If a pick is a silent endpoint, a random one that is
 // not silent is taken instead, in the same zone if there is one. With p2c, 40 ms are enough if the
 // other one's load is less: both endpoints of a pair hang in a third of the pairs if two of three
 // do. Silent endpoints are tested by forced picks, whatever the picker, and 200 ms apart.
+//
+// # Endpoints of another service
+//
+// An endpoint that does not serve a method, and has had no success since its connection was made,
+// is set aside: it gets calls only if no other endpoint is up, connecting or down. The median, the
+// ejections and the zones leave it out. Once a second it is tested by the first attempt of a call;
+// all such endpoints together get 5 tests a second. With a success, or a new connection, it can be
+// picked again. An endpoint that serves other methods stays in use, and the call counts as a
+// failure.
+//
+// # Further attempts
 //
 // For a further attempt of a call, the pickers except p2c select a random endpoint that the call
 // has not tried. So the calls of an endpoint that fails are distributed to all others.

@@ -38,13 +38,15 @@ type Endpoint struct {
 	stats    *stats
 	since    atomic.Int64  // begin of its ramp
 	weight   atomic.Uint64 // a float64
+	served   atomic.Int32  // unproven, proven or aside; Balancer.mu guards changes
 
 	// Guarded by Balancer.mu.
-	zone   string
-	state  State
-	ramped bool // its ramp has begun
-	set    *set // that it is in, or nil
-	slot   int  // in set
+	zone    string
+	state   State
+	ramped  bool // its ramp has begun
+	joining bool // it connects for the first time
+	set     *set // that it is in, or nil
+	slot    int  // in set
 }
 
 // Weight returns the weight of the picker weighted.
@@ -76,28 +78,37 @@ type Outcome int
 
 // Outcomes of a call.
 const (
-	Success Outcome = iota
-	Failure         // by the endpoint's fault
-	Unknown         // the caller has cancelled it
+	Success   Outcome = iota
+	Failure           // by the endpoint's fault
+	Unknown           // the caller has cancelled it
+	NotServed         // the endpoint does not serve the method, which was not executed
 )
 
 // End counts the outcome of a call and its latency. The latency of a call with an unknown outcome
-// counts only if it is above the average.
-func (e *Endpoint) End(now, took time.Duration, outcome Outcome) {
+// counts only if it is above the average. A call that is not served counts as a failure; if the
+// endpoint has had no success on its connection, it is set aside, and End returns true.
+func (e *Endpoint) End(now, took time.Duration, outcome Outcome) (setAside bool) {
 	left := e.stats.inFlight.Add(-1)
 	latency := float64(took)
 	switch {
 	case outcome == Success:
-	case outcome == Failure && took < minSilence:
+	case outcome != Unknown && took < minSilence:
 		e.stats.answered()
 	case e.stats.usual.Load() == 0:
-		e.stats.usual.Store(e.stats.latency.Load())
+		usual := e.stats.average()
+		if usual == 0 { // none was answered yet
+			usual = max(e.balancer.medianLatency(), 1)
+		}
+		e.stats.usual.Store(math.Float64bits(usual))
 	}
 	switch outcome {
 	case Success:
 		e.stats.successes.Add(1)
 		e.stats.succeeded()
-	case Failure:
+		if e.served.Load() != proven {
+			e.balancer.prove(e)
+		}
+	case Failure, NotServed:
 		e.stats.failures.Add(1)
 		least := min(failureFactor*e.balancer.medianLatency(), float64(maxFailureLatency))
 		latency = max(latency, least)
@@ -106,10 +117,11 @@ func (e *Endpoint) End(now, took time.Duration, outcome Outcome) {
 			e.stats.pending.Store(0) // the call would perhaps have had a success
 		}
 		if latency <= e.stats.average() {
-			return
+			return false
 		}
 	}
 	if e.stats.observe(int64(now), latency) {
 		e.balancer.updateMedian()
 	}
+	return outcome == NotServed && e.balancer.setAside(e)
 }

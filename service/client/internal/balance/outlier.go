@@ -102,6 +102,9 @@ func (b *Balancer) sweep(now time.Duration) (changes []Change) {
 	all := make([]interval, 0, len(b.endpoints))
 	for _, e := range b.endpoints {
 		successes, failures := e.stats.takeInterval()
+		if e.IsAside() {
+			continue
+		}
 		i := interval{endpoint: e, calls: successes + failures}
 		if i.calls > 0 {
 			i.rate = float64(successes) / float64(i.calls)
@@ -156,7 +159,8 @@ func (c *Ejection) leastRate(all []interval) (least float64, reason string) {
 
 // mayEject reports whether one more endpoint may be ejected.
 func (b *Balancer) mayEject() bool {
-	return 100*(b.Ejected()+1) <= b.ejection.MaxPercent*len(b.endpoints)
+	n := len(b.endpoints) - int(b.aside.n.Load())
+	return 100*(b.Ejected()+1) <= b.ejection.MaxPercent*n
 }
 
 func (b *Balancer) eject(i interval, now time.Duration, why string) Change {

@@ -36,6 +36,11 @@ const (
 // Pick returns an endpoint for a call that has tried some already. It returns nil if all that can
 // be picked are tried, or if there are none: see [Balancer.PickOrWait]. It takes no lock.
 func (b *Balancer) Pick(now time.Duration, tried []*Endpoint) *Endpoint {
+	if len(tried) == 0 && b.aside.n.Load() > 0 {
+		if e := b.testAside(int64(now)); e != nil {
+			return e
+		}
+	}
 	up := b.routes.Load()
 	s := up.sets[0]
 	if len(up.sets) > 1 {

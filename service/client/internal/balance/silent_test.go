@@ -164,3 +164,17 @@ func TestOneAnswersOfManyThatHang(t *testing.T) {
 		}
 	}
 }
+
+// An endpoint that has never answered is silent after the first call that was replaced, however
+// long that took: its latency is not known.
+func TestEndpointThatHasNeverAnsweredIsSilent(t *testing.T) {
+	w := newWorld(Config{Picker: RoundRobin}, 3)
+	e := w.endpoints[0]
+	for _, other := range w.endpoints[1:] {
+		w.call(other, time.Millisecond, 0, Success)
+	}
+	w.call(e, 300*time.Millisecond, 300*time.Millisecond, Failure)
+	if calls := w.run(t, 90, time.Millisecond, quickly); calls["0"] != 0 {
+		t.Errorf("have %d of 90 calls at the endpoint, want 0", calls["0"])
+	}
+}
