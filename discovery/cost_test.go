@@ -70,6 +70,7 @@ func fastest(run func(*testing.B)) testing.BenchmarkResult {
 
 // The list of a subscriber is the only copy: 1,000 strings have 16,000 bytes.
 func TestCostOfOneChange(t *testing.T) {
+	testkit.Slow(t)
 	r := fastest(benchmarkChange(1000))
 	t.Log(r, r.MemString())
 	if have := time.Duration(r.NsPerOp()); have > 60*time.Microsecond && !testkit.RaceDetector {
@@ -81,6 +82,7 @@ func TestCostOfOneChange(t *testing.T) {
 }
 
 func TestCostOfNoChange(t *testing.T) {
+	testkit.Slow(t)
 	i, events := followedInstancer(1000)
 	defer i.close()
 	same := putEvent(5, addressOf(5))

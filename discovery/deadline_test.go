@@ -124,6 +124,7 @@ func TestCallsWithoutRequestsIgnoreTheirContext(t *testing.T) {
 
 func TestEveryRequestEndsWithTheTimeout(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	c := shortTimeout(e.Endpoints()...)
 	r, closing := open(t, c), open(t, c)

@@ -13,6 +13,7 @@ import (
 // The package documentation recommends etcd's gRPC proxy for many clients. Servers need none.
 func TestEtcdBehindItsProxy(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	processes := startProcesses(t, 1)
 	e := newEtcd(t, processes)
 	address := testkit.FreeAddr(t)

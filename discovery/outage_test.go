@@ -52,6 +52,7 @@ func (r *recorder) reset() {
 // A registration is logged as lost only if etcd has lost it.
 func TestRegistrationSurvivesARestartOfEtcd(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, test := range []struct {
 		name     string
 		keepData bool
@@ -119,6 +120,7 @@ func TestRegistrationSurvivesARestartOfEtcd(t *testing.T) {
 // end of its connection.
 func TestInstancerFollowsThroughARestart(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, test := range []struct {
 		name     string
 		keepData bool
@@ -147,6 +149,7 @@ func TestInstancerFollowsThroughARestart(t *testing.T) {
 
 func TestInstancesAreKeptForAGracePeriod(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	e.put(t, key(addrA), addrA) // its server does not register again
 	c := config(e.Endpoints()...)
@@ -218,6 +221,7 @@ func TestLastListStaysInUseDuringAnOutage(t *testing.T) {
 
 func TestInstancerFollowsThroughTheLossOfAMember(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 3)
 	servers, clients := e.open(t), e.open(t)
 	register(t, servers, addrA)
@@ -239,6 +243,7 @@ func TestInstancerFollowsThroughTheLossOfAMember(t *testing.T) {
 // The client stays connected to a member that has no leader any more.
 func TestLossOfTheMajorityIsReported(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 3)
 	e.put(t, key(addrA), addrA)
 	f := discoverytest.Follow(t, instancer(t, open(t, shortTimeout(e.Endpoints()[2]))))

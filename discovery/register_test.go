@@ -18,6 +18,7 @@ import (
 // Register is called while the cluster has no leader.
 func TestRegisterTriesUntilItsContextEnds(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 3)
 	r := e.open(t)
 	register(t, r, addrA)
@@ -59,6 +60,7 @@ func TestRegisterOutlivesTheTimeoutOfARequest(t *testing.T) {
 
 func TestRegisterInTheBackground(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	e.Stop()
 	log := newRecorder()
@@ -102,6 +104,7 @@ func TestRegisterInTheBackground(t *testing.T) {
 
 func TestFailureOfRegisterSaysWhy(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	plain := startEtcd(t, 1).Endpoints()[0]
 	for _, test := range []struct{ name, endpoint, want string }{
 		{"refused", testkit.ClosedAddr(t), "connection refused"},
@@ -142,6 +145,7 @@ func TestFailureOfDeregisterSaysWhy(t *testing.T) {
 // Two processes have the same address, because of a mistake.
 func TestKeyOfAnotherProcessIsReportedAndLeftAlone(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	log := newRecorder()
 	c := config(e.Endpoints()...)
@@ -171,6 +175,7 @@ func TestKeyOfAnotherProcessIsReportedAndLeftAlone(t *testing.T) {
 
 func TestStoppingProcessLeavesTheKeyOfItsSuccessor(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	for _, stop := range []func(discovery.Registry, discovery.Registrar) error{
 		func(_ discovery.Registry, a discovery.Registrar) error {

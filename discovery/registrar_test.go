@@ -13,6 +13,7 @@ import (
 
 func TestRegisteredKeyIsUnderALease(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	r := e.open(t)
 	for _, test := range []struct{ name, service, addr, key string }{
@@ -49,6 +50,7 @@ func TestRegisteredKeyIsUnderALease(t *testing.T) {
 
 func TestKeyOfADeadServerExpires(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	p := startProxy(t, e.Endpoints()[0])
 	register(t, open(t, config(p.Address())), addrA)

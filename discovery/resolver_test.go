@@ -79,6 +79,7 @@ func reaches(t *testing.T, call func(context.Context) (string, error), want ...s
 
 func TestResolverFollowsInstances(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	servers, clients := e.open(t), open(t, shortTimeout(e.Endpoints()...))
 	a, b := serve(t), serve(t)
@@ -105,6 +106,7 @@ func TestResolverFollowsInstances(t *testing.T) {
 
 func TestResolverReportsErrors(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	c := shortTimeout(testkit.ClosedAddr(t))
 	c.Timeout = 100 * time.Millisecond
 	r := open(t, c)

@@ -270,6 +270,7 @@ func (s *secureEtcd) registered(t *testing.T, addr string) bool {
 
 func TestEtcdWithTLSAndAuthentication(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	s := startSecureEtcd(t)
 	withPassword := s.config()
 	withPassword.Password, withPassword.PasswordFile = s.password, ""
@@ -322,6 +323,7 @@ func TestEtcdWithTLSAndAuthentication(t *testing.T) {
 
 func TestFailureOfRegisterSaysWhatIsWrongWithCredentials(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	s := startSecureEtcd(t)
 	newAuthority(t, s.file("other-ca.pem"))
 	write(t, s.file("other-password"), "wrong")

@@ -46,6 +46,7 @@ func shortestList(i sd.Instancer) func() int {
 // restart of a firewall that has forgotten them. New connections work.
 func TestForgottenConnectionsCostNothing(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	servers, clients := startProxy(t, e.Endpoints()[0]), startProxy(t, e.Endpoints()[0])
 	c := config(servers.Address())
@@ -80,6 +81,7 @@ func TestForgottenConnectionsCostNothing(t *testing.T) {
 // A member that hangs keeps its connections and answers nothing.
 func TestHungMemberCostsNoRegistration(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 3)
 	var proxies []*faults.Proxy
 	var endpoints []string
@@ -113,6 +115,7 @@ func TestHungMemberCostsNoRegistration(t *testing.T) {
 // The same with processes of the etcd that is installed, of which each is paused once.
 func TestPausedMemberCostsNoRegistration(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	processes := startProcesses(t, 3)
 	endpoints := processes.Endpoints()
 	c := config(endpoints...)
@@ -145,6 +148,7 @@ func TestPausedMemberCostsNoRegistration(t *testing.T) {
 // elected.
 func TestLossOfTheLeaderCostsNoRegistration(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 3)
 	c := config(e.Endpoints()...)
 	c.TTL = followTTL
@@ -205,6 +209,7 @@ func TestRegisterMovesOnFromAHungMember(t *testing.T) {
 // All leases expire, although all servers run.
 func TestListStaysWhileServersCannotReachEtcd(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, test := range []struct {
 		name  string
 		fault func(p *faults.Proxy) (end func())
@@ -263,6 +268,7 @@ func leavesAtOnce(t *testing.T, i sd.Instancer, r discovery.Registrar, others ..
 
 func TestListStaysThroughAPausedEtcd(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	processes := startProcesses(t, 1)
 	e := newEtcd(t, processes)
 	servers := e.open(t)
@@ -304,6 +310,7 @@ func TestListStaysThroughAPausedEtcd(t *testing.T) {
 // After the loss of its data, etcd is reached by one server after the other.
 func TestListStaysWhileServersReturnOneAfterTheOther(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	e.raiseRevision(t)
 	c := config(e.Endpoints()...)
@@ -341,6 +348,7 @@ func TestListStaysWhileServersReturnOneAfterTheOther(t *testing.T) {
 // An instance whose server dies is removed when its lease expires, as long as most others stay.
 func TestDeadInstanceIsRemovedWithItsLease(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	p := startProxy(t, e.Endpoints()[0])
 	register(t, open(t, config(p.Address())), addrA)

@@ -11,6 +11,7 @@ import (
 
 func TestStatusReportsRegistrationsAndLists(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	e.put(t, key("bad"), "no address")
 	p := startProxy(t, e.Endpoints()[0])
@@ -50,6 +51,7 @@ func TestStatusReportsRegistrationsAndLists(t *testing.T) {
 
 func TestStatusReportsInstancesThatAreKept(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	p := startProxy(t, e.Endpoints()[0])
 	register(t, open(t, config(p.Address())), addrA)
@@ -68,6 +70,7 @@ func TestStatusReportsInstancesThatAreKept(t *testing.T) {
 
 func TestInstancesAreTheListUntilEtcdAnswers(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	e.put(t, key(addrC), addrC)
 	e.Stop()

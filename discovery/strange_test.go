@@ -49,6 +49,7 @@ func TestHungAuthenticationDelaysNoOtherCall(t *testing.T) {
 
 // Attempts to renew leases leave no memory behind while etcd is down.
 func TestOutageNeedsNoMoreMemory(t *testing.T) {
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	r := e.open(t)
 	for n := range 15 {
@@ -74,6 +75,7 @@ func TestOutageNeedsNoMoreMemory(t *testing.T) {
 // A key that is overwritten again and again is restored less and less often.
 func TestKeyOverwrittenAgainAndAgain(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	var log testkit.Buffer
 	c := config(e.Endpoints()...)

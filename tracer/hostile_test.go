@@ -23,6 +23,7 @@ import (
 
 // Open and Close return in time whatever the log handler does: hang, panic, or call Close.
 func TestCloseIsBoundedByAnyLogHandler(t *testing.T) {
+	testkit.Slow(t)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
 	var shared atomic.Pointer[io.Closer]
@@ -62,6 +63,7 @@ func TestCloseIsBoundedByAnyLogHandler(t *testing.T) {
 
 // A backend of a third party may panic anywhere. It costs its own spans, and the others get theirs.
 func TestPanicsOfOthersStayInside(t *testing.T) {
+	testkit.Slow(t)
 	z := &panickyReporter{}
 	fails := func(name string, to tracer.Destination) tracer.Option {
 		to.Spool = name

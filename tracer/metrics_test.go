@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"bookservice/tracer/tracertest/testkit"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
@@ -67,6 +69,7 @@ func TestStats(t *testing.T) {
 // TestCountersAddUpAtEveryMoment compares the counters of all kinds of sinks while spans finish,
 // are retried, and are dropped.
 func TestCountersAddUpAtEveryMoment(t *testing.T) {
+	testkit.Slow(t)
 	collector := receiver.NewZipkin(t, 3)
 	c := config("zipkin,log,mine")
 	c.Zipkin.URL, c.FlushTimeout = collector.URL, time.Minute

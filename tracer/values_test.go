@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"bookservice/tracer/tracertest/testkit"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/log"
@@ -227,6 +229,7 @@ func endless() map[string]any {
 // TestAValueThatContainsItselfDoesNotEndTheProcess sets values for which fmt would not end. It does
 // so in a process of its own, which a stack overflow would end.
 func TestAValueThatContainsItselfDoesNotEndTheProcess(t *testing.T) {
+	testkit.Slow(t)
 	if os.Getenv("SET_ENDLESS_VALUES") == "" {
 		run := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1")
 		run.Env = append(os.Environ(), "SET_ENDLESS_VALUES=1")

@@ -20,6 +20,7 @@ import (
 // TestZipkinOverTLS checks that client and collector each verify the other's certificate.
 func TestZipkinOverTLS(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	a, other := testkit.NewAuthority(t), testkit.NewAuthority(t)
 	cert, key := a.Issue(t, "client")
 	otherCert, otherKey := other.Issue(t, "client")
@@ -59,6 +60,7 @@ func TestZipkinOverTLS(t *testing.T) {
 // delivered. New connections must use the new ones.
 func TestZipkinCertificatesAreReadAgain(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, proto := range []string{"http/1.1", "h2"} {
 		r := testkit.NewRotation(t)
 		to := &receiver.Zipkin{}
@@ -113,6 +115,7 @@ func TestUnusableTLSFiles(t *testing.T) {
 // the secret must be in neither the log nor the error of Close.
 func TestZipkinCredentials(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	const basic = "Basic YW5uOnMzY3JldA=="
 	type zipkin = *tracer.ZipkinConfig
 	const headers = "x-tenant=a%2Cb, x-key=s3cret"
@@ -169,6 +172,7 @@ func TestZipkinCredentials(t *testing.T) {
 // that all posts use one connection.
 func TestZipkinReusesItsConnection(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	var connections, posts atomic.Int32
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(
 		func(w http.ResponseWriter, _ *http.Request) {
@@ -207,6 +211,7 @@ func TestZipkinReusesItsConnection(t *testing.T) {
 // posted. A second round uses the same connections.
 func TestZipkinKeepsAConnectionForEachSender(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	const senders = 4
 	var connections atomic.Int32
 	posts, release := make(chan bool), make(chan bool)

@@ -167,6 +167,7 @@ func TestRestartKeepsOrRemovesTheData(t *testing.T) {
 // another member to become the leader. The first happens by chance: hence the rounds.
 func TestStopClosesOpenConnectionsAtOnce(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, test := range []struct{ members, rounds int }{{1, 10}, {3, 1}} {
 		t.Run(fmt.Sprint(test.members), func(t *testing.T) {
 			t.Parallel()
@@ -203,6 +204,7 @@ func refuses(t *testing.T, endpoints ...string) {
 
 func TestFailedRestartLeavesNoMemberRunning(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	t.Run("context has ended", func(t *testing.T) {
 		t.Parallel()
 		cluster := start(t, etcdembed.Config{})
@@ -236,6 +238,7 @@ func TestFailedRestartLeavesNoMemberRunning(t *testing.T) {
 
 func TestTwoOfThreeMembersAnswer(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	cluster := start(t, etcdembed.Config{Members: 3})
 	for _, i := range []int{-1, 3} {
 		if err := cluster.StopMember(i); err == nil {

@@ -349,6 +349,22 @@ func TestDiscoveryErrorsChangeNothing(t *testing.T) {
 	}
 }
 
+// An error that the instancer has logged, as discovery says, is not logged again.
+func TestDiscoveryErrorsAreLoggedOnce(t *testing.T) {
+	var log testkit.Buffer
+	d := &directory{instances: []string{start(t, inmem.Default(), nil).addr}}
+	c := dialWith(t, d, nil, quick(nil), client.WithLogger(newLogger(&log)))
+	d.send(sd.Event{Err: fmt.Errorf("discovery: %w", loggedError{errors.New("etcd is down")})})
+	c.Close()
+	if have := log.String(); strings.Contains(have, "etcd is down") {
+		t.Errorf("log: have %s, want no line about a logged error", have)
+	}
+}
+
+type loggedError struct{ error }
+
+func (loggedError) Logged() bool { return true }
+
 // An instance whose connection cannot be created is not used, and the error is logged.
 func TestBadInstanceIsLogged(t *testing.T) {
 	var log testkit.Buffer

@@ -88,7 +88,7 @@ func (c *Config) defineFlags(fs *flag.FlagSet) {
 	fs.IntVar(&c.RetryAttempts, "retry-attempts", c.RetryAttempts,
 		"largest number of attempts of a call, including the first, 1 or more")
 	fs.DurationVar(&c.RetryTimeout, "retry-timeout", c.RetryTimeout,
-		"timeout for all attempts of a call together")
+		"the limit of -breaker-timeout under another name; the shorter one applies")
 	fs.DurationVar(&c.RetryBackoff, "retry-backoff", c.RetryBackoff,
 		"delay before the second attempt, 0s to 1s; doubles for each further one up to 1s; "+
 			"with jitter")
@@ -102,7 +102,7 @@ func (c *Config) defineFlags(fs *flag.FlagSet) {
 		"time after which a second attempt is made at another instance beside the first: "+
 			"a duration, 0 for never, or p95 for the 95th percentile of recent answers")
 	fs.DurationVar(&c.BreakerTimeout, "breaker-timeout", c.BreakerTimeout,
-		"timeout for a call with all its attempts")
+		"time limit of a call with all its attempts")
 	fs.Float64Var(&c.BreakerErrorPercent, "breaker-error-percent", c.BreakerErrorPercent,
 		"percentage of failed calls that opens the circuit breaker: more than 0, "+
 			"at most 100")

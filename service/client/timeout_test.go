@@ -123,6 +123,7 @@ func TestReplacedAttemptsDoNotRaiseTheLimit(t *testing.T) {
 // An attempt that is merely slow is not replaced by one at an instance that hangs, which would be
 // the call's last one.
 func TestSlowAttemptIsNotReplacedByAHangingOne(t *testing.T) {
+	testkit.Slow(t)
 	var hangs, slow atomic.Bool
 	a := start(t, answer(func(ctx context.Context) error {
 		if hangs.Load() {

@@ -201,6 +201,7 @@ func TestRetriedWithLongerTimeoutOnce(t *testing.T) {
 // Whatever operation of the disk hangs, spans are sent, a line says that the spool is slow, and
 // Close returns. The disk hangs in each operation in turn, for ever or for a minute.
 func TestIsolatedFromHangingDisk(t *testing.T) {
+	testkit.Slow(t)
 	for _, operation := range []string{
 		"create", "syncdir", "write", "sync", "close", "read", "remove",
 	} {

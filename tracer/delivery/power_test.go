@@ -201,6 +201,7 @@ func (p powerTest) wantSafe(t *testing.T, spans []string) {
 // A power failure loses no spooled span: file and folder are synced before a span counts as
 // spooled.
 func TestDurablePowerFailure(t *testing.T) {
+	testkit.Slow(t)
 	var outage atomic.Bool
 	to := &destination{answer: func(_ context.Context, attempt int, spans []string) error {
 		switch {

@@ -52,6 +52,7 @@ func TestRetriedInPartsCheaply(t *testing.T) {
 
 // Malformed spans are dropped however many there are, as long as the destination accepts others.
 func TestRetriedInPartsWithManyMalformed(t *testing.T) {
+	testkit.Slow(t)
 	for name, kind := range kinds {
 		for _, every := range []int{2, 3, 5, 10, 50} {
 			to := &destination{answer: func(_ context.Context, _ int, all []string) error {

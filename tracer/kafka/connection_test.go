@@ -95,6 +95,7 @@ func (c *freezingConn) Write(b []byte) (int, error) {
 // opened after two time-outs in a row.
 func TestDeadConnectionsAreReplaced(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	f := &freezer{}
 	s := config(startKafka(t, kfake.ListenFn(f.listen)))
 	s.Zipkin.Timeout = time.Second
@@ -126,6 +127,7 @@ func TestDeadConnectionsAreReplaced(t *testing.T) {
 // Then the client's files become unusable: the last good ones stay in force, and the log says so.
 func TestCertificatesAreReadAgain(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	f, r := &freezer{}, testkit.NewRotation(t)
 	s := config(startKafka(t, kfake.ListenFn(f.listen), kfake.TLS(r.ServerTLS())))
 	s.Zipkin.Timeout, s.Kafka.TLS = 2*time.Second, true

@@ -174,6 +174,7 @@ func refuse(produce *kmsg.ProduceRequest, code int16) kmsg.Response {
 // does not show the password.
 func TestSASL(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for mechanism, name := range map[string]string{
 		"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "scram-sha-512": "SCRAM-SHA-512",
 	} {
@@ -197,6 +198,7 @@ func TestSASL(t *testing.T) {
 
 // TestTLS checks that client and broker each verify the other's certificate.
 func TestTLS(t *testing.T) {
+	testkit.Slow(t)
 	a, other := testkit.NewAuthority(t), testkit.NewAuthority(t)
 	cluster := startKafka(t, kfake.TLS(a.ServerTLS(t)))
 	cert, key := a.Issue(t, "client")

@@ -44,6 +44,7 @@ func rejectOne(int) (*coltracepb.ExportTraceServiceResponse, error) {
 // the first requests.
 func TestErrorsOfTheCollector(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	throttled, err := status.New(codes.ResourceExhausted, "full").WithDetails(
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Millisecond)})
 	if err != nil {
@@ -101,6 +102,7 @@ func TestErrorsOfTheCollector(t *testing.T) {
 // a change of the configuration can remove, or that it does not give. The spans are kept until
 // Close.
 func TestConfigurationErrorsOfTheCollector(t *testing.T) {
+	testkit.Slow(t)
 	for _, code := range []codes.Code{
 		codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented, codes.InvalidArgument,
 	} {

@@ -82,6 +82,7 @@ func sendThrough(t *testing.T, url string) result {
 // status. The spans are sent again.
 func TestHTTPStatusOfAProxyIsNoVerdict(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, code := range []int{408, 425, 429, 500, 501, 502, 503, 504} {
 		for _, contentType := range []string{"", "text/html", "application/grpc"} {
 			t.Run(fmt.Sprint(code, contentType), func(t *testing.T) {
@@ -109,6 +110,7 @@ func TestHTTPStatusOfAProxyIsNoVerdict(t *testing.T) {
 // the configuration.
 func TestHTTPStatusOfAWrongEndpointKeepsTheSpans(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, code := range []int{200, 301, 302, 307, 308, 400, 401, 403, 404, 405, 415} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			t.Parallel()
@@ -163,6 +165,7 @@ func resetStreams(conn net.Conn, code uint32) {
 // (RFC 9113, section 7) and one that it does not have. The spans are sent again.
 func TestResetStreamIsNoVerdict(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for code := range uint32(15) {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			t.Parallel()
@@ -210,6 +213,7 @@ func forward(conn net.Conn, to string) {
 // codes that the protocol does not list as retryable cost the spans.
 func TestStatusInTheTrailerIsTheVerdict(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	retried := map[int]bool{1: true, 4: true, 10: true, 11: true, 14: true, 15: true}
 	for code := 1; code <= 17; code++ {
 		if code == 3 || code == 7 || code == 12 || code == 16 {

@@ -27,6 +27,7 @@ import (
 // connection is opened after two time-outs in a row.
 func TestDeadConnectionIsReplaced(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
@@ -268,6 +269,7 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 // Then the client's files become unusable: the last good ones stay in force, and the log says so.
 func TestCertificatesAreReadAgain(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()

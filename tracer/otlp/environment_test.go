@@ -223,6 +223,7 @@ func TestSettingsOverrideVariables(t *testing.T) {
 
 // TestEndpointPath checks which path spans are posted to (OTLP/HTTP: endpoint variables).
 func TestEndpointPath(t *testing.T) {
+	testkit.Slow(t)
 	const accepted, refused = 1, 0
 	for name, test := range map[string]struct {
 		flag, base, signal string // paths

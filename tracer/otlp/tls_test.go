@@ -20,6 +20,7 @@ import (
 // TestOverTLS sends to a collector whose certificate is of a private authority and which requires a
 // client certificate. Each side must verify the other.
 func TestOverTLS(t *testing.T) {
+	testkit.Slow(t)
 	a, other := testkit.NewAuthority(t), testkit.NewAuthority(t)
 	secure := a.ServerTLS(t)
 	cert, key := a.Issue(t, "client")

@@ -84,6 +84,7 @@ func TestLargeHeadersAreRefused(t *testing.T) {
 
 // A connection that sends no request is closed after 5 s.
 func TestASilentConnectionIsClosed(t *testing.T) {
+	testkit.Slow(t)
 	s := start(t, &tracer.Metrics{})
 	defer s.Close()
 	conn, err := net.Dial("tcp", s.Addr())

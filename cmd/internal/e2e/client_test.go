@@ -84,6 +84,7 @@ $`)
 // status is 1.
 func TestClientFailures(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t)
 	silent, _ := silentAddr(t)
 	refusing := testkit.ClosedAddr(t)

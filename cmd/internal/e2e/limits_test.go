@@ -51,6 +51,7 @@ func TestAnIdleConnectionIsClosed(t *testing.T) {
 // A connection is closed after -max-connection-age. The call in flight gets its response.
 func TestAnOldConnectionIsClosed(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	_, addr := serve(t, "-discovery", "static", "-instances", "127.0.0.1:1",
 		"-max-connection-age", "1s", "-drain-timeout", "30s",
 		"-rate-mode", "delay", "-rate-burst", "1", "-rate-every", "4s")
@@ -215,6 +216,7 @@ func TestMetricsCheckTheHost(t *testing.T) {
 // A signal ends bookcollector at once, whatever is open at its ports.
 func TestASignalEndsTheCollectorWhateverIsOpen(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()

@@ -61,6 +61,7 @@ func fullDisk(t *testing.T) *os.File {
 // A log that is closed, full or not read neither ends the server nor blocks its calls and its end.
 func TestALogThatFailsDoesNotStopTheServer(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for name, file := range map[string]func(*testing.T) *os.File{
 		"closed": closedPipe, "full": fullDisk, "not read": unreadPipe,
 	} {
@@ -163,6 +164,7 @@ func TestAClientWhoseResultsCannotBeWritten(t *testing.T) {
 // A client whose results are not read waits for the reader, and ends in order after a signal.
 func TestAClientWhoseResultsAreNotRead(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	_, addr := serve(t, "-discovery", "static", "-instances", "127.0.0.1:1")
 	c, out := collect(t), unreadPipe(t)
 	p := startWith(t, "bookclient", append(c.at(), "-discovery", "static", "-instances", addr,

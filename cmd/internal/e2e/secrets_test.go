@@ -38,6 +38,7 @@ var secretSettings = map[string]string{
 // commands, from the start to the last flush.
 func TestNoOutputShowsASecretInFailures(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, "refused: "+r.Header.Get("Authorization")+r.Header.Get("X-Key"))

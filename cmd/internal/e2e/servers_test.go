@@ -197,6 +197,7 @@ func TestMetadataOfServers(t *testing.T) {
 // calls are made at the other server at once, and retries hide the failures of the calls in flight.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t)
 	killed, a := serve(t, e.at()...)
 	_, b := serve(t, e.at()...)
@@ -226,6 +227,7 @@ func TestKilledServer(t *testing.T) {
 // A server that gets a signal deregisters first, and no call fails.
 func TestStoppedServer(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t)
 	stopped, a := serve(t, append(e.at(), "-drain-delay", "2s")...)
 	_, b := serve(t, e.at()...)
@@ -257,6 +259,7 @@ func TestStoppedServer(t *testing.T) {
 // all the time uses it.
 func TestEtcdRestart(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for name, test := range map[string]struct {
 		keep bool
 		down time.Duration

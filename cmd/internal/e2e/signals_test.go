@@ -86,6 +86,7 @@ func (c *collector) names() []string {
 // sent before the process exits.
 func TestFirstSignalEndsTheServerInOrder(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()

@@ -129,6 +129,7 @@ func largeCatalogue(t *testing.T) string {
 // spans, and has status 0.
 func TestASignalEndsTheServerWhateverIsOpen(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t)
 	books := largeCatalogue(t)
 	for name, test := range open {

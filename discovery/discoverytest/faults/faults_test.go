@@ -59,6 +59,7 @@ func speaks(conn net.Conn, within time.Duration) bool {
 
 func TestMembersAreKilledPausedAndRestarted(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	c := startCluster(t, faults.Config{Members: 3})
 	for n, endpoint := range c.Endpoints() {
 		if !answers(endpoint) || c.Pid(n) == 0 {

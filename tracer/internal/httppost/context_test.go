@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"bookservice/tracer/tracertest/testkit"
+
 	"bookservice/tracer/internal/httppost"
 	"bookservice/tracer/internal/settings"
 )
@@ -77,6 +79,7 @@ func answers(text string) func(net.Conn) {
 // TestPostReturnsWhenTheContextEnds has peers that stop at each point of a post. The bodies are
 // larger than the buffers of a connection.
 func TestPostReturnsWhenTheContextEnds(t *testing.T) {
+	testkit.Slow(t)
 	raw := func(serve func(net.Conn)) func(*testing.T) httppost.Config {
 		return func(t *testing.T) httppost.Config {
 			return config("http://" + serveConns(t, serve))

@@ -128,6 +128,7 @@ func TestCredentialsPassProxiesOnlyInTLS(t *testing.T) {
 
 // TestProxyThatHangs has a proxy that answers CONNECT with nothing.
 func TestProxyThatHangs(t *testing.T) {
+	testkit.Slow(t)
 	proxy := serveConns(t, func(net.Conn) {})
 	start := time.Now()
 	out := postInChild(t, "https://collector.test/", "HTTPS_PROXY=http://"+proxy)

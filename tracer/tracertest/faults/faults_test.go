@@ -54,6 +54,7 @@ var wantCounters = map[string]counters{
 
 // TestNoFaultLosesASpan checks that every finished span arrives, and the counters.
 func TestNoFaultLosesASpan(t *testing.T) {
+	testkit.Slow(t)
 	for _, f := range faults.All() {
 		want, ok := wantCounters[f.Name]
 		if !ok {
