@@ -173,6 +173,7 @@ func TestInstancesAreKeptForAGracePeriod(t *testing.T) {
 
 func TestLastListStaysInUseDuringAnOutage(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	e.put(t, key(addrA), addrA)
 	log := newRecorder()

@@ -130,6 +130,7 @@ func TestFailureOfRegisterSaysWhy(t *testing.T) {
 
 func TestFailureOfDeregisterSaysWhy(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	a := register(t, e.open(t), addrA)
 	e.Stop()

@@ -135,6 +135,7 @@ func TestLostKeyIsRestoredAtOnce(t *testing.T) {
 // The keepers of many registrations read their keys together.
 func TestManyLostRegistrationsAreRestored(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	r := e.open(t)
 	const many = 120 // more than one request reads
@@ -212,6 +213,7 @@ func TestRegistrarsDoNotAffectEachOther(t *testing.T) {
 
 func TestDeregisterRemovesTheKey(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	r := e.open(t)
 	registrar := r.Registrar("", addrA)

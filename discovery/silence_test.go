@@ -183,6 +183,7 @@ func TestLossOfTheLeaderCostsNoRegistration(t *testing.T) {
 // Register needs no second call if the member that it asks first hangs.
 func TestRegisterMovesOnFromAHungMember(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 3)
 	for n, endpoint := range e.Endpoints() {
 		p := startProxy(t, endpoint)

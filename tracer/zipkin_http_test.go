@@ -286,6 +286,7 @@ func TestPostsToZipkinAreLimited(t *testing.T) {
 // ways. Only a proxy's page is not the collector's: Close sends the span again.
 func TestOnlyZipkinsAnswerCountsAsSuccess(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	const page = "<html>please log in</html>"
 	for _, test := range []struct {
 		status            int

@@ -113,6 +113,7 @@ func TestDeadServerHasNoNeighbour(t *testing.T) {
 // Of three servers one delays its calls by up to 400 ms. At 200 calls/s it gets about one call a
 // second, unless the machine is busy.
 func TestSlowServerIsAvoided(t *testing.T) {
+	testkit.Slow(t)
 	fast := []*server{start(t, inmem.Default(), nil), start(t, inmem.Default(), nil)}
 	slow := start(t, service.WithLatency(inmem.Default(), 0, 400*time.Millisecond), nil)
 	c := dial(t, client.DefaultConfig(), fast[0].addr, slow.addr, fast[1].addr)

@@ -38,6 +38,7 @@ func fewCalls(c *balance.Ejection) { c.SuccessVolume, c.FailureVolume = 20, 20 }
 // One of ten instances fails half of its calls. It is ejected, which is logged, counted and seen on
 // the spans of attempts at others. From then on no call fails, without retries.
 func TestFailingServerIsEjected(t *testing.T) {
+	testkit.Slow(t)
 	for _, name := range balancers() {
 		t.Run(name, func(t *testing.T) {
 			var broken atomic.Bool

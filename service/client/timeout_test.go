@@ -35,6 +35,7 @@ func takes(d time.Duration) service.Service {
 // A call whose attempt hangs is answered by another instance after the attempt's limit. The limit
 // is configured, derived from the answers so far, or a share of the call's time.
 func TestHangingAttemptIsReplaced(t *testing.T) {
+	testkit.Slow(t)
 	tests := []struct {
 		name     string
 		limit    time.Duration // -attempt-timeout
