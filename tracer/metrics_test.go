@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"bookservice/tracer/tracertest/testkit"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
@@ -15,6 +13,7 @@ import (
 	"bookservice/tracer"
 	"bookservice/tracer/delivery"
 	"bookservice/tracer/tracertest/receiver"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // TestStats counts each kind of event once.

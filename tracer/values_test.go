@@ -11,14 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"bookservice/tracer/tracertest/testkit"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/log"
 	"github.com/openzipkin/zipkin-go/model"
 
 	"bookservice/tracer"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // setters are the ways to give a value to a span, as a start option, a tag or a log field.

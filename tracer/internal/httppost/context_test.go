@@ -17,10 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"bookservice/tracer/tracertest/testkit"
-
 	"bookservice/tracer/internal/httppost"
 	"bookservice/tracer/internal/settings"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // trust returns the TLS files of a client of the server.
