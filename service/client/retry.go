@@ -36,8 +36,10 @@ func (cl *call) next(err error) (delay time.Duration, reason string, ok bool) {
 	paid := cl.paid
 	cl.paid = false
 	notSent, notServed := bookgrpc.NotSent(err), bookgrpc.NotServed(err)
+	// In this order: an instance that is up in between is an untried one.
+	mustWait := notServed && cl.client.pool.balancer.MustWait()
 	untried := cl.hasUntried()
-	another := untried || notServed && cl.client.pool.balancer.MustWait()
+	another := untried || mustWait
 	if (notSent || notServed) && another && !paid && cl.unsent-cl.numAside() < maxUnsent {
 		cl.unsent++
 		cl.made--

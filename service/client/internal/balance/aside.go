@@ -62,8 +62,12 @@ func (b *Balancer) testAside(now int64) *Endpoint {
 // endpoint that is up afterwards is one that [Balancer.HasOther] sees.
 func (b *Balancer) Joining() bool { return b.joining.Load() > 0 }
 
-// MustWait reports whether no endpoint can be picked, and some are connecting.
+// MustWait reports whether no endpoint can be picked, and some are connecting. It takes a lock, so
+// that it sees no endpoint between two states: if it returns false, an endpoint that was connecting
+// before is one that [Balancer.HasOther] sees.
 func (b *Balancer) MustWait() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.connecting.Load() == 0 {
 		return false
 	}
