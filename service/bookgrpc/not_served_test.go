@@ -2,11 +2,8 @@ package bookgrpc_test
 
 import (
 	"context"
-	"errors"
-	"net"
 	"net/http"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -15,6 +12,7 @@ import (
 
 	"bookservice/api/book"
 	"bookservice/service/bookgrpc"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // An HTTP server that is no gRPC server has executed no method. Its statuses that gateways send for
@@ -87,23 +85,7 @@ func TestAnswersOfGRPCAreServed(t *testing.T) {
 // dialWeb returns a connection to an HTTP/2 server in this process.
 func dialWeb(t *testing.T, handler http.Handler) *grpc.ClientConn {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{
-		Protocols: &http.Protocols{}, Handler: handler, ReadHeaderTimeout: time.Minute,
-	}
-	server.Protocols.SetUnencryptedHTTP2(true)
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Close()
-		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-	})
-	conn, err := bookgrpc.Dial(listener.Addr().String())
+	conn, err := bookgrpc.Dial(testkit.ServeHTTP2(t, handler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -52,27 +50,10 @@ func otherService(t *testing.T) (addr string, calls *atomic.Int64) {
 // webServer returns the address of an HTTP/2 server that answers each request with this status.
 func webServer(t *testing.T, code int) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return testkit.ServeHTTP2(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(code)
 		fmt.Fprint(w, "no gRPC here")
-	})
-	server := &http.Server{
-		Protocols: &http.Protocols{}, Handler: handler, ReadHeaderTimeout: time.Minute,
-	}
-	server.Protocols.SetUnencryptedHTTP2(true)
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Close()
-		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-	})
-	return listener.Addr().String()
+	}))
 }
 
 // failedOf makes n calls of eight goroutines, and returns the number of failed ones and an error.

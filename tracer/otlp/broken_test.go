@@ -25,13 +25,7 @@ import (
 // serveHTTP2 starts a server for HTTP/2 in plain text, and returns its URL.
 func serveHTTP2(t *testing.T, h http.HandlerFunc) string {
 	t.Helper()
-	srv := httptest.NewUnstartedServer(h)
-	srv.Config.Protocols = new(http.Protocols)
-	srv.Config.Protocols.SetUnencryptedHTTP2(true)
-	srv.Config.ErrorLog = slog.NewLogLogger(quiet.Handler(), slog.LevelInfo)
-	srv.Start()
-	t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
-	return srv.URL
+	return "http://" + testkit.ServeHTTP2(t, h)
 }
 
 // answerGRPC answers a request over gRPC with a message and a trailer.
@@ -170,7 +164,7 @@ func TestResetStreamIsNoVerdict(t *testing.T) {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			t.Parallel()
 			var well atomic.Bool
-			good := strings.TrimPrefix(serveHTTP2(t, accept), "http://")
+			good := testkit.ServeHTTP2(t, http.HandlerFunc(accept))
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
