@@ -51,9 +51,9 @@ type Registrar interface {
 	Register(ctx context.Context) error
 
 	// Deregister removes the registration: when it returns nil, the key does not exist any more,
-	// unless another process has registered it.
-	// After an error the registration is not renewed any more and expires after its TTL, and
-	// Deregister may be called again. If the instance is not registered, Deregister returns nil.
+	// unless another process has registered it. After an error the registration is not renewed any
+	// more and expires after its TTL, and Deregister may be called again. If the instance is not
+	// registered, Deregister returns nil.
 	Deregister(ctx context.Context) error
 }
 

@@ -84,16 +84,18 @@ func checkEtcd(c Config, selected bool) error {
 func (c Config) checkMetadata() error {
 	for _, name := range slices.Sorted(maps.Keys(c.Metadata)) {
 		text := c.Metadata[name]
-		pair := strconv.Quote(name + "=" + text)
 		if name == "" { // what the flag has not read
 			_, must := parsePairs(text)
 			return c.invalid("instance-metadata", strconv.Quote(text), cmp.Or(must, mustBePairs))
 		}
+		pair := strconv.Quote(name + "=" + text)
 		if text == "" || strings.ContainsAny(name, "=,") || strings.Contains(text, ",") {
 			return c.invalid("instance-metadata", pair, mustBePairs)
 		}
-		if w, err := strconv.ParseFloat(text, 64); name == "weight" &&
-			(err != nil || !(w >= 0) || math.IsInf(w, 1)) {
+		if name != "weight" {
+			continue
+		}
+		if w, err := strconv.ParseFloat(text, 64); err != nil || !(w >= 0) || math.IsInf(w, 1) {
 			return c.invalid("instance-metadata", pair,
 				"must have a weight that is a number of 0 or more")
 		}

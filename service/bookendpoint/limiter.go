@@ -150,8 +150,11 @@ func (l *Limiter) leave(element *list.Element) {
 	defer l.mu.Unlock()
 	select {
 	case <-element.Value.(chan struct{}):
+		if l.grantFirst() {
+			break
+		}
 		missing := float64(l.config.RateBurst) - l.bucket.TokensAt(time.Now())
-		if !l.grantFirst() && float64(l.spare) < missing {
+		if float64(l.spare) < missing {
 			l.spare++
 		}
 	default:

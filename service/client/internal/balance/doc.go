@@ -34,11 +34,11 @@
 // its load, which may hang.
 //
 // An endpoint is silent if calls have had no success, and no failure within 40 ms, for four times
-// its latency, 40 ms at least and 4 s at most. The latency of an endpoint that has never
-// answered is the median. If a pick is a silent endpoint, a random one that is
-// not silent is taken instead, in the same zone if there is one. With p2c, 40 ms are enough if the
-// other one's load is less: both endpoints of a pair hang in a third of the pairs if two of three
-// do. Silent endpoints are tested by forced picks, whatever the picker, and 200 ms apart.
+// its latency, 40 ms at least and 4 s at most. The latency of an endpoint that has never answered
+// is the median. If a pick is a silent endpoint, a random one that is not silent is taken instead,
+// in the same zone if there is one. With p2c, 40 ms are enough if the other one's load is less:
+// both endpoints of a pair hang in a third of the pairs if two of three do. Silent endpoints are
+// tested by forced picks, whatever the picker, and 200 ms apart.
 //
 // # Endpoints of another service
 //

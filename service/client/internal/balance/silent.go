@@ -26,7 +26,10 @@ const (
 // better endpoint is probable.
 func (b *Balancer) isSilent(e *Endpoint, now int64) bool {
 	silence := e.stats.wait(now)
-	return silence >= int64(minSilence) && (b.picker == P2C || e.hangs(silence))
+	if b.picker == P2C {
+		return silence >= int64(minSilence)
+	}
+	return e.hangs(silence)
 }
 
 // hangs reports whether the silence of an endpoint is much longer than its calls take.
