@@ -209,18 +209,23 @@ func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) (err e
 // each of them.
 const manyChanges = 200
 
-// publishChanges publishes the list if it has changed, and logs that values are skipped if none was
-// before.
+// publishChanges publishes the list if it has changed. The status is that of the list before any
+// subscriber receives it.
 func (i *etcdInstancer) publishChanges() {
 	i.confirmed.Store(time.Now().UnixNano())
 	i.kept.Store(int64(len(i.instances.stale)))
 	i.below.Store(i.instances.below)
+	i.countSkipped()
 	if touched := i.instances.takeTouched(); len(touched) > manyChanges || i.fallenBack {
 		i.fallenBack = false
 		i.update(i.instances.addresses())
 	} else {
 		i.change(touched, i.instances.listed)
 	}
+}
+
+// countSkipped counts the values that are skipped, and logs one of them if none was before.
+func (i *etcdInstancer) countSkipped() {
 	skipped := len(i.instances.skipped)
 	if i.skipped.Swap(int64(skipped)) > 0 {
 		return
