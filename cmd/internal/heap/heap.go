@@ -29,7 +29,7 @@ func Keep(size int) (stop func()) {
 		return func() {}
 	}
 	k := &keeper{size: uint64(size), percent: defaultPercent}
-	k.set(defaultMinimum)
+	k.set(defaultMinimum, 0)
 	k.watch()
 	return func() {
 		k.mu.Lock()
@@ -56,19 +56,26 @@ func (k *keeper) watch() {
 		if k.stopped {
 			return
 		}
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-		metrics.Read(live)
-		k.set(live[0].Value.Uint64())
+		samples := []metrics.Sample{
+			{Name: "/gc/heap/live:bytes"},
+			{Name: "/gc/scan/stack:bytes"},
+			{Name: "/gc/scan/globals:bytes"},
+		}
+		metrics.Read(samples)
+		k.set(samples[0].Value.Uint64(), samples[1].Value.Uint64()+samples[2].Value.Uint64())
 		k.watch()
 	}, k)
 }
 
-// set sets the percentage for a heap with so many live bytes. It leaves small changes alone,
-// because each change stops all goroutines for a moment.
-func (k *keeper) set(live uint64) {
+// set sets the percentage for a heap with so many live bytes, and so many bytes of stacks and
+// globals. It leaves small changes alone, because each change stops all goroutines for a moment.
+func (k *keeper) set(live, roots uint64) {
 	percent := defaultPercent
 	if 2*live < k.size {
-		percent = int(100 * (k.size - live) / max(live, 1<<20))
+		// The runtime collects at the larger one of two sizes (package runtime/debug, GOGC).
+		ofMinimum := 100 * k.size / defaultMinimum
+		ofGrowth := 100 * (k.size - live) / max(live+roots, 1)
+		percent = max(percent, int(min(ofMinimum, ofGrowth)))
 	}
 	if diff := percent - k.percent; 8*max(diff, -diff) <= k.percent && percent != defaultPercent {
 		return

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"testing"
 
 	"bookservice/cmd/internal/heap"
@@ -50,6 +51,30 @@ func TestKeepDelaysCollections(t *testing.T) {
 	runtime.GC()
 	if have := goal(); have > size/2 {
 		t.Errorf("have a goal of %d bytes after stop, want less than %d", have, size/2)
+	}
+}
+
+// The size is that of the heap: neither the runtime's own minimum nor the stacks make it larger.
+func TestKeepKeepsTheSize(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var stacks sync.WaitGroup
+	for range 100 {
+		stacks.Go(func() {
+			var large [16 << 10]byte
+			<-ctx.Done()
+			runtime.KeepAlive(&large)
+		})
+	}
+	defer stacks.Wait()
+	defer cancel()
+	for _, size := range []uint64{8 << 20, 32 << 20, 128 << 20} {
+		stop := heap.Keep(int(size))
+		testkit.Eventually(t, "the goal is the size", func() bool {
+			runtime.GC()
+			have := goal()
+			return have > size*3/4 && have < size*5/4
+		})
+		stop()
 	}
 }
 
