@@ -82,17 +82,26 @@ func (p *pool) follow(events <-chan sd.Event, stop <-chan struct{}) {
 // apply applies an event of discovery. An event with an error changes nothing. An error whose
 // method Logged returns true is in the log of its instancer.
 func (p *pool) apply(e sd.Event) {
-	var by interface{ Logged() bool }
 	switch {
 	case e.Err == nil:
 		p.update(e.Instances)
 	case errors.Is(e.Err, errSync):
 		return
-	case errors.As(e.Err, &by) && by.Logged():
+	case isLogged(e.Err):
 	default:
 		p.logger.Warn("discovery", "err", e.Err)
 	}
 	p.setAnswered()
+}
+
+// isLogged reports whether err is in the log already.
+func isLogged(err error) bool {
+	type logged interface {
+		error
+		Logged() bool
+	}
+	by, ok := errors.AsType[logged](err)
+	return ok && by.Logged()
 }
 
 // setAnswered ends the waiting for the first event.
