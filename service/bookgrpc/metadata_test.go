@@ -1,6 +1,8 @@
 package bookgrpc_test
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +11,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"bookservice/api/book"
+	"bookservice/service"
+	"bookservice/service/bookgrpc"
 	"bookservice/service/inmem"
 )
 
@@ -43,5 +47,24 @@ func TestMetadataIsLimited(t *testing.T) {
 		if err := call(nil); err != nil {
 			t.Errorf("%s: have %v of the next call", name, err)
 		}
+	}
+}
+
+// A server sees no difference between a call of ours and one of any other client: the codec of
+// lists has no content-subtype.
+func TestContentTypeIsThatOfEveryClient(t *testing.T) {
+	types := make(chan []string, 1)
+	svc := funcs{list: func(ctx context.Context, _, _ int32) ([]service.Book, error) {
+		md, _ := metadata.FromIncomingContext(ctx)
+		types <- md.Get("content-type")
+		return []service.Book{{ID: 1, Name: "a"}}, nil
+	}}
+	conn, _ := serve(t, svc, nil)
+	list, err := bookgrpc.NewClient(conn, nil).BookList(t.Context(), 1, 10)
+	if err != nil || len(list) != 1 || list[0].Name != "a" {
+		t.Errorf("have %v, %v, want the book", list, err)
+	}
+	if have := <-types; !slices.Equal(have, []string{"application/grpc"}) {
+		t.Errorf("have content-type %q, want application/grpc", have)
 	}
 }

@@ -1,0 +1,122 @@
+package bookgrpc
+
+import (
+	"unicode/utf8"
+
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"bookservice/api/book"
+)
+
+// A listCodec is gRPC's codec for protocol buffers, with a decoder for [book.BookList] that makes
+// two allocations for 64 books. The library makes two for each book, and takes twice as long. What
+// the decoder does not expect, such as a field of a newer server or an error, it leaves to the
+// library.
+type listCodec struct{ encoding.CodecV2 }
+
+func newListCodec() listCodec { return listCodec{encoding.GetCodecV2(proto.Name)} }
+
+// Name returns no content-subtype, so that the calls have the content-type application/grpc, as
+// those without a codec of their own.
+func (listCodec) Name() string { return "" }
+
+// Unmarshal implements [encoding.CodecV2].
+func (c listCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	if m, ok := v.(*book.BookList); ok {
+		buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
+		defer buf.Free()
+		if list, ok := decodeList(buf.ReadOnlyData()); ok {
+			m.Reset()
+			m.BookList = list
+			return nil
+		}
+	}
+	return c.CodecV2.Unmarshal(data, v)
+}
+
+// Tags of the only fields that the decoder knows. All of them are one byte long.
+const (
+	tagBook = byte(1<<3 | protowire.BytesType)  // of BookList
+	tagID   = byte(1<<3 | protowire.VarintType) // of BookInfo
+	tagName = byte(2<<3 | protowire.BytesType)  // of BookInfo
+)
+
+// chunk is how many books share the memory of their names, and that of their messages. A caller
+// that keeps one book keeps these.
+const chunk = 64
+
+// decodeList decodes the books of a [book.BookList].
+func decodeList(b []byte) (list []*book.BookInfo, ok bool) {
+	for len(b) > 0 {
+		n, part, rest := 0, b, b
+		for ; n < chunk && len(rest) > 0; n++ {
+			if _, rest, ok = cutBook(rest); !ok {
+				return nil, false
+			}
+		}
+		part = part[:len(part)-len(rest)]
+		if list == nil {
+			list = make([]*book.BookInfo, 0, n*(1+len(rest)/len(part)))
+		}
+		if list, ok = appendBooks(list, part, n); !ok {
+			return nil, false
+		}
+		b = rest
+	}
+	return list, true
+}
+
+// cutBook returns the first book of a list, and the books after it.
+func cutBook(b []byte) (info, rest []byte, ok bool) {
+	if b[0] != tagBook {
+		return nil, nil, false
+	}
+	info, n := protowire.ConsumeBytes(b[1:])
+	if n < 0 {
+		return nil, nil, false
+	}
+	return info, b[1+n:], true
+}
+
+// appendBooks decodes a part of a list that has n books.
+func appendBooks(list []*book.BookInfo, part []byte, n int) ([]*book.BookInfo, bool) {
+	text := string(part)
+	messages := make([]book.BookInfo, n)
+	for i := range messages {
+		info, rest, _ := cutBook(part) // decodeList has checked it
+		at := len(text) - len(rest) - len(info)
+		if !decodeBook(&messages[i], info, text[at:]) {
+			return nil, false
+		}
+		list, part = append(list, &messages[i]), rest
+	}
+	return list, true
+}
+
+// decodeBook decodes a [book.BookInfo]. The text begins with the same bytes.
+func decodeBook(m *book.BookInfo, b []byte, text string) bool {
+	for at := 0; at < len(b); {
+		v, n := protowire.ConsumeVarint(b[at+1:])
+		if n < 0 {
+			return false
+		}
+		tag := b[at]
+		at += 1 + n
+		switch {
+		case tag == tagID:
+			m.BookId = int32(v) // as the library truncates it
+		case tag == tagName && v <= uint64(len(b)-at):
+			m.BookName = text[at : at+int(v)]
+			if !utf8.ValidString(m.BookName) {
+				return false
+			}
+			at += int(v)
+		default:
+			return false
+		}
+	}
+	return true
+}
