@@ -17,9 +17,9 @@
 // A run of a row has three processes on 127.0.0.1: a server, a client and a collector. All rows
 // make the same call, GetBookInfo of bookservice/api/book, on one connection, from the same
 // catalogue; only the row named after the tutorial dials for each call. The client makes a warm-up
-// of a tenth of the calls, waits until the spans of these have arrived (3 s at most), and makes the
-// calls, with 16 or 64 callers that each make one call at a time. Then client and server close
-// their tracers, which sends what is queued.
+// of half of the calls, after which heaps and pools have their size. It waits until the spans of
+// these have arrived (3 s at most), and makes the calls, with 16 or 64 callers that each make one
+// call at a time. Then client and server close their tracers, which sends what is queued.
 //
 // Measured are, for server and client together, from the first call until both are closed:
 //

@@ -16,11 +16,11 @@ import (
 // slowCallers is how many callers there are while the collector is slow.
 const slowCallers = 64
 
-// plan returns how to run a row, with a warm-up of a tenth of the calls.
+// plan returns how to run a row, with a warm-up of half of the calls.
 func (c config) plan(r row, callers int) plan {
 	calls := max(c.calls/max(r.fewer, 1), callers)
 	return plan{
-		row: r, callers: callers, calls: calls, warm: max(calls/10, callers), settle: !c.short,
+		row: r, callers: callers, calls: calls, warm: max(calls/2, callers), settle: !c.short,
 	}
 }
 
@@ -132,8 +132,8 @@ func (c config) measureLists(ctx context.Context, stdout, stderr io.Writer) erro
 			for _, r := range chosen {
 				p := c.plan(r, callers)
 				p.books = books
-				p.calls = max(p.calls/max(books/20, 1), 2*callers)
-				p.warm = max(p.calls/10, callers)
+				p.calls = max(p.calls/max(books/50, 1), 4*callers)
+				p.warm = max(p.calls/2, callers)
 				plans = append(plans, p)
 			}
 		}
