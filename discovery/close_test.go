@@ -13,6 +13,7 @@ import (
 
 // Not parallel, because it inspects all goroutines.
 func TestCloseEndsEveryGoroutine(t *testing.T) {
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	e.put(t, "/", "") // connects the raw client, so that its goroutines exist before Open
 	for _, test := range []struct {

@@ -169,6 +169,7 @@ func TestEveryRequestEndsWithTheTimeout(t *testing.T) {
 
 func TestInstancerIsCreatedWhileEtcdIsDown(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	e.put(t, key(addrA), addrA)
 	e.Stop()

@@ -70,6 +70,7 @@ func TestInstancerIgnoresOtherKeys(t *testing.T) {
 
 func TestFrozenConnectionIsDetected(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	p := startProxy(t, e.Endpoints()[0])
 	c := config(p.Address())

@@ -37,6 +37,7 @@ func TestRegisterTriesUntilItsContextEnds(t *testing.T) {
 
 func TestRegisterOutlivesTheTimeoutOfARequest(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	e.Stop()
 	c := shortTimeout(e.Endpoints()...)

@@ -46,6 +46,7 @@ func TestWaitErrorNamesALongerPrefix(t *testing.T) {
 
 func TestWaitErrorNamesTheCause(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t, 1)
 	r := e.open(t)
 	for _, test := range []struct{ service, where string }{

@@ -145,6 +145,7 @@ func TestNoRotatedFileIsKept(t *testing.T) {
 // keeps the spans while there is no folder.
 func TestFileThatIsMoved(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	c := fileConfig(t)
 	folder := filepath.Dir(c.File.Path)
 	tr, closer := open(t, c)

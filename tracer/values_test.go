@@ -349,6 +349,7 @@ func TestPointersAreFollowedToTheirValue(t *testing.T) {
 // TestATruncatedTextDoesNotKeepTheWhole sets long texts on 400 spans that the backend memory
 // keeps. Only what is exported stays in memory.
 func TestATruncatedTextDoesNotKeepTheWhole(t *testing.T) {
+	testkit.Slow(t)
 	const spans, size = 400, 100 << 10
 	for name, set := range map[string]func(tr opentracing.Tracer, long string) opentracing.Span{
 		"name": func(tr opentracing.Tracer, long string) opentracing.Span {

@@ -92,6 +92,7 @@ type summaries struct {
 // The page fills itself with whole traces, the trace whose address is printed is one of them, and
 // Ctrl-C stops everything in time.
 func TestDemoShowsLiveTraces(t *testing.T) {
+	testkit.Slow(t)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	r := start(t, "-rate", "20")
 	defer http.DefaultClient.CloseIdleConnections()
@@ -148,6 +149,7 @@ func TestDemoSendsToAnotherZipkin(t *testing.T) {
 
 // Ctrl-C ends the demo in time even if nothing receives the spans.
 func TestDemoEndsInTimeWithoutZipkin(t *testing.T) {
+	testkit.Slow(t)
 	r := start(t, "-rate", "20", "-zipkin-url", "http://"+testkit.ClosedAddr(t))
 	r.stop(t)
 }

@@ -114,6 +114,7 @@ func TestStartChecksTheNumberOfMembers(t *testing.T) {
 
 func TestStartEndsWithItsContext(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := t.TempDir()
@@ -138,6 +139,7 @@ func TestShortLeases(t *testing.T) {
 
 func TestRestartKeepsOrRemovesTheData(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	cluster := start(t, etcdembed.Config{})
 	c := client(t, cluster.Endpoints()...)
 	put(t, c, "/k")
@@ -293,6 +295,7 @@ const childEnv = "ETCDEMBED_TEST_CHILD"
 // The cluster runs in a process of its own, because etcd and gRPC get their output files when the
 // process starts.
 func TestNothingIsWritten(t *testing.T) {
+	testkit.Slow(t)
 	if os.Getenv(childEnv) != "" {
 		cluster := start(t, etcdembed.Config{})
 		c := client(t, cluster.Endpoints()...)

@@ -138,6 +138,7 @@ func TestDelayedCallsSucceed(t *testing.T) {
 
 // The deadline and the cancellation of the client end a delay in the service.
 func TestLatencyObeysTheCall(t *testing.T) {
+	testkit.Slow(t)
 	for _, want := range []error{context.DeadlineExceeded, context.Canceled} {
 		t.Run(want.Error(), func(t *testing.T) {
 			entered, ended := make(chan struct{}), make(chan error, 1)

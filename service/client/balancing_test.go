@@ -266,6 +266,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 
 // A server that closes each connection soon after it was made is not connected to in a loop.
 func TestReconnectsArePaced(t *testing.T) {
+	testkit.Slow(t)
 	s := shortLived(t)
 	c := dial(t, quick(nil), s.addr)
 	testkit.Eventually(t, "the server is connected to again", func() bool {

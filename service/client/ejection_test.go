@@ -128,6 +128,7 @@ func TestEjectedServerComesBack(t *testing.T) {
 
 // Without -eject, and with too few instances, nothing is ejected.
 func TestNothingIsEjected(t *testing.T) {
+	testkit.Slow(t)
 	fire := errors.New("on fire")
 	var addrs []string
 	for _, err := range []error{nil, nil, nil, nil, fire} {

@@ -155,6 +155,7 @@ func TestHedgeThatFails(t *testing.T) {
 
 // Hedges take from the retry budget, and a call is not hedged at its only instance.
 func TestHedgesAreLimited(t *testing.T) {
+	testkit.Slow(t)
 	slow := takes(20 * time.Millisecond)
 	a, b := start(t, slow, nil), start(t, slow, nil)
 	c := dial(t, hedging("1ms"), a.addr, b.addr)
@@ -211,6 +212,7 @@ func TestUnsentHedgesCostNoBudget(t *testing.T) {
 
 // With p95, calls that take longer than most answers are hedged. Without enough answers, none is.
 func TestHedgeAtP95(t *testing.T) {
+	testkit.Slow(t)
 	var hangs atomic.Bool
 	svc := answer(func(ctx context.Context) error {
 		if hangs.CompareAndSwap(true, false) {
@@ -274,6 +276,7 @@ func TestCallerCancelsBothAttempts(t *testing.T) {
 
 // An instance that refuses an attempt does not cancel the other one, whichever is first.
 func TestRefusedAttemptLeavesTheOther(t *testing.T) {
+	testkit.Slow(t)
 	slow := start(t, takes(300*time.Millisecond), nil)
 	refuses := start(t, answer(func(context.Context) error {
 		<-time.After(50 * time.Millisecond)

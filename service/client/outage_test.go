@@ -58,6 +58,7 @@ func TestOneBadInstanceOpensNoBreaker(t *testing.T) {
 // A service that fails as a whole opens the breaker, also when the retry budget is used up. It is
 // closed again when the service works.
 func TestOutageOpensTheBreaker(t *testing.T) {
+	testkit.Slow(t)
 	var broken atomic.Bool
 	broken.Store(true)
 	svc := answer(func(context.Context) error {

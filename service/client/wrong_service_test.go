@@ -235,6 +235,7 @@ func TestInstanceWithoutAMethodServesTheOthers(t *testing.T) {
 
 // An address that gets the service while its connection lasts gets calls again.
 func TestInstanceThatServesLaterIsUsed(t *testing.T) {
+	testkit.Slow(t)
 	var ready atomic.Bool
 	late := start(t, answer(func(context.Context) error {
 		if !ready.Load() {

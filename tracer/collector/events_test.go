@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bookservice/tracer/collector"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // An event is a server-sent event.
@@ -89,6 +90,7 @@ func next(t *testing.T, events <-chan event, name string) event {
 
 // A listener gets each change of a trace, and what is lost and forgotten.
 func TestEventsFollowTheTraces(t *testing.T) {
+	testkit.Slow(t)
 	s := newServer(t, func(c *collector.Config) { c.MaxBytes = 1 << 20 })
 	events := listen(t, s.URL, "")
 	next(t, events, "losses") // the state at the start

@@ -234,6 +234,7 @@ func TestTLS(t *testing.T) {
 
 // TestPlainTextToABrokerWithTLS sends without TLS to a broker that requires it.
 func TestPlainTextToABrokerWithTLS(t *testing.T) {
+	testkit.Slow(t)
 	cluster := startKafka(t, kfake.TLS(testkit.NewAuthority(t).ServerTLS(t)))
 	s := config(cluster)
 	s.FlushTimeout = time.Second

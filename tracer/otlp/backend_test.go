@@ -130,6 +130,7 @@ func TestConfigurationErrorsOfTheCollector(t *testing.T) {
 // TestRetryInfoIsObeyed has a collector that asks for a pause.
 func TestRetryInfoIsObeyed(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	const pause = 700 * time.Millisecond // longer than the backoff
 	throttled, err := status.New(codes.Unavailable, "full").WithDetails(
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(pause)})

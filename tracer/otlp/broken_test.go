@@ -349,6 +349,7 @@ func largeHeader(w http.ResponseWriter, r *http.Request) {
 // TestWordsOfTheCollectorAreQuoted has a collector that refuses with a long text.
 func TestWordsOfTheCollectorAreQuoted(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, protocol := range protocols {
 		url := serveWords(t, protocol, "quota\x1b[31m of s3cret-key is é "+strings.Repeat("x", 500))
 		s := config("otlp")

@@ -58,6 +58,7 @@ func TestDeadConnectionIsReplaced(t *testing.T) {
 // TestCloseDoesNotWaitForADeadConnection closes a tracer whose connection is dead.
 func TestCloseDoesNotWaitForADeadConnection(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, protocol := range protocols {
 		r := receiver.NewOTLP(t, nil)
 		proxy := testkit.NewProxy(t, strings.TrimPrefix(at(r, protocol), "http://"))
@@ -103,6 +104,7 @@ func TestIdleConnectionIsNotPinged(t *testing.T) {
 // the time of the setting.
 func TestTimeoutSetting(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	for _, protocol := range protocols {
 		r := receiver.NewOTLP(t, nil)
 		release := make(chan struct{})
@@ -230,6 +232,7 @@ func TestQueryOfTheEndpointIsSent(t *testing.T) {
 // other host, and the spans do not count as sent.
 func TestNoRedirectIsFollowed(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("the other host has received %s with header %v", r.Method, r.Header)
 	}))

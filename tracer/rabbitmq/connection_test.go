@@ -39,6 +39,7 @@ func serve(t *testing.T, handle func(net.Conn)) (addr string) {
 // those that are in the files. Then the client's files become unusable: the last good ones stay in
 // force, and the log says so.
 func TestCertificatesAreReadAgain(t *testing.T) {
+	testkit.Slow(t)
 	r := testkit.NewRotation(t)
 	handshakes, changed := make(chan error), make(chan bool)
 	addr := serve(t, func(conn net.Conn) {
@@ -87,6 +88,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 // TestTimeoutSetting has a broker that reads and does not answer. Each attempt ends after the time
 // of the setting, and connects again.
 func TestTimeoutSetting(t *testing.T) {
+	testkit.Slow(t)
 	var connections atomic.Int32
 	addr := serve(t, func(conn net.Conn) {
 		connections.Add(1)

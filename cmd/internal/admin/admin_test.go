@@ -236,6 +236,7 @@ func inFlight(t *testing.T, release <-chan struct{}) (*admin.Server, <-chan *htt
 }
 
 func TestCloseCancelsARequestAfterASecond(t *testing.T) {
+	testkit.Slow(t)
 	s, responses := inFlight(t, nil)
 	began := time.Now()
 	err := s.Close()

@@ -9,6 +9,7 @@ import (
 	"bookservice/discovery"
 	"bookservice/discovery/etcdembed"
 	"bookservice/service/client"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 // startServer starts a server that does not register, and returns its address.
@@ -67,6 +68,7 @@ func open(t *testing.T, c discovery.Config) discovery.Registry {
 // The first call of a client succeeds if discovery has an instance, at once and after
 // discovery.Wait.
 func TestFirstCallFindsTheInstance(t *testing.T) {
+	testkit.Slow(t)
 	for name, config := range registries(t, startServer(t)) {
 		t.Run(name, func(t *testing.T) {
 			registry := open(t, config)

@@ -17,6 +17,7 @@ import (
 
 // One outage of etcd is one line of the client's log.
 func TestAnOutageOfEtcdIsLoggedOnce(t *testing.T) {
+	testkit.Slow(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	etcd, err := etcdembed.Start(ctx, etcdembed.Config{})

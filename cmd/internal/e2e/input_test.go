@@ -88,6 +88,7 @@ var badFiles = map[string]struct {
 // is 2, and nothing was started.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t)
 	var posts atomic.Int64
 	count := func(http.ResponseWriter, *http.Request) { posts.Add(1) }

@@ -249,6 +249,7 @@ func TestASignalEndsTheCollectorWhateverIsOpen(t *testing.T) {
 // A signal ends bookdemo at once, whatever is open at its servers.
 func TestASignalEndsTheDemoWhateverIsOpen(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	p := start(t, "bookdemo", []string{"-collector-addr", "127.0.0.1:0"})
 	testkit.Eventually(t, "the load runs", func() bool {
 		return strings.Contains(p.out.String(), "Ctrl-C ends it")

@@ -338,6 +338,7 @@ func (hostileServer) GetBookInfo(context.Context, *book.BookInfoParams) (*book.B
 // A server whose results, the tree of its spans, are not read ends, with status 1 and the reason.
 func TestAServerWhoseTreeIsNotRead(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	addr, out := testkit.FreeAddr(t), unreadPipe(t)
 	p := startWith(t, "bookserver", []string{"-discovery", "static", "-instances", "127.0.0.1:1",
 		"-grpc-addr", addr, "-drain-delay", "0s", "-tracer", "memory"},

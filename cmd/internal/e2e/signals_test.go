@@ -218,6 +218,7 @@ func TestShutdownWithTheLargestLimits(t *testing.T) {
 // does.
 func TestSIGTERMAfterSIGHUP(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t)
 	for _, again := range []bool{false, true} {
 		drain := "1s"

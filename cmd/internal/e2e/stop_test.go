@@ -177,6 +177,7 @@ func callOnce(t *testing.T, addr string) {
 // A terminal that is closed sends SIGHUP more than once: that does not kill a command.
 func TestRepeatedHangups(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e := startEtcd(t)
 	p, _ := serve(t, append(e.at(), "-drain-delay", "1s")...)
 	p.signal(t, syscall.SIGHUP)
@@ -215,6 +216,7 @@ func TestNohup(t *testing.T) {
 // The spans are sent and the status is 0 also if etcd is down at the end.
 func TestASignalWhileEtcdIsDown(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	e, c := startEtcd(t), collect(t)
 	p, addr := serve(t, append(append(e.at(), c.at()...),
 		"-drain-delay", "0s", "-etcd-timeout", "1s")...)

@@ -94,6 +94,7 @@ func TestVariablesOfOpenTelemetryDoNotStopACommand(t *testing.T) {
 // Several backends get the same spans, and those that are down do not affect the others.
 func TestSeveralBackendsAtOnce(t *testing.T) {
 	t.Parallel()
+	testkit.Slow(t)
 	_, addr := serve(t, "-discovery", "static", "-instances", "127.0.0.1:1")
 	path, down := filepath.Join(t.TempDir(), "spans.json"), "http://"+testkit.ClosedAddr(t)
 	code, out, errs := do(t, "bookclient", []string{"-discovery", "static", "-instances", addr,

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"bookservice/cmd/internal/grpcserver"
+	"bookservice/tracer/tracertest/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -102,6 +103,7 @@ func TestDrainWaitsForCalls(t *testing.T) {
 
 // Drain returns although a handler does not end when its call is cancelled.
 func TestDrainDoesNotWaitForAHandlerForEver(t *testing.T) {
+	testkit.Slow(t)
 	h := newStuck()
 	s, _, client := serve(t, h)
 	result := make(chan error, 1)
@@ -206,6 +208,7 @@ func TestAWatchEndsAfterNotServing(t *testing.T) {
 // Each age of connections is possible: the shortest does not end the server, and the longest does
 // not close connections.
 func TestAgesOfConnections(t *testing.T) {
+	testkit.Slow(t)
 	for _, age := range []time.Duration{1, math.MaxInt64 - 1} {
 		for range 20 { // gRPC changes the age at random
 			l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -80,6 +80,7 @@ func TestKeepKeepsTheSize(t *testing.T) {
 
 // The end of a collection that stop runs into does not change the percentage again.
 func TestStopIsFinal(t *testing.T) {
+	testkit.Slow(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	for range 4 { // readers of metrics make the end of a collection last longer

@@ -116,6 +116,7 @@ func TestALogThatFailsCountsTheLinesOnce(t *testing.T) {
 }
 
 func TestCloseOfALogIsBounded(t *testing.T) {
+	testkit.Slow(t)
 	file := &blocked{release: make(chan struct{})}
 	l := output.NewLog(file)
 	write(t, l, "line")
@@ -129,6 +130,7 @@ func TestCloseOfALogIsBounded(t *testing.T) {
 
 // Results block as long as their context lasts. Then they fail.
 func TestResultsAreNotLostWhileTheContextLasts(t *testing.T) {
+	testkit.Slow(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	file := &blocked{release: make(chan struct{})}

@@ -28,6 +28,7 @@ import (
 
 // Stop reports NOT_SERVING and deregisters, and only after -drain-delay it refuses calls.
 func TestStopDeregistersFirst(t *testing.T) {
+	testkit.Slow(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	etcd, err := etcdembed.Start(ctx, etcdembed.Config{})
@@ -179,6 +180,7 @@ func TestStopCancelsCallsInFlight(t *testing.T) {
 // With -register background a server starts while etcd is down, and registers when etcd answers.
 // Only then does the log say that it is registered.
 func TestServerStartsBeforeEtcd(t *testing.T) {
+	testkit.Slow(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	etcd, err := etcdembed.Start(ctx, etcdembed.Config{})

@@ -21,11 +21,11 @@ const (
 	interval = 10 * time.Millisecond
 )
 
-// Slow skips a test that takes longer than 2 s, unless the race detector is enabled.
+// Slow skips a test that takes longer than a second, unless the race detector is enabled.
 func Slow(t testing.TB) {
 	t.Helper()
 	if !RaceDetector {
-		t.Skip("takes longer than 2 s; run it with -race")
+		t.Skip("takes longer than a second; run it with -race")
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // TestDeadConnectionIsReplacedAfterTwoTimeoutsInARow posts through connections that die without a
 // word. HTTP/2 has one connection for all posts, which net/http would keep.
 func TestDeadConnectionIsReplacedAfterTwoTimeoutsInARow(t *testing.T) {
+	testkit.Slow(t)
 	for _, http2 := range []bool{false, true} {
 		versions := make(chan int, 100)
 		srv := httptest.NewUnstartedServer(http.HandlerFunc(

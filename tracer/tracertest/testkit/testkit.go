@@ -45,11 +45,11 @@ func (b *Buffer) String() string {
 	return b.buf.String()
 }
 
-// Slow skips a test that takes longer than 2 s, unless the race detector is enabled. Thus "go test
-// ./..." takes about a minute, and .ci/run skips nothing.
+// Slow skips a test that takes longer than a second, unless the race detector is enabled. Thus
+// "go test ./..." takes a minute, and .ci/run skips nothing.
 func Slow(t testing.TB) {
 	t.Helper()
 	if !RaceDetector {
-		t.Skip("takes longer than 2 s; run it with -race")
+		t.Skip("takes longer than a second; run it with -race")
 	}
 }

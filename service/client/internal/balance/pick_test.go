@@ -290,6 +290,7 @@ func TestNewEndpointsAreEqual(t *testing.T) {
 
 // The weight 0 gets no first attempt, also if callers take each other's turns.
 func TestWeightZeroConcurrently(t *testing.T) {
+	testkit.Slow(t)
 	w := newWorld(Config{Picker: Weighted}, 0)
 	only := w.add("only", Attributes{Weight: 1})
 	for i := range 50 {
