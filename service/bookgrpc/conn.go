@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+
+	"bookservice/service/internal/listcodec"
 )
 
 // Times after which a client detects a lost connection and connects again. A gRPC server closes the
@@ -106,7 +108,7 @@ func DialOptions() []grpc.DialOption {
 			MinConnectTimeout: connectTimeout,
 		}),
 		grpc.WithChainUnaryInterceptor(reportInvoke),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(newListCodec())),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(listcodec.New())),
 		grpc.WithStaticStreamWindowSize(windowSize),
 		grpc.WithStaticConnWindowSize(windowSize),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{

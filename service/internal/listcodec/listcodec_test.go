@@ -1,4 +1,4 @@
-package bookgrpc
+package listcodec
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/encoding"
+	protocodec "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
@@ -30,9 +32,9 @@ func split(data []byte, size int) (all mem.BufferSlice) {
 	return all
 }
 
-// FuzzListCodec compares the decoder with the library. Names are read after the input has changed,
+// FuzzDecoding compares the decoder with the library. Names are read after the input has changed,
 // because the codec gives it back to gRPC.
-func FuzzListCodec(f *testing.F) {
+func FuzzDecoding(f *testing.F) {
 	for _, n := range []int{0, 1, chunk - 1, chunk, chunk + 1, 1000} {
 		data, err := proto.Marshal(bookList(n))
 		if err != nil {
@@ -57,7 +59,7 @@ func FuzzListCodec(f *testing.F) {
 		wantErr := proto.Unmarshal(data, &want)
 		have.BookList = bookList(1).BookList // a decoder replaces what the message had
 		input := slices.Clone(data)
-		err := newListCodec().Unmarshal(split(input, 100), &have)
+		err := New().Unmarshal(split(input, 100), &have)
 		clear(input)
 		if (err != nil) != (wantErr != nil) {
 			t.Fatalf("have error %v, want %v", err, wantErr)
@@ -68,7 +70,7 @@ func FuzzListCodec(f *testing.F) {
 	})
 }
 
-func TestListCodecAllocatesByTheChunk(t *testing.T) {
+func TestAllocationsAreOfChunks(t *testing.T) {
 	data, err := proto.Marshal(bookList(10_000))
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +78,7 @@ func TestListCodecAllocatesByTheChunk(t *testing.T) {
 	const want = 2*10_000/chunk + 10
 	have := testing.AllocsPerRun(10, func() {
 		var list book.BookList
-		if err := newListCodec().Unmarshal(split(data, len(data)), &list); err != nil {
+		if err := New().Unmarshal(split(data, len(data)), &list); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -85,7 +87,7 @@ func TestListCodecAllocatesByTheChunk(t *testing.T) {
 	}
 }
 
-func BenchmarkListCodec(b *testing.B) {
+func BenchmarkDecoding(b *testing.B) {
 	for _, n := range []int{10, 1000, 10_000} {
 		list := bookList(n)
 		for _, info := range list.GetBookList() {
@@ -95,9 +97,8 @@ func BenchmarkListCodec(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		c := newListCodec()
 		for name, decode := range map[string]func(mem.BufferSlice, any) error{
-			"library": c.CodecV2.Unmarshal, "ours": c.Unmarshal,
+			"library": encoding.GetCodecV2(protocodec.Name).Unmarshal, "ours": New().Unmarshal,
 		} {
 			b.Run(fmt.Sprintf("%s, %d", name, n), func(b *testing.B) {
 				b.ReportAllocs()
