@@ -11,8 +11,6 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
-
-	"bookservice/service/internal/listcodec"
 )
 
 // Times after which a client detects a lost connection and connects again. A gRPC server closes the
@@ -92,9 +90,9 @@ func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
 }
 
 // DialOptions returns the options of the connections that [Dial] makes, except the dialer: plain
-// text, fixed flow-control windows, keepalive pings, the backoff between attempts to connect, an
-// interceptor for [RetryDelay], [NotSent] and [NotServed], and a faster decoder of lists of books.
-// Books of one list share memory.
+// text, fixed flow-control windows, keepalive pings, the backoff between attempts to connect, and
+// an interceptor for [RetryDelay], [NotSent] and [NotServed], which also decodes lists of books
+// faster. Books of one list share memory.
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -107,8 +105,7 @@ func DialOptions() []grpc.DialOption {
 			},
 			MinConnectTimeout: connectTimeout,
 		}),
-		grpc.WithChainUnaryInterceptor(reportInvoke),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(listcodec.New())),
+		grpc.WithChainUnaryInterceptor(intercept),
 		grpc.WithStaticStreamWindowSize(windowSize),
 		grpc.WithStaticConnWindowSize(windowSize),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{

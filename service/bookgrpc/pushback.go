@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,9 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"bookservice/api/book"
+	"bookservice/service/internal/listcodec"
 )
 
 // keyPushback is the trailer with the milliseconds until the next attempt (gRFC A6). A value that
@@ -152,13 +156,24 @@ type invokeError struct {
 func (e *invokeError) Unwrap() error              { return e.error }
 func (e *invokeError) GRPCStatus() *status.Status { return status.Convert(e.error) }
 
-// reportInvoke is an interceptor that converts the error of a call to an [*invokeError]. It reads
-// header and trailer from the call's own options: go-kit's client has them, and does not pass those
-// of a failed call on. gRPC sets the trailer of a call, possibly to an empty one, if it has opened
-// a stream for the call.
-func reportInvoke(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
+// listOption is for calls that answer with a list of books. As an option of the connection it would
+// cost every call an allocation.
+var listOption = grpc.ForceCodecV2(listcodec.New())
+
+// intercept is an interceptor that sets the codec of lists, and converts the error of a call to an
+// [*invokeError].
+func intercept(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	err := invoke(ctx, method, request, reply, conn, opts...)
+	if _, ok := reply.(*book.BookList); ok {
+		opts = append(slices.Clip(opts), listOption)
+	}
+	return reportInvoke(invoke(ctx, method, request, reply, conn, opts...), opts)
+}
+
+// reportInvoke converts the error of a call to an [*invokeError]. It reads header and trailer from
+// the call's own options: go-kit's client has them, and does not pass those of a failed call on.
+// gRPC sets the trailer of a call, possibly to an empty one, if it has opened a stream for the call.
+func reportInvoke(err error, opts []grpc.CallOption) error {
 	if err == nil {
 		return nil
 	}
