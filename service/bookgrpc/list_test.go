@@ -2,10 +2,18 @@ package bookgrpc_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+
+	"bookservice/api/book"
 	"bookservice/service"
 	"bookservice/service/bookgrpc"
+	"bookservice/service/inmem"
 )
 
 // Client and server together allocate less than once for each book of a list.
@@ -27,5 +35,28 @@ func TestAListTakesFewAllocations(t *testing.T) {
 	})
 	if have > 1000 {
 		t.Errorf("have %.0f allocations for %d books, want 1,000 at most", have, len(books))
+	}
+}
+
+// A countingCodec is a codec that a user has chosen for the connection.
+type countingCodec struct {
+	encoding.CodecV2
+	decoded *atomic.Int64
+}
+
+func (c countingCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	c.decoded.Add(1)
+	return c.CodecV2.Unmarshal(data, v)
+}
+
+func TestCodecOfTheCallerIsUsed(t *testing.T) {
+	conn, _ := serve(t, inmem.Default(), nil)
+	var decoded atomic.Int64
+	codec := countingCodec{encoding.GetCodecV2(proto.Name), &decoded}
+	list := &book.BookList{}
+	err := conn.Invoke(t.Context(), "/book.BookService/GetBookList", &book.BookListParams{Page: 1},
+		list, grpc.ForceCodecV2(codec))
+	if err != nil || len(list.GetBookList()) == 0 || decoded.Load() != 1 {
+		t.Errorf("have %v, %v, decoded %d times by the codec, want once", list, err, decoded.Load())
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,7 +164,7 @@ var listOption = grpc.ForceCodecV2(listcodec.New())
 func intercept(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	if _, ok := reply.(*book.BookList); ok {
-		opts = append(slices.Clip(opts), listOption)
+		opts = append([]grpc.CallOption{listOption}, opts...) // a codec of the caller's is used
 	}
 	return reportInvoke(invoke(ctx, method, request, reply, conn, opts...), opts)
 }
