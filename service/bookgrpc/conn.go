@@ -105,7 +105,7 @@ func DialOptions() []grpc.DialOption {
 			},
 			MinConnectTimeout: connectTimeout,
 		}),
-		grpc.WithChainUnaryInterceptor(intercept),
+		grpc.WithChainUnaryInterceptor(newInterceptor()),
 		grpc.WithStaticStreamWindowSize(windowSize),
 		grpc.WithStaticConnWindowSize(windowSize),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{

@@ -49,14 +49,24 @@ func (c countingCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return c.CodecV2.Unmarshal(data, v)
 }
 
+// Name is a content-subtype, by which a call may choose the codec if it is registered.
+func (countingCodec) Name() string { return "counting" }
+
 func TestCodecOfTheCallerIsUsed(t *testing.T) {
 	conn, _ := serve(t, inmem.Default(), nil)
 	var decoded atomic.Int64
 	codec := countingCodec{encoding.GetCodecV2(proto.Name), &decoded}
-	list := &book.BookList{}
-	err := conn.Invoke(t.Context(), "/book.BookService/GetBookList", &book.BookListParams{Page: 1},
-		list, grpc.ForceCodecV2(codec))
-	if err != nil || len(list.GetBookList()) == 0 || decoded.Load() != 1 {
-		t.Errorf("have %v, %v, decoded %d times by the codec, want once", list, err, decoded.Load())
+	encoding.RegisterCodecV2(codec)
+	for name, opt := range map[string]grpc.CallOption{
+		"forced": grpc.ForceCodecV2(codec), "by its name": grpc.CallContentSubtype("counting"),
+	} {
+		decoded.Store(0)
+		list := &book.BookList{}
+		err := conn.Invoke(t.Context(), "/book.BookService/GetBookList",
+			&book.BookListParams{Page: 1}, list, opt)
+		if err != nil || len(list.GetBookList()) == 0 || decoded.Load() != 2 { // server and client
+			t.Errorf("%s: have %v, %v, decoded %d messages by the codec, want both",
+				name, list, err, decoded.Load())
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -155,23 +156,29 @@ type invokeError struct {
 func (e *invokeError) Unwrap() error              { return e.error }
 func (e *invokeError) GRPCStatus() *status.Status { return status.Convert(e.error) }
 
-// listOption is for calls that answer with a list of books. As an option of the connection it would
-// cost every call an allocation.
-var listOption = grpc.ForceCodecV2(listcodec.New())
-
-// intercept is an interceptor that sets the codec of lists, and converts the error of a call to an
-// [*invokeError].
-func intercept(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
-	invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	if _, ok := reply.(*book.BookList); ok {
-		opts = append([]grpc.CallOption{listOption}, opts...) // a codec of the caller's is used
+// newInterceptor returns an interceptor that sets the codec of lists, and converts the error of a
+// call to an [*invokeError]. As a default option of the connection the codec would cost every call
+// an allocation.
+func newInterceptor() grpc.UnaryClientInterceptor {
+	codec := grpc.ForceCodecV2(listcodec.New())
+	return func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
+		invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		if _, ok := reply.(*book.BookList); ok && !slices.ContainsFunc(opts, isSubtype) {
+			opts = append([]grpc.CallOption{codec}, opts...) // a codec of the caller's is used
+		}
+		return reportInvoke(invoke(ctx, method, request, reply, conn, opts...), opts)
 	}
-	return reportInvoke(invoke(ctx, method, request, reply, conn, opts...), opts)
+}
+
+// isSubtype reports whether opt chooses a codec by its name. A forced codec would be used instead.
+func isSubtype(opt grpc.CallOption) bool {
+	_, ok := opt.(grpc.ContentSubtypeCallOption)
+	return ok
 }
 
 // reportInvoke converts the error of a call to an [*invokeError]. It reads header and trailer from
 // the call's own options: go-kit's client has them, and does not pass those of a failed call on.
-// gRPC sets the trailer of a call, possibly to an empty one, if it has opened a stream for the call.
+// gRPC sets the trailer of a call, possibly to an empty one, if it has opened a stream for it.
 func reportInvoke(err error, opts []grpc.CallOption) error {
 	if err == nil {
 		return nil
