@@ -15,6 +15,7 @@ import (
 // etcdTests returns the tests that start an etcd.
 func etcdTests() []func(*testing.T) {
 	return []func(*testing.T){
+		TestAgeCountsFromTheLossOfTheConnection,
 		TestCallsWithoutRequestsIgnoreTheirContext,
 		TestCloseEndsEveryGoroutine,
 		TestDeadInstanceIsRemovedWithItsLease,

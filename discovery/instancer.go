@@ -57,9 +57,7 @@ func (i *etcdInstancer) fallBack(instances []string) {
 func (i *etcdInstancer) status(now time.Time) ServiceStatus {
 	confirmed := now.Sub(time.Unix(0, i.confirmed.Load()))
 	if i.watching.Load() {
-		if quiet, ok := i.registry.client.conns.quietFor(now); ok {
-			confirmed = min(confirmed, quiet)
-		}
+		confirmed = min(confirmed, now.Sub(i.registry.client.conns.lastHeard()))
 	}
 	n, err := i.count()
 	return ServiceStatus{
@@ -179,7 +177,10 @@ func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) (err e
 	}()
 
 	i.watching.Store(true)
-	defer i.watching.Store(false)
+	defer func() { // until now the bytes of the connection have confirmed the list
+		i.confirmed.Store(max(i.confirmed.Load(), i.registry.client.conns.heard.Load()))
+		i.watching.Store(false)
+	}()
 	graceEnd := time.NewTimer(i.instances.graceLeft(time.Now()))
 	defer graceEnd.Stop()
 	responses := i.registry.client.Watch(ctx, i.prefix,

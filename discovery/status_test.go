@@ -94,3 +94,19 @@ func TestInstancesAreTheListUntilEtcdAnswers(t *testing.T) {
 		t.Errorf("have %v, want ErrNoInstances", err)
 	}
 }
+
+// While nothing changes, the bytes of the connection confirm the list. When it is lost, the age
+// counts from there.
+func TestAgeCountsFromTheLossOfTheConnection(t *testing.T) {
+	t.Parallel()
+	testkit.Slow(t)
+	e := startEtcd(t, 1)
+	p := startProxy(t, e.Endpoints()[0])
+	e.put(t, key(addrA), addrA)
+	r := open(t, config(p.Address()))
+	discoverytest.Follow(t, instancer(t, r)).WaitFor(t, limit, addrA)
+	young := func() bool { return r.Status().Services[0].Age < ttl }
+	testkit.Always(t, 3*ttl, "the list is confirmed", young)
+	p.Cut()
+	testkit.Always(t, ttl/4, "the list was confirmed until the connection was cut", young)
+}
