@@ -2,7 +2,7 @@
 // go-kit, zipkin-go and its OpenTracing bridge, OpenTelemetry, kratos and go-zero. It is a module
 // of its own, so that the product's go.mod has none of these.
 //
-//	go -C cmd/bookbench run . -svg FILE              # calls: half an hour on two cores
+//	go -C cmd/bookbench run . -svg FILE              # calls: a quarter of an hour
 //	go -C cmd/bookbench run . -short                 # a test of this program: under a minute
 //	go -C cmd/bookbench run . -slow 50ms,200ms       # spans lost, and memory
 //	go -C cmd/bookbench run . -list 1000,10000       # GetBookList

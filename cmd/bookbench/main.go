@@ -43,11 +43,33 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bookbench:", err)
 		return 2
 	}
-	if err := c.measure(ctx, stdout, stderr); err != nil {
+	out := &output{Writer: stdout}
+	err = c.measure(ctx, out, stderr)
+	if err == nil {
+		err = out.err
+	}
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, "bookbench:", err)
 		return 1
 	}
 	return 0
+}
+
+// An output keeps the first error of writing.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // measure prints the table that the flags ask for.

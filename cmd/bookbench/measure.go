@@ -82,7 +82,10 @@ func buildPrograms(ctx context.Context, plans []plan) (
 			}
 		}
 	}
-	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+	build := exec.CommandContext(ctx, "go", args...)
+	build.Cancel = func() error { return build.Process.Signal(os.Interrupt) } // it ends its children
+	build.WaitDelay = 5 * time.Second
+	if out, err := build.CombinedOutput(); err != nil {
 		remove()
 		return nil, nil, fmt.Errorf("build the programs of the rows, which needs the folder of "+
 			"bookbench as the working directory: %w\n%s", err, out)
