@@ -15,9 +15,13 @@ const (
 	defaultMinimum = 4 << 20 // of the heap, with that GOGC
 )
 
+// maxSize is the largest size that Keep uses. It is larger than any memory.
+const maxSize = 1 << 50
+
 // Keep lets the heap grow to about size bytes before garbage is collected, and by as much as is
 // live before each further collection, as without Keep. The heap of a small server is 4 MB without
-// it, and is collected 40 times a second under load.
+// it, and is collected 40 times a second under load. While the live heap grows fast, the heap is up
+// to twice as large.
 //
 // Keep has no effect if size is 0, or if the process has a GOGC or GOMEMLIMIT of its own. stop
 // restores the default.
@@ -28,15 +32,38 @@ func Keep(size int) (stop func()) {
 		debug.SetGCPercent(percent)
 		return func() {}
 	}
-	k := &keeper{size: uint64(size), percent: defaultPercent}
-	k.set(defaultMinimum, 0)
+	k := &keeper{size: min(uint64(size), maxSize), percent: defaultPercent}
+	k.set(readUsage())
 	k.watch()
 	return func() {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.stopped = true
-		debug.SetGCPercent(defaultPercent)
+		k.restore()
 	}
+}
+
+// A usage is what the process used at the end of the last collection.
+type usage struct {
+	live  uint64 // bytes of the heap
+	roots uint64 // bytes of stacks and globals that are scanned
+	other uint64 // bytes of memory beside the heap
+}
+
+func readUsage() usage {
+	samples := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/gc/scan/stack:bytes"},
+		{Name: "/gc/scan/globals:bytes"},
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+	}
+	metrics.Read(samples)
+	n := func(i int) uint64 { return samples[i].Value.Uint64() }
+	return usage{live: n(0), roots: n(1) + n(2), other: n(3) - n(4) - n(5) - n(6) - n(7)}
 }
 
 // A keeper sets the GC percentage that leads to a heap of at least size bytes.
@@ -56,30 +83,42 @@ func (k *keeper) watch() {
 		if k.stopped {
 			return
 		}
-		samples := []metrics.Sample{
-			{Name: "/gc/heap/live:bytes"},
-			{Name: "/gc/scan/stack:bytes"},
-			{Name: "/gc/scan/globals:bytes"},
-		}
-		metrics.Read(samples)
-		k.set(samples[0].Value.Uint64(), samples[1].Value.Uint64()+samples[2].Value.Uint64())
+		k.set(readUsage())
 		k.watch()
 	}, k)
 }
 
-// set sets the percentage for a heap with so many live bytes, and so many bytes of stacks and
-// globals. It leaves small changes alone, because each change stops all goroutines for a moment.
-func (k *keeper) set(live, roots uint64) {
-	percent := defaultPercent
-	if 2*live < k.size {
-		// The runtime collects at the larger one of two sizes (package runtime/debug, GOGC).
-		ofMinimum := 100 * k.size / defaultMinimum
-		ofGrowth := 100 * (k.size - live) / max(live+roots, 1)
-		percent = max(percent, int(min(ofMinimum, ofGrowth)))
+// set sets the percentage for the usage. It leaves small changes alone, because each change stops
+// all goroutines for a moment.
+//
+// A busy process may run the cleanup late, and the percentage for a small live heap is far too high
+// for a large one. A memory limit bounds the heap until then.
+func (k *keeper) set(u usage) {
+	if 2*u.live >= k.size {
+		if k.percent != defaultPercent {
+			k.restore()
+		}
+		return
 	}
-	if diff := percent - k.percent; 8*max(diff, -diff) <= k.percent && percent != defaultPercent {
+	// The runtime collects at the larger one of two sizes (package runtime/debug, GOGC).
+	ofMinimum := 100 * k.size / defaultMinimum
+	ofGrowth := 100 * (k.size - u.live) / max(u.live+u.roots, 1)
+	percent := int(min(ofMinimum, ofGrowth, math.MaxInt32))
+	if percent <= defaultPercent {
+		k.restore()
+		return
+	}
+	if diff := percent - k.percent; 8*max(diff, -diff) <= k.percent {
 		return
 	}
 	k.percent = percent
 	debug.SetGCPercent(percent)
+	debug.SetMemoryLimit(int64(2*k.size + u.other))
+}
+
+// restore restores the defaults of the runtime.
+func (k *keeper) restore() {
+	k.percent = defaultPercent
+	debug.SetGCPercent(defaultPercent)
+	debug.SetMemoryLimit(math.MaxInt64)
 }

@@ -2,11 +2,13 @@ package heap_test
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
 	"testing"
+	"time"
 
 	"bookservice/cmd/internal/heap"
 	"bookservice/tracer/tracertest/testkit"
@@ -78,6 +80,80 @@ func TestKeepKeepsTheSize(t *testing.T) {
 	}
 }
 
+// A percentage for a small live heap would let one that grows fast become several times the size,
+// because a busy process runs cleanups late.
+func TestAGrowingHeapIsBounded(t *testing.T) {
+	if testkit.WithoutRaceDetector(t) {
+		return
+	}
+	const size = 128 << 20
+	stop := heap.Keep(size)
+	defer stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	defer busy.Wait()
+	defer cancel()
+	for range 64 { // callers, each with a server
+		calls, answers := make(chan int), make(chan int)
+		busy.Go(func() {
+			for range calls {
+				var garbage []byte
+				for range 10 {
+					garbage = make([]byte, 1<<10)
+				}
+				runtime.KeepAlive(garbage)
+				for begin := time.Now(); time.Since(begin) < 50*time.Microsecond; {
+				}
+				answers <- 1
+			}
+		})
+		busy.Go(func() {
+			defer close(calls)
+			for ctx.Err() == nil {
+				calls <- 1
+				<-answers
+			}
+		})
+	}
+	objects := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	watch := func(d time.Duration, what string) {
+		t.Helper()
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for end := time.Now().Add(d); time.Now().Before(end); <-tick.C {
+			metrics.Read(objects)
+			if have := objects[0].Value.Uint64(); have > 5*size/2 {
+				t.Fatalf("%s: have %d bytes, want at most about twice %d", what, have, size)
+			}
+		}
+	}
+	for range 2 {
+		watch(400*time.Millisecond, "a small heap")
+		live := make([][]byte, size*4/10>>20)
+		for i := range live {
+			live[i] = make([]byte, 1<<20)
+		}
+		watch(800*time.Millisecond, "a heap that has grown")
+		runtime.KeepAlive(live)
+	}
+	stop()
+	if have := debug.SetMemoryLimit(-1); have != math.MaxInt64 {
+		t.Errorf("have a memory limit of %d after stop, want none", have)
+	}
+}
+
+// Sizes beyond any memory set a percentage, too.
+func TestKeepOfAbsurdSizes(t *testing.T) {
+	for _, size := range []int{math.MaxInt, math.MaxInt / 51, math.MaxInt / 100, 1 << 30} {
+		stop := heap.Keep(size)
+		percent := debug.SetGCPercent(100)
+		stop()
+		if percent <= 100 {
+			t.Errorf("%d bytes: have %d percent, want more than 100", size, percent)
+		}
+	}
+}
+
 // The end of a collection that stop runs into does not change the percentage again.
 func TestStopIsFinal(t *testing.T) {
 	testkit.Slow(t)
@@ -108,9 +184,9 @@ func TestKeepDoesNotEnlargeALargeHeap(t *testing.T) {
 	large := make([]byte, 64<<20)
 	testkit.Eventually(t, "the percentage is the default", func() bool {
 		runtime.GC()
-		percent := debug.SetGCPercent(100)
-		debug.SetGCPercent(percent)
-		return percent == 100
+		percent := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+		metrics.Read(percent)
+		return percent[0].Value.Uint64() == 100
 	})
 	runtime.KeepAlive(large)
 }
