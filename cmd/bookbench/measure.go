@@ -83,7 +83,7 @@ func buildPrograms(ctx context.Context, plans []plan) (
 		}
 	}
 	build := exec.CommandContext(ctx, "go", args...)
-	build.Cancel = func() error { return build.Process.Signal(os.Interrupt) } // it ends its children
+	build.Cancel = func() error { return build.Process.Signal(os.Interrupt) } // ends its children
 	build.WaitDelay = 5 * time.Second
 	if out, err := build.CombinedOutput(); err != nil {
 		remove()
