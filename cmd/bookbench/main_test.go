@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -171,15 +172,19 @@ func TestRunFails(t *testing.T) {
 // TestBadFlags checks that a wrong flag is one line and status 2, before anything starts.
 func TestBadFlags(t *testing.T) {
 	for want, args := range map[string]string{
-		"-reps 0: must be 1 or more":                     "-reps 0",
+		"-reps 0: must be 1 to 1000":                     "-reps 0",
 		"-calls 1: must be 100 to 1000000":               "-calls 1",
-		"must be numbers from 1 to 1000":                 "-callers 16,x",
+		"-calls abc: must be 100 to 1000000":             "-calls abc",
+		"-callers 16,x: must be 1 to 1000":               "-callers 16,x",
+		"-callers 16,16: must be different numbers":      "-callers 16,16",
+		"-callers 3: must not be set together with":      "-callers 3 -slow 1s",
 		"-rows zz: must match one of these names: ":      "-rows zz",
 		"-rows tutorial: must match one of these names:": "-slow 1s -rows tutorial",
-		"error parsing regexp":                           "-rows (",
-		"must be durations from 1ms to 10s":              "-slow 1ns",
-		"must be numbers from 1 to 100000":               "-list 0",
-		"-list: must not be set together with -slow":     "-slow 1s -list 3",
+		"-rows (: must be a regular expression: missing": "-rows (",
+		`-rows "(\x01": must be a regular expression: `:  "-rows (\x01",
+		"-slow 1ns: must be durations from 1ms to 10s":   "-slow 1ns",
+		"-list 0: must be 1 to 100000":                   "-list 0",
+		"-list 3: must not be set together with -slow":   "-slow 1s -list 3",
 		"must be a file to write to":                     "-svg /no/such/folder/x.svg",
 		"-svg x: must not be set together with":          "-svg x -slow 1s",
 		`unexpected argument "all"`:                      "all",
@@ -197,6 +202,31 @@ func TestBadFlags(t *testing.T) {
 	if code := run(t.Context(), []string{"-h"}, &out, &errs); code != 0 ||
 		!strings.Contains(errs.String(), "-svg") {
 		t.Errorf("-h: have status %d and %q", code, &errs)
+	}
+}
+
+// A fullDisk is an output that cannot be written.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestTableThatIsLostIsAnError(t *testing.T) {
+	testkit.Slow(t)
+	args := []string{"-short", "-calls", "100", "-callers", "1", "-rows", "^ours, noop$"}
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	for want, test := range map[string]struct {
+		ctx context.Context
+		out io.Writer
+	}{
+		"bookbench: no space left on device\n": {t.Context(), fullDisk{}},
+		"bookbench: interrupted\n":             {interrupted, io.Discard},
+	} {
+		var errs strings.Builder
+		code := run(test.ctx, args, test.out, &errs)
+		if code != 1 || !strings.HasSuffix(errs.String(), want) {
+			t.Errorf("have status %d and %q, want 1 and %q", code, &errs, want)
+		}
 	}
 }
 

@@ -99,7 +99,8 @@ func appendBooks(list []*book.BookInfo, part []byte, n int) ([]*book.BookInfo, b
 	return list, true
 }
 
-// decodeBook decodes a [book.BookInfo]. The text begins with the same bytes.
+// decodeBook decodes a [book.BookInfo]. The text begins with the same bytes. A second name is left
+// to the library: a caller would keep the memory of the first one.
 func decodeBook(m *book.BookInfo, b []byte, text string) bool {
 	for at := 0; at < len(b); {
 		v, n := protowire.ConsumeVarint(b[at+1:])
@@ -111,7 +112,7 @@ func decodeBook(m *book.BookInfo, b []byte, text string) bool {
 		switch {
 		case tag == tagID:
 			m.BookId = int32(v) // as the library truncates it
-		case tag == tagName && v <= uint64(len(b)-at):
+		case tag == tagName && m.BookName == "" && v <= uint64(len(b)-at):
 			m.BookName = text[at : at+int(v)]
 			if !utf8.ValidString(m.BookName) {
 				return false
