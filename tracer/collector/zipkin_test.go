@@ -371,6 +371,8 @@ var fieldCases = [][2]string{
 	{"annotation without value", `"traceId":"5b","id":"1","annotations":[{"timestamp":1}]`},
 	{"annotation without time", `"traceId":"5b","id":"1","annotations":[{"value":"x"}]`},
 	{"empty annotation", `"traceId":"5b","id":"1","annotations":[{}]`},
+	{"annotations that are an object", `"traceId":"5b","id":"1","annotations":{"a":1}`},
+	{"annotations that are a number", `"traceId":"5b","id":"1","annotations":1`},
 	{"annotation with null", `"traceId":"5b","id":"1",
 		"annotations":[{"timestamp":1,"value":null}]`},
 	{"annotation with more", `"traceId":"5b","id":"2","annotations":[{"timestamp":-1,"value":"x",

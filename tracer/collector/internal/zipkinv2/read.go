@@ -120,6 +120,7 @@ func (d *Decoder) ReadJSON(data []byte) (spans []*Span, err error) {
 		}
 		cause := failure.err.Error()
 		if strings.Contains(cause, "Expected BEGIN_OBJECT") ||
+			strings.Contains(cause, "Expected BEGIN_ARRAY") ||
 			strings.Contains(cause, "malformed") {
 			cause = errMalformed.Error()
 		}

@@ -71,11 +71,12 @@ func TestErrorsAreThoseOfZipkin(t *testing.T) {
 		"[\n {\"traceId\":\"1\",\n \"id\": ": "End of input at line 3 column 8 path $[0].id",
 		`[{"traceId":"1","id":"1","debug":1}]`: "Expected a boolean but was NUMBER" +
 			" at line 1 column 35 path $[0].debug\n" + structure,
-		`{}`: "Expected BEGIN_ARRAY but was BEGIN_OBJECT" +
-			" at line 1 column 2 path $\n" + structure,
-		`[{"traceId":"1" "id":"1"}]`: "Malformed",
-		`[x]`:                        "Malformed",
-		`[1]`:                        "Malformed",
+		`{}`: "Malformed",
+		`[{"traceId":"1","id":"1","annotations":{}}]`: "Malformed",
+		`[{"traceId":"1","id":"1","annotations":1}]`:  "Malformed",
+		`[{"traceId":"1" "id":"1"}]`:                  "Malformed",
+		`[x]`:                                         "Malformed",
+		`[1]`:                                         "Malformed",
 	} {
 		_, err := NewDecoder().ReadJSON([]byte(in))
 		if err == nil || err.Error() != want+" reading List<Span> from json" {
