@@ -39,7 +39,8 @@ func Keep(size int) (stop func()) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.stopped = true
-		k.restore()
+		debug.SetGCPercent(defaultPercent)
+		debug.SetMemoryLimit(math.MaxInt64)
 	}
 }
 
@@ -94,31 +95,21 @@ func (k *keeper) watch() {
 // A busy process may run the cleanup late, and the percentage for a small live heap is far too high
 // for a large one. A memory limit bounds the heap until then.
 func (k *keeper) set(u usage) {
-	if 2*u.live >= k.size {
-		if k.percent != defaultPercent {
-			k.restore()
-		}
+	percent, limit := defaultPercent, int64(math.MaxInt64)
+	if 2*u.live < k.size {
+		// The runtime collects at the larger one of two sizes (package runtime/debug, GOGC).
+		ofMinimum := 100 * k.size / defaultMinimum
+		ofGrowth := 100 * (k.size - u.live) / max(u.live+u.roots, 1)
+		percent = max(percent, int(min(ofMinimum, ofGrowth, math.MaxInt32)))
+	}
+	diff := percent - k.percent
+	if diff == 0 || percent != defaultPercent && 8*max(diff, -diff) <= k.percent {
 		return
 	}
-	// The runtime collects at the larger one of two sizes (package runtime/debug, GOGC).
-	ofMinimum := 100 * k.size / defaultMinimum
-	ofGrowth := 100 * (k.size - u.live) / max(u.live+u.roots, 1)
-	percent := int(min(ofMinimum, ofGrowth, math.MaxInt32))
-	if percent <= defaultPercent {
-		k.restore()
-		return
-	}
-	if diff := percent - k.percent; 8*max(diff, -diff) <= k.percent {
-		return
+	if percent != defaultPercent {
+		limit = int64(2*k.size + u.other)
 	}
 	k.percent = percent
 	debug.SetGCPercent(percent)
-	debug.SetMemoryLimit(int64(2*k.size + u.other))
-}
-
-// restore restores the defaults of the runtime.
-func (k *keeper) restore() {
-	k.percent = defaultPercent
-	debug.SetGCPercent(defaultPercent)
-	debug.SetMemoryLimit(math.MaxInt64)
+	debug.SetMemoryLimit(limit)
 }
