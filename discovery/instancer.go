@@ -178,7 +178,8 @@ func (i *etcdInstancer) watch(ctx, epoch context.Context, revision int64) (err e
 
 	i.watching.Store(true)
 	defer func() { // until now the bytes of the connection have confirmed the list
-		i.confirmed.Store(max(i.confirmed.Load(), i.registry.client.conns.heard.Load()))
+		heard := i.registry.client.conns.lastHeard().UnixNano()
+		i.confirmed.Store(max(i.confirmed.Load(), heard))
 		i.watching.Store(false)
 	}()
 	graceEnd := time.NewTimer(i.instances.graceLeft(time.Now()))
