@@ -119,9 +119,7 @@ func (d *Decoder) ReadJSON(data []byte) (spans []*Span, err error) {
 			panic(panicked)
 		}
 		cause := failure.err.Error()
-		if strings.Contains(cause, "Expected BEGIN_OBJECT") ||
-			strings.Contains(cause, "Expected BEGIN_ARRAY") ||
-			strings.Contains(cause, "malformed") {
+		if strings.Contains(cause, "Expected BEGIN_") || strings.Contains(cause, "malformed") {
 			cause = errMalformed.Error()
 		}
 		spans, err = nil, fmt.Errorf("%s reading List<Span> from json", cause)
