@@ -143,25 +143,45 @@ func (c *caller) check(t *testing.T) {
 	}
 }
 
-// runs makes 10 runs of bookclient and returns the number of attempts of each instance. The first
-// calls go to the server that is connected first.
-func runs(t *testing.T, args ...string) map[string]int {
+// next starts bookclient and waits until it has called all these instances: before, calls go to the
+// one that is connected first. It returns how many of the next 20 attempts each instance got.
+func next(t *testing.T, instances []string, args ...string) map[string]int {
 	t.Helper()
-	code, out, errs := do(t, "bookclient", append(args, "-json", "-n", "10"))
-	if code != 0 {
-		t.Fatalf("status %d: %s", code, errs)
-	}
+	p := start(t, "bookclient", append(args, "-json", "-n", "10000"))
+	var rest []string
+	testkit.Eventually(t, "20 attempts after the first at each instance", func() bool {
+		rest = attempts(t, p.out.String())
+		from := 0
+		for _, instance := range instances {
+			i := slices.Index(rest, instance)
+			if i < 0 {
+				return false
+			}
+			from = max(from, i)
+		}
+		rest = rest[from:]
+		return len(rest) >= 20
+	})
+	p.signal(t, syscall.SIGKILL)
+	p.wait(t)
 	count := map[string]int{}
-	for line := range strings.Lines(out) {
+	for _, instance := range rest[:20] {
+		count[instance]++
+	}
+	return count
+}
+
+// attempts returns the instance of each attempt in the complete lines of what bookclient wrote.
+func attempts(t *testing.T, out string) (all []string) {
+	t.Helper()
+	for line := range strings.Lines(out[:strings.LastIndex(out, "\n")+1]) {
 		var run struct{ Instances []string }
 		if err := json.Unmarshal([]byte(line), &run); err != nil {
 			t.Fatal(err)
 		}
-		for _, instance := range run.Instances {
-			count[instance]++
-		}
+		all = append(all, run.Instances...)
 	}
-	return count
+	return all
 }
 
 func TestCallsAreDistributed(t *testing.T) {
@@ -169,9 +189,9 @@ func TestCallsAreDistributed(t *testing.T) {
 	e := startEtcd(t)
 	_, a := serve(t, e.at()...)
 	_, b := serve(t, e.at()...)
-	have := runs(t, append(e.at(), "-balancer", "round_robin")...)
+	have := next(t, []string{a, b}, append(e.at(), "-balancer", "round_robin")...)
 	if have[a] < 5 || have[b] < 5 || have[a]+have[b] != 20 {
-		t.Errorf("have %v attempts, want those of two calls in 10 runs at %s and %s", have, a, b)
+		t.Errorf("have %v of 20 attempts, want about 10 at %s and at %s", have, a, b)
 	}
 }
 
@@ -182,14 +202,15 @@ func TestMetadataOfServers(t *testing.T) {
 	_, a := serve(t, append(e.at(), "-instance-metadata", "zone=a,weight=1000")...)
 	_, b := serve(t, append(e.at(), "-instance-metadata", "zone=b,weight=1")...)
 	for _, zone := range []struct{ name, addr string }{{"a", a}, {"b", b}} {
-		have := runs(t, append(e.at(), "-zone", zone.name)...)
-		if have[zone.addr] < 15 || have[a]+have[b] != 20 {
-			t.Errorf("have %v attempts, want (nearly) all in zone %s at %s",
+		have := next(t, []string{zone.addr}, append(e.at(), "-zone", zone.name)...)
+		if have[zone.addr] < 15 {
+			t.Errorf("have %v of 20 attempts, want (nearly) all in zone %s at %s",
 				have, zone.name, zone.addr)
 		}
 	}
-	if have := runs(t, append(e.at(), "-balancer", "weighted")...); have[a] < 15 {
-		t.Errorf("have %v attempts, want (nearly) all at %s by weight", have, a)
+	have := next(t, []string{a}, append(e.at(), "-balancer", "weighted")...)
+	if have[a] < 15 {
+		t.Errorf("have %v of 20 attempts, want (nearly) all at %s by weight", have, a)
 	}
 }
 
