@@ -39,7 +39,7 @@
 //
 // All rows run once in each repetition, in random order. A ratio is to raw gRPC of the same
 // repetition and number of callers. The table has the median of the ratios and, in parentheses,
-// their range.
+// their range. An interrupted table has the complete repetitions.
 //
 // Our rows have the defaults of the commands, with the named backend or headers. The rows "whole
 // client" are bookserver and bookclient without their command lines: discovery, guards, metrics,

@@ -230,6 +230,42 @@ func TestTableThatIsLostIsAnError(t *testing.T) {
 	}
 }
 
+// A table that is interrupted has the complete repetitions, and an earlier chart stays.
+func TestInterruptedTableHasCompleteRepetitions(t *testing.T) {
+	testkit.Slow(t)
+	chart := filepath.Join(t.TempDir(), "chart.svg")
+	if err := os.WriteFile(chart, []byte("earlier"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out strings.Builder
+	code := run(ctx, []string{"-reps", "1000", "-calls", "100", "-callers", "1",
+		"-rows", "^ours, noop$", "-svg", chart}, &out, after("repetition 2 of 1000 done", interrupt))
+	if code != 1 || !strings.Contains(out.String(), "| **ours, noop** | ") {
+		t.Errorf("have status %d and %q, want 1 and the table", code, &out)
+	}
+	if have, err := os.ReadFile(chart); err != nil || string(have) != "earlier" {
+		t.Errorf("the chart is %q, %v, want the earlier one", have, err)
+	}
+}
+
+// after returns a writer that calls do when a line with the text is written.
+func after(text string, do func()) io.Writer {
+	return writer(func(p []byte) {
+		if strings.Contains(string(p), text) {
+			do()
+		}
+	})
+}
+
+// A writer is called with what is written.
+type writer func([]byte)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(p)
+	return len(p), nil
+}
+
 // A run whose context ends, as at an interrupt, ends and ends its processes.
 func TestInterrupt(t *testing.T) {
 	p := ourPlan(t, "ours, untraced")

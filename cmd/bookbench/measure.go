@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,38 +17,42 @@ import (
 // slowCallers is how many callers there are while the collector is slow.
 const slowCallers = 64
 
-// plan returns how to run a row, with a warm-up of half of the calls.
-func (c config) plan(r row, callers int) plan {
-	calls := max(c.calls/max(r.fewer, 1), callers)
+// plan returns how to run a row with this many of the calls that it usually makes, one per caller
+// at least. The warm-up has half of the calls.
+func (c config) plan(r row, callers, calls int) plan {
+	calls = max(calls/max(r.fewer, 1), callers)
 	return plan{
 		row: r, callers: callers, calls: calls, warm: max(calls/2, callers), settle: !c.short,
 	}
 }
 
 // repeat runs the plans c.reps times, in random order within each repetition, and calls take with
-// each result.
+// each result of a complete repetition. done is the number of those; it is less than c.reps only
+// with an error.
 func (c config) repeat(ctx context.Context, stderr io.Writer, plans []plan,
-	take func(rep int, p plan, s sample)) error {
+	take func(rep int, p plan, s sample)) (done int, err error) {
 	programs, remove, err := buildPrograms(ctx, plans)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer remove()
 	began := time.Now()
 	for rep := range c.reps {
+		samples := make([]sample, len(plans))
 		for _, i := range rand.Perm(len(plans)) {
 			p := plans[i]
 			p.programs = programs
-			s, err := p.run(ctx)
-			if err != nil {
-				return err
+			if samples[i], err = p.run(ctx); err != nil {
+				return rep, err
 			}
-			take(rep, p, s)
+		}
+		for i, s := range samples {
+			take(rep, plans[i], s)
 		}
 		fmt.Fprintf(stderr, "bookbench: repetition %d of %d done after %v\n",
 			rep+1, c.reps, time.Since(began).Round(time.Second))
 	}
-	return nil
+	return c.reps, nil
 }
 
 // chosen returns the rows that the flags choose, with raw gRPC first.
@@ -93,23 +98,28 @@ func buildPrograms(ctx context.Context, plans []plan) (
 	return files, remove, nil
 }
 
-// measureCalls prints the table of calls and writes the chart.
+// measureCalls prints the table of calls and writes the chart. After an error the table has the
+// complete repetitions, if there are any, and there is no chart.
 func (c config) measureCalls(ctx context.Context, stdout, stderr io.Writer) error {
 	chosen := c.chosen()
 	var plans []plan
 	for _, callers := range c.callers {
 		for _, r := range chosen {
-			plans = append(plans, c.plan(r, callers))
+			plans = append(plans, c.plan(r, callers, c.calls))
 		}
 	}
 	results := newResults()
-	if err := c.repeat(ctx, stderr, plans, func(rep int, p plan, s sample) {
+	done, err := c.repeat(ctx, stderr, plans, func(rep int, p plan, s sample) {
 		results.add(key{p.row.name, p.callers}, rep, s)
-	}); err != nil {
+	})
+	if done == 0 {
 		return err
 	}
 	lines := results.rank(chosen, c.callers)
 	printCalls(stdout, lines, c.callers)
+	if err != nil {
+		return err
+	}
 	if c.svg != "" {
 		f, err := os.Create(c.svg)
 		if err != nil {
@@ -133,24 +143,23 @@ func (c config) measureLists(ctx context.Context, stdout, stderr io.Writer) erro
 		var plans []plan
 		for _, callers := range c.callers {
 			for _, r := range chosen {
-				p := c.plan(r, callers)
+				p := c.plan(r, callers, max(c.calls/max(books/50, 1), 4*callers))
 				p.books = books
-				p.calls = max(p.calls/max(books/50, 1), 4*callers)
-				p.warm = max(p.calls/2, callers)
 				plans = append(plans, p)
 			}
 		}
 		results := newResults()
-		if err := c.repeat(ctx, stderr, plans, func(rep int, p plan, s sample) {
+		done, err := c.repeat(ctx, stderr, plans, func(rep int, p plan, s sample) {
 			results.add(key{p.row.name, p.callers}, rep, s)
-		}); err != nil {
+		})
+		if done == 0 {
 			return err
 		}
 		lines := results.rank(chosen, c.callers)
 		fmt.Fprintf(stdout, "GetBookList of %d books:\n\n", books)
 		printCalls(stdout, lines, c.callers)
 		fmt.Fprintln(stdout)
-		if err := problems(lines); err != nil {
+		if err := cmp.Or(err, problems(lines)); err != nil {
 			return err
 		}
 	}
@@ -165,18 +174,22 @@ func (c config) measureSlow(ctx context.Context, stdout, stderr io.Writer) error
 	var plans []plan
 	for _, d := range delays {
 		for _, r := range chosen {
-			p := c.plan(r, slowCallers)
+			p := c.plan(r, slowCallers, c.calls)
 			p.delay, p.settle = d, false
 			plans = append(plans, p)
 		}
 	}
 	results := slowResults{}
-	if err := c.repeat(ctx, stderr, plans, func(_ int, p plan, s sample) {
+	done, err := c.repeat(ctx, stderr, plans, func(_ int, p plan, s sample) {
 		k := slowKey{p.row.name, p.delay}
 		results[k] = append(results[k], s)
-	}); err != nil {
+	})
+	if done == 0 {
 		return err
 	}
 	results.print(stdout, chosen, delays)
+	if err != nil {
+		return err
+	}
 	return results.problemsOfOurs(chosen, delays)
 }
