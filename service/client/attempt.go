@@ -104,6 +104,25 @@ func (cl *call) hasLessSilent(d time.Duration) bool {
 	return b.HasOther(b.Now(), cl.tried, d)
 }
 
+// mayReturn reports whether an instance can be picked, apart from the latest one, that has been
+// without a success for less than d. The call may have tried it.
+func (cl *call) mayReturn(d time.Duration) bool {
+	cl.attempts.mu.Lock()
+	defer cl.attempts.mu.Unlock()
+	b := cl.client.pool.balancer
+	return b.HasOther(b.Now(), cl.latest(), d)
+}
+
+// forgetOthers makes all instances but the latest one count as not tried.
+func (a *attempts) forgetOthers() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tried = append(a.tried[:0], a.latest()...)
+}
+
+// latest returns the instance that was picked last, in a slice. The caller must hold a.mu.
+func (a *attempts) latest() []*balance.Endpoint { return a.tried[max(0, len(a.tried)-1):] }
+
 // tryNext makes an attempt at an instance that this call has not tried. If the call has tried all
 // instances, they count as not tried again. Attempts of a call may be made concurrently.
 func (c *Client) tryNext(ctx context.Context, cl *call) (any, error) {

@@ -30,8 +30,9 @@ type Config struct {
 	//
 	// An attempt is replaced only if another one may follow: there is an instance that the call has
 	// not tried and that answers, RetryAttempts and RetryBudget permit it, and enough time is left.
-	// Otherwise the attempt goes on, at most to the call's deadline. A further attempt is not begun
-	// if less than the fastest recent answer, and at least 1 ms, is left.
+	// Otherwise the attempt goes on, at most to the call's deadline. It also goes on if the further
+	// attempt is the last one, or the call has tried all instances; both are then active. A further
+	// attempt is not begun if less than the fastest recent answer, and at least 1 ms, is left.
 	AttemptTimeout time.Duration
 	// Hedge is the time after which an attempt without an answer is hedged: a second attempt is
 	// made at another instance, the first answer is used, and the other attempt is cancelled. It is

@@ -32,6 +32,16 @@ func takes(d time.Duration) service.Service {
 	})
 }
 
+// hangsIf returns a service whose calls hang while the flag is set.
+func hangsIf(flag *atomic.Bool) service.Service {
+	return answer(func(ctx context.Context) error {
+		if flag.Load() {
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	})
+}
+
 // A call whose attempt hangs is answered by another instance after the attempt's limit. The limit
 // is configured, derived from the answers so far, or a share of the call's time.
 func TestHangingAttemptIsReplaced(t *testing.T) {
@@ -54,12 +64,7 @@ func TestHangingAttemptIsReplaced(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var hangs atomic.Bool
-			a := start(t, answer(func(ctx context.Context) error {
-				if hangs.Load() {
-					<-ctx.Done()
-				}
-				return ctx.Err()
-			}), nil)
+			a := start(t, hangsIf(&hangs), nil)
 			b := start(t, inmem.Default(), nil)
 			c := dial(t, quick(func(cfg *client.Config) {
 				cfg.AttemptTimeout, cfg.Balancer = tt.limit, "round_robin"
@@ -92,12 +97,7 @@ func TestHangingAttemptIsReplaced(t *testing.T) {
 // is no answer. Otherwise each limit would become several times the one before.
 func TestReplacedAttemptsDoNotRaiseTheLimit(t *testing.T) {
 	var hangs atomic.Bool
-	a := start(t, answer(func(ctx context.Context) error {
-		if hangs.Load() {
-			<-ctx.Done()
-		}
-		return ctx.Err()
-	}), nil)
+	a := start(t, hangsIf(&hangs), nil)
 	b := start(t, inmem.Default(), nil)
 	c := dial(t, quick(func(cfg *client.Config) {
 		cfg.AttemptTimeout, cfg.Balancer, cfg.RetryBudget = 0, "round_robin", 100
@@ -126,12 +126,7 @@ func TestReplacedAttemptsDoNotRaiseTheLimit(t *testing.T) {
 func TestSlowAttemptIsNotReplacedByAHangingOne(t *testing.T) {
 	testkit.Slow(t)
 	var hangs, slow atomic.Bool
-	a := start(t, answer(func(ctx context.Context) error {
-		if hangs.Load() {
-			<-ctx.Done()
-		}
-		return ctx.Err()
-	}), nil)
+	a := start(t, hangsIf(&hangs), nil)
 	b := start(t, answer(func(ctx context.Context) error {
 		if slow.Load() {
 			return takes(1500 * time.Millisecond).(answer)(ctx)
@@ -160,6 +155,78 @@ func TestSlowAttemptIsNotReplacedByAHangingOne(t *testing.T) {
 		wg.Go(call)
 	}
 	wg.Wait()
+}
+
+// An attempt that is merely slow is replaced by one at an instance that has begun to hang. A further
+// attempt beside the second one returns to the first instance, so the call is not lost.
+func TestCallReturnsFromAHangingInstance(t *testing.T) {
+	var faulty atomic.Bool
+	var slow atomic.Int64 // attempts at b
+	a := start(t, hangsIf(&faulty), nil)
+	b := start(t, answer(func(ctx context.Context) error {
+		if faulty.Load() && slow.Add(1) == 1 {
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	}), nil)
+	c := dial(t, quick(func(cfg *client.Config) {
+		cfg.AttemptTimeout, cfg.Balancer = 300*time.Millisecond, "round_robin"
+	}), a.addr, b.addr)
+	connected(t, c, 2)
+	have := callNextTo(t, c, a.addr, &faulty)
+	if len(have) != 3 || have[0].Instance != b.addr || have[1].Instance != b.addr ||
+		have[2].Instance != a.addr || have[1].Err != nil ||
+		status.Code(have[0].Err) != codes.DeadlineExceeded ||
+		status.Code(have[2].Err) != codes.DeadlineExceeded {
+		t.Errorf("have %+v, want a replaced attempt at %s, an answer, and one without at %s",
+			have, b.addr, a.addr)
+	}
+	if have := failures(c, a.addr); have != 1 {
+		t.Errorf("have %d failures in the statistics of the instance that hangs, want 1", have)
+	}
+}
+
+// The last attempt is made beside the one before, which is merely slow, and hangs.
+func TestLastAttemptDoesNotReplaceASlowOne(t *testing.T) {
+	var faulty atomic.Bool
+	a := start(t, hangsIf(&faulty), nil)
+	b := start(t, answer(func(ctx context.Context) error {
+		if faulty.Load() {
+			return takes(time.Second).(answer)(ctx)
+		}
+		return ctx.Err()
+	}), nil)
+	c := dial(t, quick(func(cfg *client.Config) {
+		cfg.AttemptTimeout, cfg.Balancer = 300*time.Millisecond, "round_robin"
+		cfg.RetryAttempts = 2
+	}), a.addr, b.addr)
+	connected(t, c, 2)
+	have := callNextTo(t, c, a.addr, &faulty)
+	if len(have) != 2 || have[0].Instance != b.addr || have[0].Err != nil ||
+		have[1].Instance != a.addr || status.Code(have[1].Err) != codes.DeadlineExceeded {
+		t.Errorf("have %+v, want an answer of %s, and no response of %s", have, b.addr, a.addr)
+	}
+}
+
+// callNextTo makes calls until one is at the instance, sets the flag, makes another one, which is at
+// the other instance first, and returns its attempts.
+func callNextTo(
+	t *testing.T, c *client.Client, instance string, flag *atomic.Bool,
+) (have []client.Attempt) {
+	t.Helper()
+	ctx := client.WithObserver(t.Context(), func(a client.Attempt) { have = append(have, a) })
+	call := func() {
+		have = nil
+		if _, err := c.BookInfo(ctx, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for len(have) != 1 || have[0].Instance != instance {
+		call()
+	}
+	flag.Store(true)
+	call()
+	return have
 }
 
 // The limit that is derived from answers rises if all servers become slower: the attempts that are

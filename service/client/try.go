@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -75,7 +74,7 @@ func decides(err error) bool {
 func (cl *call) join(w *watch, h *try) (any, error) {
 	main := cl.main
 	if decides(main.err) {
-		h.abandon(errOutrun)
+		cl.outrun(h)
 		<-h.done
 		return main.response, main.err
 	}
@@ -176,15 +175,12 @@ func (cl *call) overdue(now time.Time) time.Time {
 	}
 	if !cl.hedgeAt.IsZero() && !now.Before(cl.hedgeAt) {
 		cl.hedgeAt = time.Time{}
-		if cl.mayAddLocked(now, math.MaxInt64) {
+		if cl.made < cl.client.cfg.RetryAttempts && cl.hasUntried() && cl.mayAddLocked(now) {
 			cl.startHedgeLocked(now)
 		}
 	}
 	if !cl.replace.IsZero() && !now.Before(cl.replace) {
-		// An instance that has been silent for longer than the attempt may hang.
-		if cl.mayAddLocked(now, now.Sub(cl.began)) {
-			cl.paid = true
-			cl.replaceLocked(now)
+		if cl.exceededLocked(now) {
 			// join must not charge the budget again.
 			cl.replace, cl.recheck = time.Time{}, time.Time{}
 			return time.Time{}
@@ -194,12 +190,37 @@ func (cl *call) overdue(now time.Time) time.Time {
 	return cl.nextTime()
 }
 
-// mayAddLocked reports whether another attempt may begin while one is active or instead of it, at
-// an instance that has been silent for less than silence. If so, the budget has been charged. The
-// caller must hold cl.mu.
-func (cl *call) mayAddLocked(now time.Time, silence time.Duration) bool {
-	return cl.made < cl.client.cfg.RetryAttempts && cl.hasLessSilent(silence) &&
-		cl.deadline.Sub(now) >= cl.needed() && cl.client.budget.take(now)
+// exceededLocked permits another attempt, if there may be one, after the limit of the active one:
+// instead of that, which it reports, or beside it. The caller must hold cl.mu.
+func (cl *call) exceededLocked(now time.Time) (replaced bool) {
+	left := cl.client.cfg.RetryAttempts - cl.made
+	if left <= 0 {
+		return false
+	}
+	// An instance that has been silent for longer than the attempt may hang.
+	silence := now.Sub(cl.began)
+	untried := cl.hasLessSilent(silence)
+	// The last attempt can hang, and so can one that returns to an instance. The active one can be
+	// merely slow.
+	beside := cl.hedge == nil && (left == 1 || !untried)
+	switch {
+	case !untried && (!beside || !cl.mayReturn(silence)), !cl.mayAddLocked(now):
+		return false
+	case !beside:
+		cl.paid = true
+		cl.replaceLocked(now)
+		return true
+	case !untried:
+		cl.forgetOthers()
+	}
+	cl.startHedgeLocked(now)
+	return false
+}
+
+// mayAddLocked reports whether time and budget permit another attempt while one is active, or
+// instead of it. If so, the budget has been charged. The caller must hold cl.mu.
+func (cl *call) mayAddLocked(now time.Time) bool {
+	return cl.deadline.Sub(now) >= cl.needed() && cl.client.budget.take(now)
 }
 
 // startHedgeLocked makes an attempt beside cl.main. The caller must hold cl.mu.
@@ -219,7 +240,7 @@ func (cl *call) startHedgeLocked(now time.Time) {
 			cl.uncount(h)
 		}
 		if decides(h.err) {
-			main.abandon(errOutrun)
+			cl.outrun(main)
 		}
 	}()
 }
@@ -236,11 +257,29 @@ func (cl *call) uncount(h *try) {
 // replaceLocked cancels the active attempts. The caller must hold cl.mu.
 func (cl *call) replaceLocked(now time.Time) {
 	for _, t := range []*try{cl.main, cl.hedge} {
-		if t == nil {
-			continue
+		if t != nil {
+			t.abandon(t.unanswered(now))
 		}
-		t.abandon(bookgrpc.WithStatus(codes.DeadlineExceeded, fmt.Errorf(
-			"no response within %v (-attempt-timeout): %w",
-			now.Sub(t.begin).Round(time.Millisecond), context.DeadlineExceeded)))
 	}
+}
+
+// outrun cancels an attempt because another one has answered. It has failed if it has exceeded its
+// limit.
+func (cl *call) outrun(t *try) {
+	now := time.Now()
+	cl.mu.Lock()
+	limit := cl.limit
+	cl.mu.Unlock()
+	if limit > 0 && now.Sub(t.begin) >= limit {
+		t.abandon(t.unanswered(now))
+		return
+	}
+	t.abandon(errOutrun)
+}
+
+// unanswered returns the error of an attempt that is cancelled after its limit.
+func (t *try) unanswered(now time.Time) error {
+	return bookgrpc.WithStatus(codes.DeadlineExceeded, fmt.Errorf(
+		"no response within %v (-attempt-timeout): %w",
+		now.Sub(t.begin).Round(time.Millisecond), context.DeadlineExceeded))
 }
