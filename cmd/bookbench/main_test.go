@@ -240,7 +240,8 @@ func TestInterruptedTableHasCompleteRepetitions(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	var out strings.Builder
 	code := run(ctx, []string{"-reps", "1000", "-calls", "100", "-callers", "1",
-		"-rows", "^ours, noop$", "-svg", chart}, &out, after("repetition 2 of 1000 done", interrupt))
+		"-rows", "^ours, noop$", "-svg", chart},
+		&out, after("repetition 2 of 1000 done", interrupt))
 	if code != 1 || !strings.Contains(out.String(), "| **ours, noop** | ") {
 		t.Errorf("have status %d and %q, want 1 and the table", code, &out)
 	}

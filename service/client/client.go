@@ -54,8 +54,8 @@
 // merely slow answer each call. An instance that has not answered for longer than the attempt has
 // taken does not replace it. An instance that hangs therefore costs the calls that it has at the
 // time no more than the limit of an attempt; the balancer avoids it because of the calls in flight.
-// The last attempt of a call, and one that returns to an instance, do not replace the attempt before
-// but are made beside it: they can hang, and that one can be merely slow.
+// The last attempt of a call, and one that returns to an instance, do not replace the attempt
+// before but are made beside it: they can hang, and that one can be merely slow.
 //
 // # Tracing
 //

@@ -157,8 +157,8 @@ func TestSlowAttemptIsNotReplacedByAHangingOne(t *testing.T) {
 	wg.Wait()
 }
 
-// An attempt that is merely slow is replaced by one at an instance that has begun to hang. A further
-// attempt beside the second one returns to the first instance, so the call is not lost.
+// An attempt that is merely slow is replaced by one at an instance that has begun to hang. A
+// further attempt beside the second one returns to the first instance, so the call is not lost.
 func TestCallReturnsFromAHangingInstance(t *testing.T) {
 	var faulty atomic.Bool
 	var slow atomic.Int64 // attempts at b
@@ -208,8 +208,8 @@ func TestLastAttemptDoesNotReplaceASlowOne(t *testing.T) {
 	}
 }
 
-// callNextTo makes calls until one is at the instance, sets the flag, makes another one, which is at
-// the other instance first, and returns its attempts.
+// callNextTo makes calls until one is at the instance, sets the flag, makes another one, which is
+// at the other instance first, and returns its attempts.
 func callNextTo(
 	t *testing.T, c *client.Client, instance string, flag *atomic.Bool,
 ) (have []client.Attempt) {
