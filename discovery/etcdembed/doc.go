@@ -8,5 +8,6 @@
 //   - Stop closes open connections at once, like a crash.
 //   - Restart keeps the data or removes it.
 //   - [Cluster.Close] stops all members and removes temporary data.
-//   - Nothing is written to standard output or standard error.
+//   - Nothing is written to standard output or standard error, with one exception: etcd ends the
+//     process if it cannot go on, such as on a full disk, and a line on standard error says why.
 package etcdembed

@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"google.golang.org/grpc"
 
 	"bookservice/discovery/internal/members"
@@ -50,12 +51,55 @@ func (m *member) start(keepData bool) error {
 		}
 	}
 	rpc := &rpcServers{}
-	server, err := embed.StartEtcd(m.config(rpc))
+	server, err := startEtcd(m.config(rpc))
 	if err != nil {
 		return err
 	}
 	m.server, m.rpc = server, rpc
 	return nil
+}
+
+// startEtcd returns as an error what etcd panics with, such as on a full disk. It cannot close what
+// etcd has opened by then: listeners and a file.
+func startEtcd(c *embed.Config) (server *embed.Etcd, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("etcd: %v", r)
+		}
+	}()
+	return embed.StartEtcd(c)
+}
+
+// newLogger returns a logger that writes only why etcd ends the process.
+func newLogger() *zap.Logger {
+	return zap.NewNop().WithOptions(zap.WithPanicHook(panicHook{}), zap.WithFatalHook(fatalHook{}))
+}
+
+// A panicHook panics with the reason.
+type panicHook struct{}
+
+// OnWrite implements [zapcore.CheckWriteHook].
+func (panicHook) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
+	panic(reason(entry, fields))
+}
+
+// A fatalHook writes the reason to standard error and ends the process with status 1.
+type fatalHook struct{}
+
+// OnWrite implements [zapcore.CheckWriteHook].
+func (fatalHook) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
+	fmt.Fprintln(os.Stderr, "etcd has ended the process:", reason(entry, fields))
+	zapcore.WriteThenFatal.OnWrite(entry, fields)
+}
+
+// reason returns why etcd cannot go on.
+func reason(entry *zapcore.CheckedEntry, fields []zapcore.Field) string {
+	for _, field := range fields {
+		if err, ok := field.Interface.(error); ok {
+			return entry.Message + ": " + err.Error()
+		}
+	}
+	return entry.Message
 }
 
 func (m *member) config(rpc *rpcServers) *embed.Config {
@@ -71,7 +115,7 @@ func (m *member) config(rpc *rpcServers) *embed.Config {
 	c.ElectionMs = electionMillis
 	c.UnsafeNoFsync = true
 	c.EnableGRPCGateway = false
-	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newLogger())
 	c.ServiceRegister = rpc.add
 	return c
 }
