@@ -81,8 +81,8 @@ func sendPreviousAttempts(ctx context.Context, md *metadata.MD) context.Context 
 	return ctx
 }
 
-// tagAttempt adds the tags of an attempt to its CLIENT span.
-func tagAttempt(span opentracing.Span, a *Attempt) {
+// tagAttempt adds the tags of an attempt, which has ended with err, to its CLIENT span.
+func tagAttempt(span opentracing.Span, a *Attempt, err error) {
 	if a == nil {
 		return
 	}
@@ -92,7 +92,8 @@ func tagAttempt(span opentracing.Span, a *Attempt) {
 	if a.Hedge {
 		span.SetTag(tagHedge, true)
 	}
-	if reason := a.Abandoned(); status.Code(reason) == codes.Canceled {
+	reason := a.Abandoned()
+	if status.Code(reason) == codes.Canceled && errors.Is(err, reason) {
 		span.SetTag(tagCancelled, reason.Error())
 	}
 }

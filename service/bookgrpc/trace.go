@@ -109,7 +109,7 @@ func tagClientSpan(next endpoint.Endpoint) endpoint.Endpoint {
 		response, err := next(ctx, request)
 		span := opentracing.SpanFromContext(ctx)
 		span.SetTag(tagStatusCode, int(status.Code(err)))
-		tagAttempt(span, attemptOf(ctx))
+		tagAttempt(span, attemptOf(ctx), err)
 		return response, err
 	}
 }

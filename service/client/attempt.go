@@ -27,6 +27,7 @@ type attempts struct {
 	mu      sync.Mutex
 	tried   []*balance.Endpoint
 	buf     [3]*balance.Endpoint // initial array of tried, part of the call's allocation
+	returns bool                 // the next pick may be one that is tried, but not the latest
 	lastErr error                // of the attempt that ended last
 	aside   int                  // attempts whose instance is set aside
 }
@@ -40,7 +41,11 @@ func (a *attempts) pick(b *balance.Balancer) *balance.Endpoint {
 		a.tried = a.buf[:0]
 	}
 	now := b.Now()
-	e := b.Pick(now, a.tried)
+	tried := a.tried
+	if a.returns {
+		tried, a.returns = a.latest(), false
+	}
+	e := b.Pick(now, tried)
 	if e == nil && len(a.tried) > 0 {
 		if e = b.Pick(now, nil); e != nil {
 			a.tried = a.tried[:0]
@@ -113,11 +118,11 @@ func (cl *call) mayReturn(d time.Duration) bool {
 	return b.HasOther(b.Now(), cl.latest(), d)
 }
 
-// forgetOthers makes all instances but the latest one count as not tried.
-func (a *attempts) forgetOthers() {
+// returnTo makes the next pick one of all instances but the latest.
+func (a *attempts) returnTo() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.tried = append(a.tried[:0], a.latest()...)
+	a.returns = true
 }
 
 // latest returns the instance that was picked last, in a slice. The caller must hold a.mu.

@@ -49,6 +49,8 @@ type call struct {
 	recheck time.Time     // when to look for a shorter limit; zero: not
 	paid    bool          // the budget has permitted the next attempt already
 	first   try           // part of the call's allocation
+
+	returned bool // an attempt was made at an instance that the call had left
 }
 
 // newEndpoint returns an endpoint that makes the calls of one method.

@@ -54,15 +54,16 @@
 // merely slow answer each call. An instance that has not answered for longer than the attempt has
 // taken does not replace it. An instance that hangs therefore costs the calls that it has at the
 // time no more than the limit of an attempt; the balancer avoids it because of the calls in flight.
-// The last attempt of a call, and one that returns to an instance, do not replace the attempt
-// before but are made beside it: they can hang, and that one can be merely slow.
+// If the call has tried all instances, the attempt goes on, and one extra attempt is made beside it
+// at an instance that the call has left: that one can have been merely slow, and this one can hang.
+// The extra attempt is a hedge that does not count, and is cancelled if the other one fails.
 //
 // # Tracing
 //
 // Each attempt has a CLIENT span of the tracer, a child of the span in the call's context, with the
 // tags previous-rpc-attempts (after the first), attempt.hedge (of a hedge) and attempt.cancelled
-// (another attempt has answered; this is no error). A replaced attempt, and one that has exceeded
-// its limit when another one answers, is an error with the status DeadlineExceeded.
+// (another attempt has answered or failed; this is no error). A replaced attempt, and one that has
+// exceeded its limit when another one answers, is an error with the status DeadlineExceeded.
 //
 // # Choice of an instance
 //

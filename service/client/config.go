@@ -13,7 +13,10 @@ const maxBackoff = time.Second
 
 // Config is the configuration of a [Client].
 type Config struct {
-	RetryAttempts int           // maximum attempts of a call, including the first; 1 or more
+	// RetryAttempts is the maximum number of attempts of a call, including the first: 1 or more.
+	// Attempts that could not be sent, or were not served, and the extra one of AttemptTimeout are
+	// not counted.
+	RetryAttempts int
 	RetryTimeout  time.Duration // timeout for all attempts of a call together; more than 0
 	// RetryBackoff is the delay before the second attempt: 0 to 1 s. It doubles for each further
 	// attempt, up to 1 s. A jitter of ±50 % is added.
@@ -30,8 +33,8 @@ type Config struct {
 	//
 	// An attempt is replaced only if another one may follow: there is an instance that the call has
 	// not tried and that answers, RetryAttempts and RetryBudget permit it, and enough time is left.
-	// Otherwise the attempt goes on, at most to the call's deadline. It also goes on if the further
-	// attempt is the last one, or the call has tried all instances; both are then active. A further
+	// Otherwise the attempt goes on, at most to the call's deadline. If the call has tried all
+	// instances, one extra attempt is made beside it, at one that the call has left. A further
 	// attempt is not begun if less than the fastest recent answer, and at least 1 ms, is left.
 	AttemptTimeout time.Duration
 	// Hedge is the time after which an attempt without an answer is hedged: a second attempt is

@@ -186,28 +186,6 @@ func TestCallReturnsFromAHangingInstance(t *testing.T) {
 	}
 }
 
-// The last attempt is made beside the one before, which is merely slow, and hangs.
-func TestLastAttemptDoesNotReplaceASlowOne(t *testing.T) {
-	var faulty atomic.Bool
-	a := start(t, hangsIf(&faulty), nil)
-	b := start(t, answer(func(ctx context.Context) error {
-		if faulty.Load() {
-			return takes(time.Second).(answer)(ctx)
-		}
-		return ctx.Err()
-	}), nil)
-	c := dial(t, quick(func(cfg *client.Config) {
-		cfg.AttemptTimeout, cfg.Balancer = 300*time.Millisecond, "round_robin"
-		cfg.RetryAttempts = 2
-	}), a.addr, b.addr)
-	connected(t, c, 2)
-	have := callNextTo(t, c, a.addr, &faulty)
-	if len(have) != 2 || have[0].Instance != b.addr || have[0].Err != nil ||
-		have[1].Instance != a.addr || status.Code(have[1].Err) != codes.DeadlineExceeded {
-		t.Errorf("have %+v, want an answer of %s, and no response of %s", have, b.addr, a.addr)
-	}
-}
-
 // callNextTo makes calls until one is at the instance, sets the flag, makes another one, which is
 // at the other instance first, and returns its attempts.
 func callNextTo(

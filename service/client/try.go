@@ -19,13 +19,18 @@ type try struct {
 	cancel   context.CancelFunc
 	begin    time.Time
 	done     chan struct{} // of a hedge: closed when it has ended
+	isExtra  bool          // a hedge that does not count: see exceededLocked
 	response any
 	err      error
 }
 
-// errOutrun is the error of an attempt that is cancelled because another one has answered.
-var errOutrun = bookgrpc.WithStatus(codes.Canceled,
-	fmt.Errorf("another attempt has answered: %w", context.Canceled))
+// Errors of an attempt that is cancelled because another one has answered, or has failed.
+var (
+	errOutrun = bookgrpc.WithStatus(codes.Canceled,
+		fmt.Errorf("another attempt has answered: %w", context.Canceled))
+	errFailed = bookgrpc.WithStatus(codes.Canceled,
+		fmt.Errorf("another attempt has failed: %w", context.Canceled))
+)
 
 // round makes an attempt, and hedges or replaces it if there is no answer in time. It returns after
 // both attempts have ended, so that the call's observer can be called in this goroutine.
@@ -70,24 +75,46 @@ func decides(err error) bool {
 }
 
 // join waits until the hedge h of the attempt cl.main, which has ended, has ended too. It returns
-// the first result that is final.
+// the first result that is final, or else an error that forbids a further attempt, or the last one.
 func (cl *call) join(w *watch, h *try) (any, error) {
 	main := cl.main
 	if decides(main.err) {
-		cl.outrun(h)
+		cl.outrun(h, errOutrun)
 		<-h.done
 		return main.response, main.err
 	}
+	if h.isExtra {
+		cl.outrun(h, errFailed)
+	}
+	isFirst := h.hasEnded()
 	if !cl.replace.IsZero() {
 		w.arm(cl, time.Now(), cl.replace)
 	}
 	<-h.done
 	w.disarm()
-	if !decides(h.err) && !retryable(main.err) {
-		return main.response, main.err // which forbids a further attempt
+	switch {
+	case decides(h.err):
+		return h.response, h.err
+	case !retryable(main.err), h.isExtra, h.free(),
+		isFirst && (retryable(h.err) || cl.expired()):
+		return main.response, main.err
 	}
 	return h.response, h.err
 }
+
+// hasEnded reports whether a hedge has ended.
+func (t *try) hasEnded() bool {
+	select {
+	case <-t.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// free reports whether an attempt that has ended does not count, because it could not be sent or
+// was not served.
+func (t *try) free() bool { return bookgrpc.NotSent(t.err) || bookgrpc.NotServed(t.err) }
 
 // startLocked begins an attempt. The caller must hold cl.mu and call cl.try.
 func (cl *call) startLocked(t *try, now time.Time) {
@@ -193,27 +220,27 @@ func (cl *call) overdue(now time.Time) time.Time {
 // exceededLocked permits another attempt, if there may be one, after the limit of the active one:
 // instead of that, which it reports, or beside it. The caller must hold cl.mu.
 func (cl *call) exceededLocked(now time.Time) (replaced bool) {
-	left := cl.client.cfg.RetryAttempts - cl.made
-	if left <= 0 {
+	if cl.made >= cl.client.cfg.RetryAttempts {
 		return false
 	}
 	// An instance that has been silent for longer than the attempt may hang.
 	silence := now.Sub(cl.began)
-	untried := cl.hasLessSilent(silence)
-	// The last attempt can hang, and so can one that returns to an instance. The active one can be
-	// merely slow.
-	beside := cl.hedge == nil && (left == 1 || !untried)
-	switch {
-	case !untried && (!beside || !cl.mayReturn(silence)), !cl.mayAddLocked(now):
-		return false
-	case !beside:
+	if cl.hasLessSilent(silence) {
+		if !cl.mayAddLocked(now) {
+			return false
+		}
 		cl.paid = true
 		cl.replaceLocked(now)
 		return true
-	case !untried:
-		cl.forgetOthers()
 	}
-	cl.startHedgeLocked(now)
+	// A replaced attempt can have been merely slow, and so can the active one be.
+	if !cl.returned && cl.hedge == nil && cl.mayReturn(silence) && cl.mayAddLocked(now) {
+		cl.returned = true
+		cl.returnTo()
+		cl.startHedgeLocked(now)
+		cl.hedge.isExtra = true
+		cl.made-- // it must not take the place of an attempt at a new instance
+	}
 	return false
 }
 
@@ -228,7 +255,7 @@ func (cl *call) startHedgeLocked(now time.Time) {
 	h := &try{done: make(chan struct{})}
 	h.info.Hedge = true
 	cl.startLocked(h, now)
-	cl.hedge = h
+	cl.hedge, cl.hedgeAt = h, time.Time{}
 	if !cl.replace.IsZero() {
 		cl.replace = now.Add(cl.limit)
 	}
@@ -236,11 +263,11 @@ func (cl *call) startHedgeLocked(now time.Time) {
 	go func() {
 		defer close(h.done)
 		cl.try(h)
-		if bookgrpc.NotSent(h.err) || bookgrpc.NotServed(h.err) {
+		if h.free() {
 			cl.uncount(h)
 		}
 		if decides(h.err) {
-			cl.outrun(main)
+			cl.outrun(main, errOutrun)
 		}
 	}()
 }
@@ -249,8 +276,10 @@ func (cl *call) startHedgeLocked(now time.Time) {
 func (cl *call) uncount(h *try) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	cl.made--
-	cl.unsent++
+	if !h.isExtra {
+		cl.made--
+		cl.unsent++
+	}
 	cl.client.budget.giveBack(h.begin)
 }
 
@@ -263,18 +292,17 @@ func (cl *call) replaceLocked(now time.Time) {
 	}
 }
 
-// outrun cancels an attempt because another one has answered. It has failed if it has exceeded its
+// outrun cancels an attempt because another one has ended. It has failed if it has exceeded its
 // limit.
-func (cl *call) outrun(t *try) {
+func (cl *call) outrun(t *try, reason error) {
 	now := time.Now()
 	cl.mu.Lock()
 	limit := cl.limit
 	cl.mu.Unlock()
 	if limit > 0 && now.Sub(t.begin) >= limit {
-		t.abandon(t.unanswered(now))
-		return
+		reason = t.unanswered(now)
 	}
-	t.abandon(errOutrun)
+	t.abandon(reason)
 }
 
 // unanswered returns the error of an attempt that is cancelled after its limit.
