@@ -169,8 +169,11 @@ func TestExtraAttempt(t *testing.T) {
 		parts    [][]part
 		latest   time.Duration // of the answer
 	}{
-		{"the first instance was slow", 200 * ms, []int{3, 4}, "0",
+		{"the first instance was slow", 200 * ms, []int{2, 3, 4}, "0",
 			[][]part{{slowly(time.Second), answers}, {hangs}}, 3 * time.Second},
+		{"two were slow", 200 * ms, []int{3, 4}, "0",
+			[][]part{{slowly(time.Second), answers}, {slowly(time.Second), answers}, {hangs}},
+			3 * time.Second},
 		{"the second one is slow, then broken", 200 * ms, []int{3, 4, 5}, "0",
 			[][]part{{hangs}, {breaks(600 * ms), answers}}, 3 * time.Second},
 		{"the third one is slow", 200 * ms, []int{3, 4, 5, 6}, "0",

@@ -54,8 +54,8 @@
 // merely slow answer each call. An instance that has not answered for longer than the attempt has
 // taken does not replace it. An instance that hangs therefore costs the calls that it has at the
 // time no more than the limit of an attempt; the balancer avoids it because of the calls in flight.
-// If the call has tried all instances, the attempt goes on, and one extra attempt is made beside it
-// at an instance that the call has left: that one can have been merely slow, and this one can hang.
+// If the attempt is the last one, or the call has tried all instances, it goes on, and one extra
+// attempt is made beside it at another instance, which the call can have left because it was slow.
 // The extra attempt is a hedge that does not count, and is cancelled if the other one fails.
 //
 // # Tracing

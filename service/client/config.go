@@ -33,9 +33,10 @@ type Config struct {
 	//
 	// An attempt is replaced only if another one may follow: there is an instance that the call has
 	// not tried and that answers, RetryAttempts and RetryBudget permit it, and enough time is left.
-	// Otherwise the attempt goes on, at most to the call's deadline. If the call has tried all
-	// instances, one extra attempt is made beside it, at one that the call has left. A further
-	// attempt is not begun if less than the fastest recent answer, and at least 1 ms, is left.
+	// Otherwise the attempt goes on, at most to the call's deadline. If it is the last one, or the
+	// call has tried all instances, one extra attempt is made beside it, at another instance. A
+	// further attempt is not begun if less than the fastest recent answer, and at least 1 ms, is
+	// left.
 	AttemptTimeout time.Duration
 	// Hedge is the time after which an attempt without an answer is hedged: a second attempt is
 	// made at another instance, the first answer is used, and the other attempt is cancelled. It is

@@ -94,12 +94,12 @@ func (cl *call) isLimitUnknown() bool {
 	return cl.client.cfg.AttemptTimeout == 0 && cl.latency.p99.Load() == 0
 }
 
-// attemptLimit returns the time after which an attempt may be replaced, or 0 if no other attempt
-// can follow. The caller must hold cl.mu.
+// attemptLimit returns the time after which another attempt may replace an attempt or begin beside
+// it, or 0 if there is none: the attempt is the only one. The caller must hold cl.mu.
 func (cl *call) attemptLimit(now time.Time) time.Duration {
 	cfg := &cl.client.cfg
 	further := cfg.RetryAttempts - cl.made
-	if further <= 0 {
+	if further <= 0 && cl.made == 1 {
 		return 0
 	}
 	p99 := time.Duration(cl.latency.p99.Load())
@@ -112,6 +112,6 @@ func (cl *call) attemptLimit(now time.Time) time.Duration {
 		limit = firstLimit
 	}
 	// Each attempt gets an equal share of what is left, but not less than most answers take.
-	share := cl.deadline.Sub(now) / time.Duration(further+1)
+	share := cl.deadline.Sub(now) / time.Duration(max(further, 0)+1)
 	return min(limit, max(share, 2*p99, minLeft))
 }

@@ -220,12 +220,10 @@ func (cl *call) overdue(now time.Time) time.Time {
 // exceededLocked permits another attempt, if there may be one, after the limit of the active one:
 // instead of that, which it reports, or beside it. The caller must hold cl.mu.
 func (cl *call) exceededLocked(now time.Time) (replaced bool) {
-	if cl.made >= cl.client.cfg.RetryAttempts {
-		return false
-	}
 	// An instance that has been silent for longer than the attempt may hang.
 	silence := now.Sub(cl.began)
-	if cl.hasLessSilent(silence) {
+	isLast := cl.made >= cl.client.cfg.RetryAttempts
+	if !isLast && cl.hasLessSilent(silence) {
 		if !cl.mayAddLocked(now) {
 			return false
 		}
@@ -233,7 +231,8 @@ func (cl *call) exceededLocked(now time.Time) (replaced bool) {
 		cl.replaceLocked(now)
 		return true
 	}
-	// A replaced attempt can have been merely slow, and so can the active one be.
+	// A replaced attempt can have been merely slow, and so can the active one be. Nothing else
+	// follows if that is the last one.
 	if !cl.returned && cl.hedge == nil && cl.mayReturn(silence) && cl.mayAddLocked(now) {
 		cl.returned = true
 		cl.returnTo()

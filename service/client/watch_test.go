@@ -10,8 +10,9 @@ import (
 // its method overdue again and again.
 func overdueCall(now time.Time, limit time.Duration) *call {
 	c := &Client{cfg: DefaultConfig()}
-	cl := &call{client: c, limit: limit, replace: now.Add(limit), made: c.cfg.RetryAttempts}
-	return cl
+	return &call{
+		client: c, limit: limit, replace: now.Add(limit), made: c.cfg.RetryAttempts, returned: true,
+	}
 }
 
 // A watch serves one call after the other, with times that are earlier or later than those of the
