@@ -105,17 +105,19 @@ func (cl *call) hasUntried() bool { return cl.hasLessSilent(math.MaxInt64) }
 func (cl *call) hasLessSilent(d time.Duration) bool {
 	cl.attempts.mu.Lock()
 	defer cl.attempts.mu.Unlock()
-	b := cl.client.pool.balancer
-	return b.HasOther(b.Now(), cl.tried, d)
+	return cl.client.hasOther(cl.tried, d)
 }
 
-// mayReturn reports whether an instance can be picked, apart from the latest one, that has been
-// without a success for less than d. The call may have tried it.
+func (c *Client) hasOther(tried []*balance.Endpoint, d time.Duration) bool {
+	b := c.pool.balancer
+	return b.HasOther(b.Now(), tried, d)
+}
+
+// mayReturn is hasLessSilent for any instance but the latest: the call may have tried it.
 func (cl *call) mayReturn(d time.Duration) bool {
 	cl.attempts.mu.Lock()
 	defer cl.attempts.mu.Unlock()
-	b := cl.client.pool.balancer
-	return b.HasOther(b.Now(), cl.latest(), d)
+	return cl.client.hasOther(cl.latest(), d)
 }
 
 // returnTo makes the next pick one of all instances but the latest.

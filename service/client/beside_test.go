@@ -214,8 +214,8 @@ func TestUnsentHedgeIsUncountedOnce(t *testing.T) {
 	}
 }
 
-// The error of a call that its caller cancels is that, although a hedge has failed before.
-func TestCancelledAfterAFailedHedge(t *testing.T) {
+// The error of a call at its deadline is that, although a hedge has failed before.
+func TestDeadlineAfterAFailedHedge(t *testing.T) {
 	p := perform(t, besides(20*time.Second, 2, "50ms"), 500*time.Millisecond,
 		[]part{hangs}, []part{breaks(0)})
 	if status.Code(p.err) != codes.DeadlineExceeded || p.sent != 2 {

@@ -98,10 +98,10 @@ func (cl *call) isLimitUnknown() bool {
 // it, or 0 if there is none: the attempt is the only one. The caller must hold cl.mu.
 func (cl *call) attemptLimit(now time.Time) time.Duration {
 	cfg := &cl.client.cfg
-	further := cfg.RetryAttempts - cl.made
-	if further <= 0 && cl.made == 1 {
+	if cfg.RetryAttempts == 1 {
 		return 0
 	}
+	further := cfg.RetryAttempts - cl.made
 	p99 := time.Duration(cl.latency.p99.Load())
 	limit := cfg.AttemptTimeout
 	switch {
@@ -112,6 +112,6 @@ func (cl *call) attemptLimit(now time.Time) time.Duration {
 		limit = firstLimit
 	}
 	// Each attempt gets an equal share of what is left, but not less than most answers take.
-	share := cl.deadline.Sub(now) / time.Duration(max(further, 0)+1)
+	share := cl.deadline.Sub(now) / time.Duration(further+1)
 	return min(limit, max(share, 2*p99, minLeft))
 }

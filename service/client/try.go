@@ -19,7 +19,7 @@ type try struct {
 	cancel   context.CancelFunc
 	begin    time.Time
 	done     chan struct{} // of a hedge: closed when it has ended
-	isExtra  bool          // a hedge that does not count: see exceededLocked
+	isExtra  bool          // a hedge that does not count
 	response any
 	err      error
 }
@@ -203,7 +203,7 @@ func (cl *call) overdue(now time.Time) time.Time {
 	if !cl.hedgeAt.IsZero() && !now.Before(cl.hedgeAt) {
 		cl.hedgeAt = time.Time{}
 		if cl.made < cl.client.cfg.RetryAttempts && cl.hasUntried() && cl.mayAddLocked(now) {
-			cl.startHedgeLocked(now)
+			cl.startHedgeLocked(now, false)
 		}
 	}
 	if !cl.replace.IsZero() && !now.Before(cl.replace) {
@@ -236,9 +236,7 @@ func (cl *call) exceededLocked(now time.Time) (replaced bool) {
 	if !cl.returned && cl.hedge == nil && cl.mayReturn(silence) && cl.mayAddLocked(now) {
 		cl.returned = true
 		cl.returnTo()
-		cl.startHedgeLocked(now)
-		cl.hedge.isExtra = true
-		cl.made-- // it must not take the place of an attempt at a new instance
+		cl.startHedgeLocked(now, true)
 	}
 	return false
 }
@@ -249,11 +247,15 @@ func (cl *call) mayAddLocked(now time.Time) bool {
 	return cl.deadline.Sub(now) >= cl.needed() && cl.client.budget.take(now)
 }
 
-// startHedgeLocked makes an attempt beside cl.main. The caller must hold cl.mu.
-func (cl *call) startHedgeLocked(now time.Time) {
-	h := &try{done: make(chan struct{})}
+// startHedgeLocked makes an attempt beside cl.main. An extra one does not count: it must not take
+// the place of an attempt at a new instance. The caller must hold cl.mu.
+func (cl *call) startHedgeLocked(now time.Time, isExtra bool) {
+	h := &try{done: make(chan struct{}), isExtra: isExtra}
 	h.info.Hedge = true
 	cl.startLocked(h, now)
+	if isExtra {
+		cl.made--
+	}
 	cl.hedge, cl.hedgeAt = h, time.Time{}
 	if !cl.replace.IsZero() {
 		cl.replace = now.Add(cl.limit)
